@@ -1,0 +1,56 @@
+# Every target works on a bare clone: it makes .venv first. `make` alone lists them.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+PORT   ?= 8000
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format bench docs serve lock clean
+
+help: ## List the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say which with: make PYTHON=/path/to/python3.11"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(STAMP) ## Install everything into .venv, from the hashed lock files
+
+demo: $(STAMP) ## Run the whole promise once, on this machine (under 3 minutes)
+	$(BIN)/recsys demo
+
+test: $(STAMP) ## Run every test; what needs a server starts it itself
+	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+check: $(STAMP) ## Lint, format, types, import rules
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(STAMP) ## Rewrite the code as `check` wants it
+	$(BIN)/ruff check --fix src tests
+	$(BIN)/ruff format src tests
+
+bench: $(STAMP) ## Measure what this machine does; prints figures, machine and versions
+	$(BIN)/recsys bench serve
+
+docs: $(STAMP) ## Check the documents: links, commands, pages generated from the code
+	$(BIN)/python -m pytest -n auto tests/unit/docs tests/acceptance/docs
+
+serve: $(STAMP) ## Serve ./var/store on PORT (8000) and 8001
+	$(BIN)/recsys serve --port $(PORT)
+
+lock: $(STAMP) ## Resolve the dependencies again, into requirements/
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements/build.txt requirements/build.in
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements/runtime.txt pyproject.toml
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint requirements/runtime.txt --extra dev --output-file requirements/dev.txt pyproject.toml
+
+clean: ## Remove what the other targets made (not ./var)
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

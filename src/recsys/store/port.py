@@ -1,0 +1,159 @@
+"""What a backend must promise. Two small ports: objects, and the append-only log.
+
+A directory, a bucket and the in-memory double implement :class:`Objects`; :class:`~recsys.store.log.ObjectLog` makes a
+:class:`Log` out of any of them. A database implements :class:`Log` itself. Callers see only these two.
+"""
+
+import enum
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from recsys.errors import Failed, NotFound, Refused
+
+__all__ = [
+    "Commit",
+    "CommitState",
+    "Corrupt",
+    "Creation",
+    "Denied",
+    "Log",
+    "Missing",
+    "Objects",
+    "Unavailable",
+]
+
+
+class Creation(enum.Enum):
+    """What ``create`` found. Anything else (a timeout, an I/O error) is raised as :class:`Unavailable`: unknown."""
+
+    CREATED = "created"
+    EXISTS = "exists"
+
+
+class Missing(NotFound):
+    """The store answered, and there is nothing under that key."""
+
+    code = "MISSING"
+
+    def __init__(self, key: str, *, where: str) -> None:
+        super().__init__(f"{where} has nothing under {key}")
+        self.key = key
+
+
+class Corrupt(Failed):
+    """The bytes under a key are not the bytes its digest names."""
+
+    code = "CORRUPT"
+
+    def __init__(self, key: str, *, expected: str, found: str) -> None:
+        super().__init__(
+            f"{key} is damaged: expected {expected}, found {found}",
+            next_step="nothing was served from it; see which releases name it with: recsys releases verify",
+        )
+        self.key = key
+
+
+class Unavailable(Failed):
+    """The store did not answer, or answered that it cannot. For a write, the outcome is not known."""
+
+    code = "STORE_UNAVAILABLE"
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(f"store {where} is not available: {why}", next_step="check the path, the mount or the network")
+        self.where = where
+
+
+class Denied(Refused):
+    """The store answered that we may not. Never read as absence."""
+
+    code = "STORE_DENIED"
+
+    def __init__(self, where: str, key: str) -> None:
+        super().__init__(f"store {where} denies access to {key}", next_step="check the permissions of this process")
+
+
+class Objects(Protocol):
+    """Bytes under keys (``a/b/c``, no ``..``). Every write that returned is durable.
+
+    Every method raises :class:`Unavailable` when the store does not answer and :class:`Denied` when it says no.
+    """
+
+    @property
+    def name(self) -> str:
+        """Where this is, for messages. No secret."""
+
+    def create(self, key: str, data: bytes) -> Creation:
+        """Write only if nothing is there: of any number of racing calls exactly one is told ``CREATED``.
+
+        Readers see all of it or nothing. ``EXISTS`` may be one's own earlier attempt: read it back.
+        """
+
+    def replace(self, key: str, data: bytes) -> None:
+        """Write whatever is there; readers see the old bytes or the new, never a mixture."""
+
+    def read(self, key: str) -> bytes:
+        """Return the bytes; raises :class:`Missing`."""
+
+    def fetch(self, key: str, into: Path) -> None:
+        """Copy the bytes into a new local file, streaming; raises :class:`Missing`."""
+
+    def exists(self, key: str) -> bool:
+        """Tell whether something is there, without reading it."""
+
+    def confirm(self, key: str) -> None:
+        """Make what another writer left under ``key`` as durable as our own write would be; raises :class:`Missing`."""
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """List keys below a prefix ending in ``/``, sorted."""
+
+    def delete(self, key: str) -> None:
+        """Remove a key; nothing happens when it is absent."""
+
+
+class CommitState(enum.Enum):
+    COMMITTED = "committed"
+    LOST = "lost"
+    UNKNOWN = "unknown"
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """How an append ended. ``winner`` holds the bytes that stand there when another writer won."""
+
+    state: CommitState
+    number: int
+    winner: bytes | None = None
+
+
+class Log(Protocol):
+    """Numbered records 1..N per stream; creating number N *is* the commit. Never rewritten, never deleted."""
+
+    @property
+    def name(self) -> str:
+        """Where this is, for messages. No secret."""
+
+    def append(self, stream: str, number: int, data: bytes, *, patience_s: float = 10.0) -> Commit:
+        """Create record ``number`` and settle how that ended, then move the pointer.
+
+        After anything but a clear success the number is read back and the same bytes sent again until some record is
+        there: ours byte for byte means committed, another's means lost. Absence never means lost. When ``patience_s``
+        runs out the state is ``UNKNOWN``; appending the same bytes again resumes. The caller puts an attempt id into
+        ``data`` so that no two attempts have the same bytes.
+
+        Raises :class:`ValueError` for a gap: record ``number - 1`` must stand.
+        """
+
+    def read(self, stream: str, number: int) -> bytes:
+        """Return the bytes of one record; raises :class:`Missing`."""
+
+    def head(self, stream: str, *, at_least: int = 0) -> int:
+        """Return the newest number, 0 when the stream is empty.
+
+        Starts from the pointer or from ``at_least``, whichever is higher, and probes forward, so a pointer that was
+        left behind is passed, and a lost one is rebuilt.
+        """
+
+    def streams(self) -> list[str]:
+        """List the streams that have a record, sorted."""
