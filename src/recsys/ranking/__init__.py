@@ -1,0 +1,20 @@
+"""The deterministic core: a shelf and a request in, an answer out. No input or output, no clock, no chance.
+
+`docs/explanation/ranking.md` tells the order of work and the formulas.
+"""
+
+from recsys.ranking.core import ALGO_VERSION, rank, similar
+from recsys.ranking.request import Answer, Ranked, RecommendRequest, SimilarRequest, Warning
+from recsys.ranking.shelf import Shelf
+
+__all__ = [
+    "ALGO_VERSION",
+    "Answer",
+    "Ranked",
+    "RecommendRequest",
+    "Shelf",
+    "SimilarRequest",
+    "Warning",
+    "rank",
+    "similar",
+]

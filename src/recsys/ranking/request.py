@@ -25,37 +25,37 @@ class _Words(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     pass
 
 
-class HistoryEvent(_Words):
+class HistoryEvent(_Words, frozen=True):
     item_id: str
     event_type: str = "view"
     ts: str | None = None
 
 
-class User(_Words):
+class User(_Words, frozen=True):
     user_id: str | None = None
     anonymous_id: str | None = None
     session_id: str | None = None
     history: tuple[HistoryEvent, ...] = ()
 
 
-class Context(_Words):
+class Context(_Words, frozen=True):
     locale: str | None = None
     device: str | None = None
     country: str | None = None
     now: str | None = None
 
 
-class Anchors(_Words):
+class Anchors(_Words, frozen=True):
     item_ids: tuple[str, ...] = ()
     max_anchors: int = 10
 
 
-class Candidates(_Words):
+class Candidates(_Words, frozen=True):
     include_ids: tuple[str, ...] = ()
     exclude_ids: tuple[str, ...] = ()
 
 
-class Constraints(_Words):
+class Constraints(_Words, frozen=True):
     required_tags: tuple[str, ...] = ()
     forbidden_tags: tuple[str, ...] = ()
     max_per_tag: int | None = None
@@ -64,14 +64,14 @@ class Constraints(_Words):
     created_after: str | None = None
 
 
-class Options(_Words):
+class Options(_Words, frozen=True):
     include_reasons: bool = False
     explain: Literal["none", "summary", "full"] = "none"
     include_trace: bool = False
     seed: int | None = None
 
 
-class RecommendRequest(_Words):
+class RecommendRequest(_Words, frozen=True):
     """What ``POST /v1/recommend`` takes. ``k`` is clamped to the tenant's ``max_k``, with a warning."""
 
     surface: str
@@ -88,7 +88,7 @@ class RecommendRequest(_Words):
     traffic: Literal["user", "bot", "internal"] = "user"
 
 
-class SimilarRequest(_Words):
+class SimilarRequest(_Words, frozen=True):
     """What ``POST /v1/similar`` takes: the neighbours of one item."""
 
     item_id: str
@@ -102,8 +102,8 @@ class SimilarRequest(_Words):
     traffic: Literal["user", "bot", "internal"] = "user"
 
 
-class Explain(_Words):
-    """Why an item stands where it stands: weighted contribution by signal, and the ids of rules that touched it."""
+class Explain(_Words, frozen=True):
+    """Why an item stands where it does: weighted contribution by signal, ids of the rules that touched it."""
 
     signals: dict[str, float]
     rules: tuple[str, ...] = ()
@@ -119,7 +119,7 @@ class Ranked(msgspec.Struct, frozen=True, omit_defaults=True):
     explain: Explain | None = None
 
 
-class Warning(msgspec.Struct, frozen=True):  # noqa: A001 - the contract's word
+class Warning(msgspec.Struct, frozen=True):
     code: str
     detail: str
 
