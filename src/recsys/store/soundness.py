@@ -1,0 +1,97 @@
+"""Checks on columnar blobs that hold whatever they mean: what any artifact must keep to be served."""
+
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys.errors import Failed
+from recsys.store.columns import Columns
+
+__all__ = [
+    "Unfit",
+    "ascending",
+    "check_lengths",
+    "check_lists",
+    "check_owner",
+    "check_texts",
+    "check_unique",
+    "require",
+]
+
+
+class Unfit(Failed):
+    """A blob that opens but must not be served: it breaks a promise its readers rely on."""
+
+    code = "ARTIFACT_UNFIT"
+
+    def __init__(self, kind: str, problem: str) -> None:
+        super().__init__(f"{kind} artifact: {problem}", next_step="build it again: recsys pipelines run")
+        self.kind = kind
+        self.problem = problem
+
+
+def require(condition: bool | np.bool_, kind: str, problem: str) -> None:
+    """Raise :class:`Unfit` unless the condition holds."""
+    if not condition:
+        raise Unfit(kind, problem)
+
+
+def check_owner(columns: Columns, kind: str, *, tenant: str, format: int) -> None:
+    """Refuse another kind of blob, another tenant's, or another format, before anything is read from it."""
+    require(columns.kind == kind == columns.meta.get("kind"), kind, f"the blob says it is {columns.kind}")
+    owner = columns.meta.get("tenant")
+    require(owner == tenant, kind, f"it belongs to tenant {owner}, not {tenant}")
+    found = columns.meta.get("format")
+    require(found == format, kind, f"it has format {found}; this version reads {format}")
+
+
+def check_texts(columns: Columns, name: str, kind: str) -> list[bytes]:
+    """Check a string column: offsets in order, UTF-8, no character cut in two. Return its values."""
+    offsets, data = columns[f"{name}.offsets"], columns[f"{name}.bytes"]
+    _check_offsets(offsets, len(offsets) - 1, len(data), kind, name)
+    blob = data.tobytes()
+    values = [blob[start:end] for start, end in pairwise(offsets.tolist())]
+    try:
+        for value in values:
+            value.decode()
+    except UnicodeDecodeError:
+        raise Unfit(kind, f"{name} holds bytes that are not UTF-8") from None
+    return values
+
+
+def check_unique(columns: Columns, name: str, kind: str) -> int:
+    """Check a column of ids: at least one, none empty, strictly ascending by bytes. Return how many."""
+    ids = check_texts(columns, name, kind)
+    require(len(ids) > 0, kind, "it is empty")
+    require(all(ids), kind, f"an id in {name} is empty")
+    for before, after in pairwise(ids):
+        require(before != after, kind, f"{after.decode()} stands twice in {name}")
+        require(before < after, kind, f"{after.decode()} is out of order in {name}")
+    return len(ids)
+
+
+def ascending(values: list[bytes]) -> bool:
+    """Tell whether each value is above the one before."""
+    return all(before < after for before, after in pairwise(values))
+
+
+def check_lengths(columns: Columns, kind: str, n: int, names: tuple[str, ...]) -> None:
+    """Refuse columns that do not have shape (n,)."""
+    for name in names:
+        shape = columns[name].shape
+        require(shape == (n,), kind, f"column {name} has shape {shape}, not ({n},)")
+
+
+def check_lists(columns: Columns, kind: str, *, offsets: str, entries: str, rows: int, codes: int) -> None:
+    """Check lists by row: offsets from 0 to the number of entries, never back; entries in ``0..codes-1``."""
+    values = columns[entries]
+    _check_offsets(columns[offsets], rows, len(values), kind, entries)
+    inside = len(values) == 0 or (int(values.min()) >= 0 and int(values.max()) < codes)
+    require(inside, kind, f"{entries} points outside 0..{codes - 1}")
+
+
+def _check_offsets(offsets: npt.NDArray[np.int64], rows: int, entries: int, kind: str, name: str) -> None:
+    require(offsets.shape == (rows + 1,) and rows >= 0, kind, f"the offsets of {name} do not fit {rows} rows")
+    whole = int(offsets[0]) == 0 and int(offsets[-1]) == entries and bool((np.diff(offsets) >= 0).all())
+    require(whole, kind, f"the offsets of {name} are out of order")
