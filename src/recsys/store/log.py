@@ -145,7 +145,7 @@ class ObjectLog:
         return pointer.number if pointer.check == _check(stream, pointer.number) else 0
 
     def _newest_from(self, stream: str, known: int) -> int:
-        """Return the newest number from ``known`` on, doubling, then bisecting; one probe if nothing is new."""
+        """Return the newest number from ``known`` on: doubling, then bisection; one probe if none."""
         step = 1
         while self._stands(stream, known + step):
             known += step
