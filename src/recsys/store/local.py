@@ -153,11 +153,8 @@ class LocalObjects:
 
     def folders(self, prefix: str) -> list[str]:
         check_prefix(prefix)
-        return [
-            name
-            for name, is_folder in self._entries(prefix)
-            if is_folder and next(self.keys(f"{prefix}{name}/"), None) is not None
-        ]
+        names = sorted(name for name, is_folder in self._entries(prefix) if is_folder)
+        return [name for name in names if next(self.keys(f"{prefix}{name}/"), None) is not None]
 
     def delete(self, key: str) -> None:
         path = self._path(key)
