@@ -1,5 +1,4 @@
-"""The backends the contract suites of the store run on. A new backend adds its factory here, and nothing else.
-else.
+"""The backends the contract suites of the store run on. A new one adds its factory here, and nothing else.
 
 A factory takes an empty directory of the test's own and returns a fresh, empty backend. A backend that needs
 a server starts it, or calls ``pytest.skip`` with the reason.

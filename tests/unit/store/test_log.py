@@ -125,7 +125,7 @@ def test_no_mixture_of_faults_makes_a_false_report(
     except (Unavailable, Denied):
         state = None
     objects.exists(POINTER)  # a late write arrives now, if it still can
-    standing = inner.read("releases/demo/0000000002.json") if log.head("demo") == 2 else None
+    standing = inner.read("releases/demo/0000000002.json") if log_over(inner).head("demo") == 2 else None
     if state is COMMITTED:
         assert standing == b"mine"
     elif state is LOST:
