@@ -1,0 +1,76 @@
+"""The two calls of this part, as the command line and a notebook make them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from recsys.evaluation.config import Config, read_config
+from recsys.evaluation.dataset import Dataset, read_dataset
+from recsys.evaluation.errors import BadData, NoBaseline
+from recsys.evaluation.report import Report, read_report
+from recsys.evaluation.validation import Validation, check_files
+from recsys.progress import Progress, silent
+
+__all__ = ["evaluate", "validate"]
+
+
+def evaluate(
+    *,
+    dataset: str | Path | Mapping[str, Any] | Dataset,
+    config: str | Path | Mapping[str, Any] | Config,
+    baseline: str | Path | bytes | Report | None = None,
+    allow_no_baseline: bool = False,
+    progress: Progress = silent,
+) -> Report:
+    """Judge logs and say what to do.
+
+    Parameters
+    ----------
+    dataset, config
+        Paths of YAML files, or mappings of the same form. Paths inside a dataset file start from its folder.
+    baseline
+        The JSON report of an earlier run to compare with.
+    allow_no_baseline
+        Run without one: gates on a drop are then not judged.
+    progress
+        Told which stage is under way.
+
+    Returns
+    -------
+    Report
+        Its ``decision`` names the rule that decided; its ``exit_code`` is what the command exits with.
+
+    Raises
+    ------
+    SettingsInvalid, BadData, NotInData, NoBaseline, NotComparable
+        Whenever no honest number can be had; each says what, where and what to do.
+    """
+    import duckdb
+
+    from recsys.evaluation.offline import run_offline
+
+    settings = read_config(config)
+    inputs, folder = read_dataset(dataset)
+    if baseline is None and not allow_no_baseline:
+        raise NoBaseline
+    earlier = baseline if baseline is None or isinstance(baseline, Report) else read_report(baseline)
+    try:
+        return run_offline(
+            dataset=inputs, folder=folder, config=settings, baseline=earlier, progress=progress
+        )
+    except duckdb.Error as error:
+        # What the checks before let through and the engine refuses: still one line and no number.
+        raise BadData(f"the data could not be read: {str(error).splitlines()[0]}") from error
+
+
+def validate(*, schema: str, inputs: str | Path | tuple[str | Path, ...]) -> Validation:
+    """Check files or globs against a schema such as ``exposure.v1``; counts bad rows and names the first.
+
+    Raises
+    ------
+    UsageError
+        For an unknown schema or a file that is neither JSONL nor Parquet.
+    BadData
+        For a missing or empty file, or Parquet whose columns do not fit at all.
+    """
+    return check_files(schema=schema, inputs=inputs)

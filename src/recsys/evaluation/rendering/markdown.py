@@ -1,0 +1,53 @@
+"""A report as Markdown: the decision first, then everything it rests on."""
+
+from recsys.evaluation.rendering.tables import Table, sections
+from recsys.evaluation.report import Report
+
+__all__ = ["render"]
+
+
+def render(report: Report) -> str:
+    """Write the whole report."""
+    decision = report.decision
+    lines = [
+        f"# {headline(report)}",
+        "",
+        f"**What happened.** {_plain(decision.what_happened)}",
+        "",
+        f"**How sure.** {_plain(decision.how_sure)}",
+        "",
+        f"**What to do.** {_plain(decision.what_to_do)}",
+        "",
+        f"**Lever.** {_plain(decision.lever)}",
+        "",
+    ]
+    for title, note, table in sections(report):
+        lines += [f"## {title}", ""]
+        lines += [note, ""] if note else []
+        lines += [*_rows(table), ""]
+    return "\n".join(lines)
+
+
+def headline(report: Report) -> str:
+    """Return the decision in a line: the outcome, its exit code, and the rule that decided."""
+    words = {"pass": "Pass", "hold": "Hold", "gate_failed": "Gate failed"}
+    outcome = words[report.decision.outcome]
+    return f"{outcome}: decided by rule {report.decision.rule} (exit code {report.exit_code})"
+
+
+def _rows(table: Table) -> list[str]:
+    head, *rows = table
+    return [
+        "| " + " | ".join(_cell(text) for text in head) + " |",
+        "|" + " --- |" * len(head),
+        *("| " + " | ".join(_cell(text) for text in row) + " |" for row in rows),
+    ]
+
+
+def _cell(text: str) -> str:
+    """Names come from the data: none may open a tag or break the table."""
+    return _plain(text).replace("|", "\\|").replace("\n", " ")
+
+
+def _plain(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("\r", " ")
