@@ -3,18 +3,19 @@
 `docs/explanation/ranking.md` tells the order of work and the formulas.
 """
 
-from recsys.ranking.core import ALGO_VERSION, rank, similar
+from recsys.ranking.core import ALGO_VERSION, Ranker
+from recsys.ranking.memory import MemoryShelf
 from recsys.ranking.request import Answer, Ranked, RecommendRequest, SimilarRequest, Warning
 from recsys.ranking.shelf import Shelf
 
 __all__ = [
     "ALGO_VERSION",
     "Answer",
+    "MemoryShelf",
     "Ranked",
+    "Ranker",
     "RecommendRequest",
     "Shelf",
     "SimilarRequest",
     "Warning",
-    "rank",
-    "similar",
 ]

@@ -1,0 +1,174 @@
+"""The best of all items by blended score and boosts, found without scoring them all.
+
+Two sources are merged: the anchors' neighbours, each scored, and the lane of everything that may be shown,
+walked from the most popular down. An item that is nobody's neighbour scores its weighted popularity alone,
+so the walk ends where no later item can still get in (Fagin's threshold algorithm): exactly as if every item
+were scored.
+"""
+
+from collections.abc import Iterator, Set
+
+import numpy as np
+
+from recsys.ranking.conditions import Conditions
+from recsys.ranking.diversity import Scored
+from recsys.ranking.evidence import Evidence
+from recsys.ranking.shelf import F8, I4, Shelf
+from recsys.ranking.standing import Lane, Standing
+
+__all__ = ["Blend", "best", "walk"]
+
+_FIRST_STEP = 64  # items looked at together; the next step looks at four times as many
+_ROUNDING = 1.0 + 1e-12
+"""A lane is sorted by ``popularity · lift``, a score is ``w · popularity · lift``: last digits differ."""
+
+
+class Blend:
+    """The score of an item in one request, before personalisation."""
+
+    __slots__ = ("evidence", "shelf", "standing", "w_cooc", "w_popularity")
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        standing: Standing,
+        evidence: Evidence | None,
+        *,
+        w_popularity: float,
+        w_cooc: float,
+    ) -> None:
+        self.shelf, self.standing, self.evidence = shelf, standing, evidence
+        self.w_popularity, self.w_cooc = w_popularity, w_cooc
+
+    def parts(self, item: int) -> tuple[float, float]:
+        """Return what popularity and co-occurrence contribute to an item's score."""
+        by_popularity = self.w_popularity * float(self.shelf.popularity[item])
+        if self.evidence is None:
+            return by_popularity, 0.0
+        total = self.evidence.sum_of[item]
+        return by_popularity, self.w_cooc * (total / (total + 1.0))
+
+    def of(self, item: int) -> float:
+        """Return ``(w_popularity · popularity + w_cooc · cooc) · lift``."""
+        by_popularity, by_cooc = self.parts(item)
+        return (by_popularity + by_cooc) * self.standing.lift_of(item)
+
+    def of_neighbours(self, evidence: Evidence) -> F8:
+        """Return the score of each of the evidence's items; the same digits as :meth:`of`."""
+        scores = self.w_popularity * self.shelf.popularity.take(evidence.items)
+        scores += self.w_cooc * evidence.values()
+        if self.standing.lift is not None:
+            scores *= self.standing.lift.take(evidence.items)
+        return scores
+
+    def of_strangers(self, items: I4) -> F8:
+        """Return the score of items that are nobody's neighbour."""
+        scores = self.w_popularity * self.shelf.popularity.take(items)
+        if self.standing.lift is not None:
+            scores *= self.standing.lift.take(items)
+        return scores
+
+
+def best(
+    blend: Blend, wanted: int, *, excluded: Set[int], conditions: Conditions | None, lane: Lane | None
+) -> list[Scored]:
+    """Return the ``wanted`` best items with a score above 0, best first, ties by item.
+
+    ``lane`` is what to walk; ``None`` is everything, by the head kept at hand where that is enough.
+    """
+    if wanted <= 0:
+        return []
+    found = _neighbours(blend, wanted, excluded, conditions) if blend.evidence is not None else []
+    if blend.w_popularity > 0.0:
+        if conditions is None and blend.standing.lift is None:
+            found += _head(blend, wanted, excluded)
+        else:
+            found = _walked(blend, wanted, found, excluded=excluded, conditions=conditions, lane=lane)
+        found.sort()
+    return found[:wanted]
+
+
+def walk(standing: Standing, lane: Lane | None, conditions: Conditions | None) -> Iterator[tuple[I4, float]]:
+    """Go down a lane in growing steps: the items that pass, and the largest value of all still to come."""
+    here = standing.head if lane is None else lane
+    start, step = 0, _FIRST_STEP
+    while True:
+        while start < len(here.items):
+            items = here.items[start : start + step]
+            start, step = start + step, step * 4
+            if conditions is not None:
+                items = items[conditions.keep(items)]
+            yield items, float(here.values[min(start, len(here.values) - 1)])
+        if lane is not None or len(here.items) >= standing.live:
+            return
+        start, here = len(here.items), standing.lane(None)  # the head is the beginning of the whole lane
+
+
+def _neighbours(blend: Blend, wanted: int, excluded: Set[int], conditions: Conditions | None) -> list[Scored]:
+    evidence = blend.evidence
+    assert evidence is not None
+    items, scores = evidence.items, blend.of_neighbours(evidence)
+    if conditions is not None:
+        passed = conditions.keep(items)
+        items, scores = items[passed], scores[passed]
+    falling = np.argsort(-scores)
+    out = blend.standing.out_bytes
+    found: list[Scored] = []
+    seen = set(excluded)
+    # neighbours of several anchors stand in the list once for each of them, so look at a few more than wanted
+    start, step = 0, 2 * wanted + len(seen)
+    while start < len(falling):
+        part = falling[start : start + step]
+        for item, score in zip(items[part].tolist(), scores[part].tolist(), strict=True):
+            if len(found) >= wanted and -score > found[-1][0]:
+                found.sort()  # equal scores come in any order
+                return found
+            if item not in seen and not out[item] and score > 0.0:
+                seen.add(item)
+                found.append((-score, item))
+        start += step
+    found.sort()
+    return found
+
+
+def _head(blend: Blend, wanted: int, excluded: Set[int]) -> list[Scored]:
+    """Take the most popular from the head: sorted already, so the first that may be taken are the best."""
+    weight, standing = blend.w_popularity, blend.standing
+    sum_of = blend.evidence.sum_of if blend.evidence is not None else None
+    found: list[Scored] = []
+    for item, value in zip(standing.head_items, standing.head_values, strict=True):
+        if value <= 0.0:
+            return found
+        if item not in excluded and (sum_of is None or sum_of[item] == 0.0):
+            found.append((-(weight * value), item))
+            if len(found) == wanted:
+                return found
+    if len(standing.head_items) < standing.live:
+        return _walked(blend, wanted, [], excluded=excluded)
+    return found
+
+
+def _walked(
+    blend: Blend,
+    wanted: int,
+    found: list[Scored],
+    *,
+    excluded: Set[int],
+    conditions: Conditions | None = None,
+    lane: Lane | None = None,
+) -> list[Scored]:
+    """Add what the walk down a lane finds to what is found already, sorted."""
+    sum_of = blend.evidence.sum_of if blend.evidence is not None else None
+    seen = set(excluded)
+    for items, coming in walk(blend.standing, lane, conditions):
+        scores = blend.of_strangers(items)
+        for item, score in zip(items.tolist(), scores.tolist(), strict=True):
+            if score > 0.0 and item not in seen and (sum_of is None or sum_of[item] == 0.0):
+                seen.add(item)
+                found.append((-score, item))
+        if len(found) >= wanted:
+            found.sort()
+            del found[wanted:]
+            if blend.w_popularity * coming * _ROUNDING < -found[-1][0]:
+                break
+    return found
