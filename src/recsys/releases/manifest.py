@@ -27,10 +27,11 @@ class ArtifactRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What one run of the pipelines built for one surface. Holds no time of building: same input, same digest.
+    """What one run of the pipelines built for one surface. Holds no time of building: same input, same
+    digest.
 
-    ``signals`` maps a signal's name to its artifacts; lookup goes segment, then surface, then tenant. ``inputs`` is a
-    digest over the canonical events, the catalogue and the parameters.
+    ``signals`` maps a signal's name to its artifacts; lookup goes segment, then surface, then tenant.
+    ``inputs`` is a digest over the canonical events, the catalogue and the parameters.
     """
 
     tenant: str

@@ -1,6 +1,6 @@
 """The release record: one generation of a tenant, naming everything that can change an answer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import msgspec
@@ -18,6 +18,9 @@ __all__ = [
     "Requires",
     "Surface",
     "artifacts_of",
+    "levers_touched",
+    "parts_of",
+    "touched",
 ]
 
 FORMAT = 1
@@ -46,13 +49,18 @@ LEVERS: tuple[Lever, ...] = ("config", "rules", "artifacts")
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
-    """ "Stop shipping": refuses changes to these levers of one surface (``None``: every surface) until resumed."""
+    """The state "stop shipping": refuses changes to these levers of one surface (``None``: every surface) until
+    resumed.
+
+    ``generation`` is the release that placed it, so that a refusal can name it.
+    """
 
     surface: str | None
     levers: tuple[Lever, ...]
     reason: str
     actor: str
     since: str
+    generation: int | None = None
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -81,9 +89,10 @@ class Requires(msgspec.Struct, frozen=True, kw_only=True):
 class Release(msgspec.Struct, frozen=True, kw_only=True):
     """One generation. Readers ignore fields they do not know; writers carry every field forward.
 
-    ``config``, ``rules``, ``overlay``, ``withdrawn`` and ``erased`` are digests of blobs; ``changed`` says in which
-    generation each lever last changed (``config``, ``rules``, ``artifacts:<surface>``); ``restores`` is the generation
-    whose content a rollback or undo brought back; ``previous`` is the digest of the record before, byte for byte.
+    ``config``, ``rules``, ``overlay``, ``withdrawn`` and ``erased`` are digests of blobs; ``changed`` says
+    in which generation each lever last changed (``config``, ``rules``, ``artifacts:<surface>``);
+    ``restores`` is the generation whose content a rollback or undo brought back; ``previous`` is the digest
+    of the record before, byte for byte.
     """
 
     tenant: str
@@ -115,3 +124,31 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
 def artifacts_of(surface: str) -> str:
     """Name the artifacts lever of a surface as ``changed`` does."""
     return f"artifacts:{surface}"
+
+
+def parts_of(release: Release) -> dict[str, object]:
+    """Return all in a release that can change an answer or a right to ship, by the name of the part."""
+    parts: dict[str, object] = {
+        "config": release.config,
+        "rules": release.rules,
+        "overlay": release.overlay,
+        "withdrawn": release.withdrawn,
+        "erased": release.erased,
+        "holds": release.holds,
+    }
+    for name, surface in release.surfaces.items():
+        parts[artifacts_of(name)] = surface.manifest
+        if surface.candidate is not None:
+            parts[f"candidate:{name}"] = surface.candidate
+    return parts
+
+
+def touched(before: Release, after: Release) -> frozenset[str]:
+    """Name the parts that differ between two releases."""
+    old, new = parts_of(before), parts_of(after)
+    return frozenset(part for part in {*old, *new} if old.get(part) != new.get(part))
+
+
+def levers_touched(parts: Iterable[str]) -> frozenset[str]:
+    """Keep the parts that a lever can reverse: ``config``, ``rules``, ``artifacts:<surface>``."""
+    return frozenset(part for part in parts if part in {"config", "rules"} or part.startswith("artifacts:"))

@@ -1,0 +1,208 @@
+"""The one commit loop: plan, write the blobs, verify the closure, create the record, and settle how that
+ended.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from recsys.encoding import rfc3339
+from recsys.errors import OutcomeUnknown, UsageError
+from recsys.releases.change import Change, parts_between, undo_command
+from recsys.releases.closure import Closure
+from recsys.releases.create import Create
+from recsys.releases.errors import LogForked, LostRace, NewerFormat, NoReleases, told
+from recsys.releases.history import Entry, History
+from recsys.releases.plan import Draft, Gate, Intent, NoChange
+from recsys.releases.rebase import Needs, cell
+from recsys.releases.record import FORMAT, Action, Release, levers_touched, touched
+from recsys.store import CommitState, Store
+
+__all__ = ["Committer", "Words"]
+
+MOST_RACES: Final = 1_000
+"""Every lost race is another's commit, so this many in a row is a flood, and someone should look."""
+
+
+MAX_ATTEMPT: Final = 128
+"""A uuid, or a caller's own idempotency key."""
+
+
+class Words(msgspec.Struct, frozen=True, kw_only=True):
+    """What a release says about itself beside its content. ``attempt`` resumes: ``uuid`` or ``uuid@base``."""
+
+    actor: str
+    reason: str = ""
+    evidence: tuple[str, ...] = ()
+    attempt: str | None = None
+    dry_run: bool = False
+
+
+class Committer:
+    """Carries intents into one tenant's log."""
+
+    def __init__(
+        self, store: Store, history: History, *, clock: Callable[[], float], new_id: Callable[[], str]
+    ) -> None:
+        self._store = store
+        self._history = history
+        self._clock = clock
+        self._new_id = new_id
+
+    def commit(self, intent: Intent, words: Words, *, gate: Gate | None = None) -> Change:
+        """Carry one intent into the log, rebasing over whoever is faster where the table allows it.
+
+        Raises
+        ------
+        Refused
+            With the facts, when a hold, a precondition, the gate, the closure or a lost race forbids it.
+        OutcomeUnknown
+            When the store did not say whether the record was created. Nothing is cleaned up; its attempt
+            resumes.
+        """
+        if words.attempt is None:
+            attempt = self._new_id()
+        elif (done := self.resumed(intent.action, words.attempt)) is not None:
+            return done
+        else:
+            attempt, _ = _parsed(words.attempt)
+        base = self._history.newest()
+        gated: tuple[str, ...] | None = None
+        for _ in range(MOST_RACES):
+            head = None if base is None else base.release
+            planned = self._planned(intent, head)
+            if isinstance(planned, NoChange):
+                assert head is not None
+                return Change(release=head, changed=False, why=planned.why, dry_run=words.dry_run)
+            release = self._stamped(planned, intent, words, base, attempt)
+            if gate is not None and gated is None:
+                gated = gate(release)
+            if gated:
+                release = replace(release, evidence=(*release.evidence, *gated))
+            change = Change(
+                release=release,
+                changed=True,
+                why=planned.why,
+                undo=undo_command(release) if planned.undo is None else planned.undo,
+                dry_run=words.dry_run,
+                parts=parts_between(head, release),
+                held=_holds_more(head, release),
+            )
+            if not self._settled(planned, release, head, dry_run=words.dry_run):
+                base, again = self._past(intent, base, attempt)
+                if base.release.attempt == attempt:
+                    return replace(change, release=base.release)
+                gated = None if again else gated
+                continue
+            return change
+        raise LostRace(intent.action, self._history.head().release)
+
+    def _planned(self, intent: Intent, head: Release | None) -> Draft | NoChange:
+        if head is None:
+            if not isinstance(intent, Create):
+                raise NoReleases(self._history.tenant)
+            return intent.first()
+        if head.requires.format > FORMAT:
+            raise NewerFormat(head, FORMAT)
+        return intent.plan(head, self._history)
+
+    def _stamped(self, planned: Draft, intent: Intent, words: Words, base: Entry | None, attempt: str) -> Release:
+        generation = 1 if base is None else base.release.generation + 1
+        moved = levers_touched({"config", "rules"} if base is None else touched(base.release, planned.release))
+        return replace(
+            planned.release,
+            generation=generation,
+            attempt=attempt,
+            at=rfc3339(self._clock()),
+            actor=words.actor,
+            action=intent.action,
+            reason=words.reason,
+            evidence=words.evidence,
+            changed={**planned.release.changed, **dict.fromkeys(sorted(moved), generation)},
+            restores=planned.restores,
+            previous=None if base is None else base.digest,
+        )
+
+    def _settled(self, planned: Draft, release: Release, head: Release | None, *, dry_run: bool) -> bool:
+        """Write, verify and append; tell whether it is committed (or would be) rather than lost."""
+        tenant, blobs = release.tenant, self._store.blobs
+        if not dry_run:
+            for data in planned.blobs:
+                blobs.put(tenant, data)
+        pending = planned.blobs if dry_run else ()
+        Closure(blobs, tenant, pending=pending).check(release, head, forward=planned.forward)
+        if dry_run:
+            return True
+        commit = self._store.releases.append(tenant, release.generation, release.encode())
+        if commit.state is CommitState.UNKNOWN:
+            token = f"{release.attempt}@{release.generation - 1}"
+            raise OutcomeUnknown(
+                f"store {self._store.name} did not say whether generation {release.generation} of {tenant} "
+                f"({release.action}) was written",
+                attempt=token,
+                next_step=f"run the same command again with --attempt {token}; it is not done twice",
+            )
+        return commit.state is CommitState.COMMITTED
+
+    def _past(self, intent: Intent, base: Entry | None, attempt: str) -> tuple[Entry, bool]:
+        """Consult the table for every release that came in between.
+
+        Returns the newest record to go on from and whether the gate must run again; or the record of our
+        own attempt, when it turns out to stand.
+        """
+        newest = self._history.head()
+        seen = 0 if base is None else base.release.generation
+        again = False
+        clash: tuple[str, Release] | None = None
+        for generation in range(seen + 1, newest.release.generation + 1):
+            theirs = self._history.entry(generation)
+            if theirs.release.attempt == attempt:
+                return theirs, again
+            needs = cell(intent.action, theirs.release.action)
+            if Needs.NEVER in needs or (base is not None and theirs.release.log != base.release.log):
+                raise LogForked(self._history.tenant, generation, f"is of log {theirs.release.log}")
+            moved = touched(self._history.record(generation - 1), theirs.release) if generation > 1 else frozenset()
+            if Needs.GATE in needs and moved & {"config", "rules"}:
+                again = True
+            if Needs.APART in needs and intent.writes & moved:
+                clash = (sorted(intent.writes & moved)[0], theirs.release)
+        if clash is not None and isinstance(self._planned(intent, newest.release), Draft):
+            raise LostRace(*clash)
+        return newest, again
+
+    def resumed(self, action: Action, attempt: str) -> Change | None:
+        """Return the change an attempt made, if its record stands in the log.
+
+        ``attempt`` is ``uuid@base``, as :class:`OutcomeUnknown` gave it, or the uuid alone: then the whole
+        log is read.
+        """
+        wanted, base = _parsed(attempt)
+        newest = self._history.newest()
+        for release in self._history.back_from(newest.release.generation if newest else 0, until=base):
+            if release.attempt != wanted:
+                continue
+            if release.action != action:
+                raise UsageError(f"attempt {wanted} was {told(release)}, not a {action}")
+            before = self._history.record(release.generation - 1) if release.generation > 1 else None
+            return Change(
+                release=release,
+                changed=True,
+                why="this attempt was committed",
+                undo=undo_command(release) if before else "",
+                parts=parts_between(before, release),
+                held=_holds_more(before, release),
+            )
+        return None
+
+
+def _parsed(attempt: str) -> tuple[str, int]:
+    wanted, _, base = attempt.partition("@")
+    if not 0 < len(wanted) <= MAX_ATTEMPT or not wanted.isprintable() or (base and not base.isdigit()):
+        raise UsageError(f"`{attempt[:80]}` is not an attempt", next_step="give it as the error printed it")
+    return wanted, int(base or 0)
+
+
+def _holds_more(before: Release | None, after: Release) -> bool:
+    return before is not None and any(hold not in before.holds for hold in after.holds)

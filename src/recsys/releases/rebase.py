@@ -1,0 +1,117 @@
+"""What a lost race means, as a table: mine × theirs.
+
+A publisher that lost the number it wanted meets every release that came in between. For each, the cell of
+its own action (row) and of that release's action (column) says what must hold for it to go on. Then it
+plans again against the newest. Adding an action is adding its row and its column; a test holds every cell.
+"""
+
+import enum
+from collections.abc import Mapping
+
+from recsys.releases.record import Action
+
+__all__ = ["REBASE", "Cell", "Needs", "cell"]
+
+
+class Needs(enum.Enum):
+    """What must hold for an intent to go on past a release."""
+
+    APART = "apart"
+    """It left alone what the intent writes; or it left there just what the intent wanted, and nothing is to
+    do.
+    """
+    OPEN = "open"
+    """No hold in it covers what the intent changes."""
+    GATE = "gate"
+    """The gate passes again, when it changed what the gate read: config or rules."""
+    DONE = "done"
+    """Nothing: what the intent wanted stands, whoever did it."""
+    NEVER = "never"
+    """Cannot be met in one log: meeting it means that the log is another one."""
+
+
+Cell = frozenset[Needs]
+
+_GO: Cell = frozenset()
+_APART: Cell = frozenset({Needs.APART})
+_OPEN: Cell = frozenset({Needs.OPEN})
+_GATE: Cell = frozenset({Needs.GATE})
+_DONE: Cell = frozenset({Needs.DONE})
+_NEVER: Cell = frozenset({Needs.NEVER})
+
+_ANYTHING: Mapping[Action, Cell] = {
+    "create": _NEVER,
+    "ship": _GO,
+    "config": _GO,
+    "rules": _GO,
+    "rollback": _GO,
+    "undo": _GO,
+    "hold": _GO,
+    "resume": _GO,
+    "withdraw": _GO,
+}
+"""The row of what rebases over anything: brakes must work while others push, and a target is fixed
+beforehand.
+"""
+
+REBASE: Mapping[Action, Mapping[Action, Cell]] = {
+    "create": dict.fromkeys(_ANYTHING, _DONE),
+    # A ship meets a ship of another surface without harm. What its gate judged it with, it judges again.
+    "ship": {
+        "create": _NEVER,
+        "ship": _APART,
+        "config": _GATE,
+        "rules": _GATE,
+        "rollback": _APART | _OPEN | _GATE,
+        "undo": _APART | _OPEN | _GATE,
+        "hold": _OPEN,
+        "resume": _GO,
+        "withdraw": _GO,
+    },
+    # A document replaces the one its author had read, so another one in between is a conflict of two people.
+    "config": {
+        "create": _NEVER,
+        "ship": _GO,
+        "config": _APART,
+        "rules": _GO,
+        "rollback": _APART,
+        "undo": _APART | _OPEN,
+        "hold": _OPEN,
+        "resume": _GO,
+        "withdraw": _GO,
+    },
+    "rules": {
+        "create": _NEVER,
+        "ship": _GO,
+        "config": _GO,
+        "rules": _APART,
+        "rollback": _APART,
+        "undo": _APART | _OPEN,
+        "hold": _OPEN,
+        "resume": _GO,
+        "withdraw": _GO,
+    },
+    "rollback": _ANYTHING,
+    # An undo names one generation; what was changed again since belongs to someone else.
+    "undo": {
+        "create": _NEVER,
+        "ship": _APART,
+        "config": _APART,
+        "rules": _APART,
+        "rollback": _APART | _OPEN,
+        "undo": _APART | _OPEN,
+        "hold": _OPEN,
+        "resume": _GO,
+        "withdraw": _GO,
+    },
+    "hold": _ANYTHING,
+    "resume": _ANYTHING,
+    "withdraw": _ANYTHING,
+}
+
+
+def cell(mine: Action, theirs: Action) -> Cell:
+    """Return the cell of the table. A release made by an action of a newer version is met with every
+    caution.
+    """
+    return REBASE[mine].get(theirs, _APART | _OPEN | _GATE)

@@ -1,0 +1,340 @@
+"""The releases of one tenant: see them, change them, take changes back. What callers use."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from recsys import access
+from recsys.documents import canonical_config, canonical_rules
+from recsys.encoding import rfc3339
+from recsys.errors import UsageError
+from recsys.releases.change import Change
+from recsys.releases.commit import Committer, Words
+from recsys.releases.create import Create
+from recsys.releases.diff import Diff, diff_releases
+from recsys.releases.expect import Expect
+from recsys.releases.history import History
+from recsys.releases.hold import PlaceHold, Resume, all_levers
+from recsys.releases.plan import Gate, Intent
+from recsys.releases.put import PutConfig, PutRules, SwitchRule
+from recsys.releases.record import Lever, Release
+from recsys.releases.rollback import Rollback, aim, target
+from recsys.releases.ship import Ship
+from recsys.releases.undo import Undo, newest_to_undo
+from recsys.releases.verify import Verification, verify
+from recsys.releases.withdraw import Withdraw, checked_ids
+from recsys.store import Store, check_name
+from recsys.store.names import check_digest
+
+__all__ = ["Page", "Releases", "create_tenant"]
+
+_PAGE_MOST = 1_000
+"""More in one answer is an export; ask for the next page."""
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """Releases, newest first; ``next`` is what to give as ``before`` for the older ones, ``None`` at the
+    end.
+    """
+
+    releases: tuple[Release, ...]
+    next: int | None
+
+
+class Releases:
+    """One tenant's log of releases.
+
+    Every change takes ``reason``, ``dry_run`` (plan, gate and verify everything, write nothing) and
+    ``attempt`` (resume one whose outcome was unknown), and returns a :class:`Change` with the command that
+    takes it back. Changes raise :class:`~recsys.errors.Refused` with the facts, and
+    :class:`~recsys.errors.OutcomeUnknown`.
+
+    Parameters
+    ----------
+    actor
+        Who changes things, for the record.
+    clock, new_id
+        Seconds since 1970, for labels only; and fresh ids of attempts and logs.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        tenant: str,
+        *,
+        actor: str,
+        clock: Callable[[], float] = time.time,
+        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    ) -> None:
+        self._store = store
+        self.tenant = check_name(tenant, what="tenant")
+        self.actor = actor
+        self._clock = clock
+        self._new_id = new_id
+        self._history = History(store.releases, store.blobs, tenant)
+        self._committer = Committer(store, self._history, clock=clock, new_id=new_id)
+
+    # -- seeing
+    # -------------------------------------------------------------------------------------------------
+
+    def head(self) -> Release | None:
+        """Return the newest release; ``None`` when the tenant has none."""
+        entry = self._history.newest()
+        return None if entry is None else entry.release
+
+    def current(self) -> Release:
+        """Return the newest release; raises :class:`~recsys.releases.NoReleases`."""
+        return self._history.head().release
+
+    def read(self, generation: int) -> Release:
+        """Return one release; raises :class:`~recsys.releases.UnknownGeneration`."""
+        if generation < 1:
+            raise UsageError(f"generations count from 1, not {generation}")
+        return self._history.record(generation)
+
+    def list(self, *, limit: int = 50, before: int | None = None) -> Page:
+        """Return up to ``limit`` releases below ``before``, newest first."""
+        if not 1 <= limit <= _PAGE_MOST:
+            raise UsageError(f"limit is {limit}; it must lie in 1..{_PAGE_MOST}")
+        newest = self.current().generation
+        start = newest if before is None else min(newest, before - 1)
+        end = max(0, start - limit)
+        page = tuple(self._history.back_from(start, until=end))
+        return Page(releases=page, next=end + 1 if end > 0 else None)
+
+    def diff(self, a: int, b: int) -> Diff:
+        """Say what changed from generation ``a`` to ``b``."""
+        return diff_releases(self.read(a), self.read(b), self._history)
+
+    def verify(self) -> Verification:
+        """Read all the log names and say what is wrong."""
+        return verify(self._store.releases, self._store.blobs, self.tenant)
+
+    def follow(self, seen: Release | None) -> Release:
+        """Return the newest release, for a reader that has ``seen`` one before.
+
+        Raises :class:`~recsys.releases.LogForked` when the log is not the one that release stands in: keep
+        what is loaded, and say so.
+        """
+        return self.current() if seen is None else self._history.follow(seen)
+
+    # -- changing
+    # -----------------------------------------------------------------------------------------------
+
+    def create(self, *, reason: str = "", dry_run: bool = False, attempt: str | None = None) -> Change:
+        """Begin the log: generation 1 with an empty config and no rules. Doing it again changes nothing."""
+        intent = Create(tenant=self.tenant, log=self._new_id())
+        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=attempt)
+
+    def ship(
+        self,
+        surface: str,
+        manifest: str,
+        *,
+        reason: str = "",
+        evidence: Iterable[str] = (),
+        expect: str | None = None,
+        gate: Gate | None = None,
+        dry_run: bool = False,
+        attempt: str | None = None,
+    ) -> Change:
+        """Make a published manifest live on a surface.
+
+        ``evidence``: digests of reports kept with the release. ``expect``: refuse unless the surface's
+        artifacts stand as in this generation (``N`` or ``N:sha256:…``). ``gate`` judges the release that
+        would be committed, again when config or rules change on the way.
+        """
+        intent = Ship(
+            surface=check_name(surface, what="surface"),
+            manifest=check_digest(manifest),
+            expect=None if expect is None else Expect.parse(expect),
+        )
+        kept = tuple(check_digest(named) for named in evidence)
+        return self._commit(intent, reason=reason, evidence=kept, gate=gate, dry_run=dry_run, attempt=attempt)
+
+    def put_config(
+        self,
+        data: bytes,
+        *,
+        expect: str | None = None,
+        reason: str = "",
+        dry_run: bool = False,
+        attempt: str | None = None,
+    ) -> Change:
+        """Put a config document in force; ``expect`` as for :meth:`ship`."""
+        wanted = None if expect is None else Expect.parse(expect)
+        intent = PutConfig(data=canonical_config(data), expect=wanted)
+        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=attempt)
+
+    def put_rules(
+        self,
+        data: bytes,
+        *,
+        expect: str | None = None,
+        reason: str = "",
+        dry_run: bool = False,
+        attempt: str | None = None,
+    ) -> Change:
+        """Put a rules document in force; ``expect`` as for :meth:`ship`."""
+        wanted = None if expect is None else Expect.parse(expect)
+        intent = PutRules(data=canonical_rules(data), expect=wanted)
+        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=attempt)
+
+    def disable_rule(
+        self, rule_id: str, *, reason: str = "", dry_run: bool = False, attempt: str | None = None
+    ) -> Change:
+        """Switch one rule off; passes under a hold."""
+        intent = SwitchRule(rule_id=rule_id, enabled=False)
+        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=attempt)
+
+    def enable_rule(
+        self, rule_id: str, *, reason: str = "", dry_run: bool = False, attempt: str | None = None
+    ) -> Change:
+        """Switch one rule on again."""
+        intent = SwitchRule(rule_id=rule_id, enabled=True)
+        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=attempt)
+
+    def rollback(
+        self,
+        lever: Lever,
+        *,
+        surface: str | None = None,
+        to: int | None = None,
+        further: bool = False,
+        no_hold: bool = False,
+        reason: str = "",
+        dry_run: bool = False,
+        attempt: str | None = None,
+    ) -> Change:
+        """Pull a lever: a new generation that names old content. Passes under holds.
+
+        Without ``to`` it goes to the newest content older than what is in force and different from it; when
+        that was itself brought back, only with ``further``. Rolling back artifacts also holds them, unless
+        ``no_hold``.
+        """
+        if lever not in ("config", "rules", "artifacts", "all"):
+            raise UsageError(f"there is no lever {lever}", next_step="levers: config, rules, artifacts, all")
+        if surface is not None:
+            check_name(surface, what="surface")
+        head = self.current()
+        pulled = aim(head, lever, surface)
+        if attempt is not None:
+            resumed = self._committer.resumed("rollback", attempt)
+            if resumed is not None:
+                return msgspec.structs.replace(resumed, lever=lever, surface=pulled.surface)
+        intent = Rollback(
+            pulled=pulled,
+            to=target(head, self._history, pulled, to=to, further=further),
+            hold=not no_hold,
+            reason=reason,
+            actor=self.actor,
+            since=self._now(),
+        )
+        change = self._commit(intent, reason=reason, dry_run=dry_run, attempt=attempt)
+        return msgspec.structs.replace(change, lever=lever, surface=pulled.surface)
+
+    def undo(
+        self,
+        generation: int | None = None,
+        *,
+        reason: str = "",
+        dry_run: bool = False,
+        attempt: str | None = None,
+    ) -> Change:
+        """Take one change back: of the newest generation, or of the one named, as long as nothing stands on
+        it.
+        """
+        head = self.current()
+        if generation is None:
+            if attempt is not None and (resumed := self._committer.resumed("undo", attempt)) is not None:
+                return resumed
+            generation = newest_to_undo(head)
+        self.read(generation)
+        return self._commit(Undo(of=generation), reason=reason, dry_run=dry_run, attempt=attempt)
+
+    def hold(
+        self,
+        *,
+        surface: str | None = None,
+        levers: Iterable[str] | None = None,
+        reason: str = "",
+        dry_run: bool = False,
+        attempt: str | None = None,
+    ) -> Change:
+        """Stop shipping: refuse changes to these levers (default all) of one surface, or of every surface."""
+        intent = PlaceHold(
+            surface=None if surface is None else check_name(surface, what="surface"),
+            levers=all_levers(levers),
+            reason=reason,
+            actor=self.actor,
+            since=self._now(),
+        )
+        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=attempt)
+
+    def resume(
+        self,
+        *,
+        surface: str | None = None,
+        levers: Iterable[str] | None = None,
+        reason: str = "",
+        dry_run: bool = False,
+        attempt: str | None = None,
+    ) -> Change:
+        """Lift the holds of exactly this scope."""
+        intent = Resume(
+            surface=None if surface is None else check_name(surface, what="surface"),
+            levers=all_levers(levers),
+        )
+        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=attempt)
+
+    def withdraw(
+        self, ids: Iterable[str], *, reason: str = "", dry_run: bool = False, attempt: str | None = None
+    ) -> Change:
+        """Never serve these items again, whatever is rolled back; passes under holds."""
+        intent = Withdraw(ids=checked_ids(tuple(ids)))
+        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=attempt)
+
+    def restore_items(
+        self, ids: Iterable[str], *, reason: str = "", dry_run: bool = False, attempt: str | None = None
+    ) -> Change:
+        """Let withdrawn items be served again."""
+        intent = Withdraw(ids=checked_ids(tuple(ids)), back=True)
+        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=attempt)
+
+    def _commit(
+        self,
+        intent: Intent,
+        *,
+        reason: str,
+        dry_run: bool,
+        attempt: str | None,
+        evidence: tuple[str, ...] = (),
+        gate: Gate | None = None,
+    ) -> Change:
+        words = Words(actor=self.actor, reason=reason, evidence=evidence, attempt=attempt, dry_run=dry_run)
+        return self._committer.commit(intent, words, gate=gate)
+
+    def _now(self) -> str:
+        return rfc3339(self._clock())
+
+
+def create_tenant(
+    store: Store,
+    name: str,
+    *,
+    actor: str,
+    reason: str = "",
+    dry_run: bool = False,
+    clock: Callable[[], float] = time.time,
+) -> Change:
+    """Make a tenant: its pseudonym key in the access log, then generation 1 in its own.
+
+    In this order, because data must never exist without the key that hides its users. Both steps do nothing
+    when they are done already, so after a crash between the two the same command finishes the work.
+    """
+    releases = Releases(store, check_name(name, what="tenant"), actor=actor, clock=clock)
+    if not dry_run:
+        access.create_tenant(store, name, actor=actor, reason=reason, clock=clock)
+    return releases.create(reason=reason, dry_run=dry_run)
