@@ -75,8 +75,7 @@ class LocalObjects:
         self._not_forced: str | None = None
         if identity is None:
             with self._open_root() as root_fd:
-                found = os.fstat(root_fd)
-                self._inode = (found.st_dev, found.st_ino)
+                self._inode = self._inode_of(root_fd)
 
     def __repr__(self) -> str:
         return f"LocalObjects({str(self._root)!r})"
@@ -203,7 +202,7 @@ class LocalObjects:
         try:
             yield root_fd
         finally:
-            os.close(root_fd)
+            _close(root_fd)
 
     @contextmanager
     def _checked_root(self, *, writing: bool = False) -> Iterator[int]:
@@ -217,8 +216,7 @@ class LocalObjects:
 
     def _require_identity(self, root_fd: int) -> None:
         if self._identity is None:
-            found = os.fstat(root_fd)
-            if (found.st_dev, found.st_ino) != self._inode:
+            if self._inode_of(root_fd) != self._inode:
                 raise Unavailable(self.name, "another directory stands in its place", untouched=True)
             return
         try:
@@ -228,11 +226,17 @@ class LocalObjects:
                 raise Unavailable(self.name, f"its {MARKER} is gone", untouched=True) from error
             raise self._problem(MARKER, error, untouched=True) from error
         try:
-            with self._told(MARKER):
-                if os.read(marker_fd, len(self._identity) + 1) != self._identity:
-                    raise Unavailable(self.name, "another store stands in its place", untouched=True)
+            with self._told(MARKER, untouched=True):
+                found = os.read(marker_fd, len(self._identity) + 1)
+            if found != self._identity:
+                raise Unavailable(self.name, "another store stands in its place", untouched=True)
         finally:
-            os.close(marker_fd)
+            _close(marker_fd)
+
+    def _inode_of(self, root_fd: int) -> tuple[int, int]:
+        with self._told("the store's directory", untouched=True):
+            found = os.fstat(root_fd)
+        return found.st_dev, found.st_ino
 
     @contextmanager
     def _directory(self, folder: PurePosixPath, root_fd: int) -> Iterator[int]:
@@ -256,7 +260,7 @@ class LocalObjects:
                     self._sync(parent_fd, str(folder.parent))
             yield folder_fd
         finally:
-            os.close(folder_fd)
+            _close(folder_fd)
 
     def _open_folder(self, folder: PurePosixPath, root_fd: int) -> int:
         try:
@@ -304,7 +308,7 @@ class LocalObjects:
             self._discard(temporary, root_fd)
             raise self._problem(key, error, untouched=True) from error
         finally:
-            os.close(file_fd)
+            _close(file_fd)
         return temporary
 
     def _open_temporary(self, temporary: str, mode: int, root_fd: int) -> int:
@@ -330,7 +334,7 @@ class LocalObjects:
             os.fsync(handle)
         except OSError as error:
             self._not_forced = name
-            raise self._problem(name, error) from error
+            raise Unavailable(self.name, f"{_why(error)}, forcing {name} to disk") from error
 
     @contextmanager
     def _opened(self, key: str, root_fd: int) -> Iterator[int]:
@@ -341,11 +345,13 @@ class LocalObjects:
                 raise Missing(key, where=self.name) from error
             raise self._problem(key, error) from error
         try:
-            if not stat.S_ISREG(os.fstat(file_fd).st_mode):
+            with self._told(key):
+                is_file = stat.S_ISREG(os.fstat(file_fd).st_mode)
+            if not is_file:
                 raise Missing(key, where=self.name)
             yield file_fd
         finally:
-            os.close(file_fd)
+            _close(file_fd)
 
     def _chunks(self, file_fd: int, key: str) -> Iterator[bytes]:
         while True:
@@ -382,7 +388,7 @@ class LocalObjects:
             with self._told(folder), os.scandir(folder_fd) as entries:
                 return [(entry.name, entry.is_dir()) for entry in entries]
         finally:
-            os.close(folder_fd)
+            _close(folder_fd)
 
     def _path(self, key: str) -> PurePosixPath:
         return PurePosixPath(check_key(key))
@@ -391,11 +397,12 @@ class LocalObjects:
         return key.startswith(self._private)
 
     @contextmanager
-    def _told(self, key: str) -> Iterator[None]:
+    def _told(self, key: str, *, untouched: bool = False) -> Iterator[None]:
+        """Say an error of the system in our words."""
         try:
             yield
         except OSError as error:
-            raise self._problem(key, error) from error
+            raise self._problem(key, error, untouched=untouched) from error
 
     def _link_failed(self, key: str, error: OSError) -> Denied | Unavailable:
         if error.errno in _NO_LINKS:
@@ -408,6 +415,13 @@ class LocalObjects:
         if error.errno in _DENIED:
             return Denied(self.name, key)
         return Unavailable(self.name, f"{_why(error)} ({key})", untouched=untouched)
+
+
+def _close(handle: int) -> None:
+    try:
+        os.close(handle)
+    except OSError:
+        pass  # the handle is gone either way, and what had to be on disk was forced before
 
 
 def _why(error: OSError) -> str:
