@@ -15,9 +15,7 @@ from recsys.store.columns import Columns, Malformed, Strings, pack, strings
 
 DTYPES = ["u1", "<i4", "<i8", "<u4", "<u8", "<f4", "<f8", "?", ">f8", ">i4"]
 arrays = st.sampled_from(DTYPES).flatmap(
-    lambda dtype: stn.arrays(
-        dtype=dtype, shape=stn.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=5)
-    )
+    lambda dtype: stn.arrays(dtype=dtype, shape=stn.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=5))
 )
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 tables = st.dictionaries(texts, arrays, max_size=5)
@@ -35,9 +33,7 @@ SMALL = pack(
 
 
 @given(tables, metas)
-def test_arrays_and_meta_come_back_as_they_went_in(
-    table: dict[str, np.ndarray], meta: dict[str, Any]
-) -> None:
+def test_arrays_and_meta_come_back_as_they_went_in(table: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
     columns = Columns(pack("kind", meta, table), where="test")
     assert columns.kind == "kind"
     assert columns.meta == meta
@@ -49,9 +45,7 @@ def test_arrays_and_meta_come_back_as_they_went_in(
 
 
 @given(tables, metas)
-def test_the_same_arrays_give_the_same_bytes_in_any_order(
-    table: dict[str, np.ndarray], meta: dict[str, Any]
-) -> None:
+def test_the_same_arrays_give_the_same_bytes_in_any_order(table: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
     reversed_table = dict(reversed(list(table.items())))
     reversed_meta = dict(reversed(list(meta.items())))
     assert pack("kind", meta, table) == pack("kind", reversed_meta, reversed_table)
@@ -155,13 +149,9 @@ def test_the_header_made_for_these_tests_is_read_when_it_is_right() -> None:
         pytest.param({"a": column(offset=-64), "b": column(offset=64)}, id="a negative offset"),
         pytest.param({"a": column(offset=1)}, id="an offset off the grid"),
         pytest.param({"a": column(shape=(-1, -8)), "b": column(offset=64)}, id="negative sizes"),
-        pytest.param(
-            {"a": column(shape=(2**62, 4)), "b": column(offset=64)}, id="sizes that overflow to zero"
-        ),
+        pytest.param({"a": column(shape=(2**62, 4)), "b": column(offset=64)}, id="sizes that overflow to zero"),
         pytest.param({"a": column(shape=(2**70,))}, id="a size beyond 64 bits"),
-        pytest.param(
-            {"a": column(shape=(0, 2**62, 2**62)), "b": column(shape=(16,))}, id="nothing, absurdly shaped"
-        ),
+        pytest.param({"a": column(shape=(0, 2**62, 2**62)), "b": column(shape=(16,))}, id="nothing, absurdly shaped"),
         pytest.param({"a": column(shape=(1,) * 80), "b": column(offset=64)}, id="eighty dimensions"),
         pytest.param({"a": column(dtype="O"), "b": column(offset=64)}, id="a dtype of objects"),
         pytest.param({"a": column(dtype="<f2", shape=(64,))}, id="a dtype that is not in the format"),

@@ -101,10 +101,7 @@ def test_a_commit_of_blob_record_and_pointer_forces_four_times(root: Path, disk:
         disk.revive()
         head = ObjectLog(process, "releases").head("demo")
         digest = Blobs(process).put("demo", b"a blob of generation %d" % head)
-        assert (
-            ObjectLog(process, "releases").append("demo", head + 1, digest.encode()).state
-            is CommitState.COMMITTED
-        )
+        assert ObjectLog(process, "releases").append("demo", head + 1, digest.encode()).state is CommitState.COMMITTED
         assert disk.calls["fsync"] == 4
         assert disk.after_power_loss(f"releases/demo/{head + 1:010d}.json") == digest.encode()
 
@@ -195,9 +192,7 @@ def test_a_create_that_fails_anywhere_is_told_and_leaves_nothing_half_made(
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=ERROR_NAMES)
-def test_no_other_call_shows_a_bare_os_error(
-    root: Path, disk: WatchedDisk, error: int, tmp_path: Path
-) -> None:
+def test_no_other_call_shows_a_bare_os_error(root: Path, disk: WatchedDisk, error: int, tmp_path: Path) -> None:
     objects = LocalObjects(root)
     objects.create(KEY, DATA)
     actions = {
@@ -226,9 +221,7 @@ def test_no_other_call_shows_a_bare_os_error(
                 pytest.fail(f"{name} took {errno.errorcode[error]} for absence")
 
 
-def test_after_a_failed_force_nothing_more_is_written_and_it_is_not_tried_again(
-    root: Path, disk: WatchedDisk
-) -> None:
+def test_after_a_failed_force_nothing_more_is_written_and_it_is_not_tried_again(root: Path, disk: WatchedDisk) -> None:
     objects = LocalObjects(root)
     objects.create("releases/demo/0000000001.json", b"one")
     disk.revive()
@@ -243,9 +236,7 @@ def test_after_a_failed_force_nothing_more_is_written_and_it_is_not_tried_again(
     assert ObjectLog(LocalObjects(root), "releases").append("demo", 2, b"two").state is CommitState.COMMITTED
 
 
-def test_a_full_disk_is_an_error_at_once_and_the_log_goes_on_when_there_is_room(
-    root: Path, disk: WatchedDisk
-) -> None:
+def test_a_full_disk_is_an_error_at_once_and_the_log_goes_on_when_there_is_room(root: Path, disk: WatchedDisk) -> None:
     log = ObjectLog(LocalObjects(root), "releases")
     log.append("demo", 1, b"one")
     disk.revive()
@@ -410,9 +401,7 @@ def test_private_files_are_for_their_owner_and_others_follow_the_umask(root: Pat
         objects.create("blobs/x", b"open")
     finally:
         os.umask(before)
-    modes = {
-        str(path.relative_to(root)): stat.S_IMODE(path.stat().st_mode) for path in sorted(root.rglob("*"))
-    }
+    modes = {str(path.relative_to(root)): stat.S_IMODE(path.stat().st_mode) for path in sorted(root.rglob("*"))}
     assert modes["access"] == modes["access/directory"] == 0o700
     assert modes["access/directory/1.json"] == modes["access/directory/current.json"] == 0o600
     assert modes["blobs"] == 0o750

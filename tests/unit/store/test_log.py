@@ -99,9 +99,7 @@ def test_a_write_that_surely_never_left_is_an_error_at_once(fault: Fault, error:
 
 
 def test_being_denied_after_a_lost_reply_is_unknown_and_no_refusal() -> None:
-    objects = FaultyObjects(
-        filled(2), creates=[Fault.LOST_BEFORE] + [Fault.DENIED] * 1000, reads=[Fault.DENIED] * 1000
-    )
+    objects = FaultyObjects(filled(2), creates=[Fault.LOST_BEFORE] + [Fault.DENIED] * 1000, reads=[Fault.DENIED] * 1000)
     assert log_over(objects).append("demo", 3, b"mine").state is UNKNOWN
 
 
@@ -173,9 +171,7 @@ def test_a_lost_pointer_is_rebuilt_in_few_probes() -> None:
 
 
 @given(length=st.integers(0, 40), left_behind=st.integers(0, 40))
-def test_a_pointer_left_behind_is_passed_and_the_next_append_repairs_it(
-    length: int, left_behind: int
-) -> None:
+def test_a_pointer_left_behind_is_passed_and_the_next_append_repairs_it(length: int, left_behind: int) -> None:
     inner = filled(length)
     if left_behind < length:
         inner.delete(POINTER)
