@@ -124,6 +124,39 @@ def test_a_writer_killed_at_any_system_call_leaves_nothing_half_made(root: Path,
         assert list(other.keys("")) == [KEY]
 
 
+def test_a_publisher_killed_at_any_system_call_leaves_a_log_that_reads_and_goes_on(
+    root: Path, disk: WatchedDisk
+) -> None:
+    def publish(number: int) -> None:
+        objects = LocalObjects(root)
+        digest = Blobs(objects).put("demo", b"blob %d" % number)
+        commit = ObjectLog(objects, "releases").append("demo", number, digest.encode())
+        assert commit.state is CommitState.COMMITTED
+
+    publish(1)
+    total = calls_of(disk, lambda: publish(2))
+    head = 2
+    for kill_at in range(total):
+        disk.revive()
+        disk.kill_at = kill_at
+        with contextlib.suppress(Killed):  # a later publish makes fewer calls: its directories are there
+            publish(head + 1)
+        disk.revive()
+        objects = LocalObjects(root)
+        log = ObjectLog(objects, "releases")
+        assert log.head("demo") in (head, head + 1)
+        head = log.head("demo")
+        for number in range(1, head + 1):
+            assert Blobs(objects).read("demo", log.read("demo", number).decode()) == b"blob %d" % number
+        publish(head + 1)
+        head += 1
+        for number in range(1, head + 1):
+            digest = log.read("demo", number).decode()
+            assert disk.after_power_loss(f"releases/demo/{number:010d}.json") == digest.encode()
+            assert disk.after_power_loss(Blobs.key("demo", digest)) == b"blob %d" % number
+    assert head > total
+
+
 def test_a_replacer_killed_at_any_system_call_leaves_old_or_new(root: Path, disk: WatchedDisk) -> None:
     LocalObjects(root).replace("a/b", b"old")
     total = calls_of(disk, lambda: LocalObjects(root).replace("a/b", b"old"))
