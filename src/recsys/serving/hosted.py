@@ -1,0 +1,191 @@
+"""What a worker serves from: one immutable view a tenant, swapped whole when the follower says so."""
+
+import logging
+import os
+from pathlib import Path
+
+import msgspec
+
+from recsys.access import AccessBroken, Directory
+from recsys.serving.clock import boot_id, since_boot
+from recsys.serving.host_state import HostState, Places, TenantState, read_host_state
+from recsys.serving.ladder import Rung, rung_of
+from recsys.snapshot import Floor, Snapshot, SnapshotRejected, open_floor, open_snapshot
+
+__all__ = ["Hosted", "View"]
+
+_log = logging.getLogger(__name__)
+
+_Seen = tuple[int, int, int] | None
+
+
+class SurfaceFacts(msgspec.Struct, frozen=True):
+    """What an answer says about a surface's release, looked up once per view."""
+
+    manifest_version: str | None
+    data_until: float | None
+    freshness_slo_h: float
+
+
+class View:
+    """One tenant's release as this worker holds it. A request takes one reference and keeps to it."""
+
+    __slots__ = (
+        "_facts",
+        "confirmed_at",
+        "contexts",
+        "floor",
+        "generation",
+        "newest",
+        "path",
+        "snapshot",
+        "tenant",
+    )
+
+    def __init__(
+        self,
+        tenant: str,
+        *,
+        snapshot: Snapshot | None,
+        path: str,
+        floor: Floor | None,
+        newest: bool,
+        confirmed_at: float | None,
+    ) -> None:
+        self.tenant, self.snapshot, self.path, self.floor = tenant, snapshot, path, floor
+        self.newest, self.confirmed_at = newest, confirmed_at
+        self.generation = snapshot.generation if snapshot else (floor.generation if floor else 0)
+        self._facts: dict[str, SurfaceFacts] = {}
+        self.contexts: dict[tuple[str, str | None, str, str], msgspec.Raw] = {}
+        """Encoded contexts of exposures by surface, segment, rung and traffic."""
+
+    def rung(self, *, confirm_s: float) -> Rung:
+        """Tell the rung an answer of this moment stands on."""
+        return rung_of(
+            readable=self.snapshot is not None,
+            newest=self.newest,
+            confirmed_at=self.confirmed_at,
+            now=since_boot(),
+            confirm_s=confirm_s,
+        )
+
+    def facts(self, surface: str) -> SurfaceFacts:
+        """Return what is known of a surface; empty where the release does not know it."""
+        facts = self._facts.get(surface)
+        if facts is None:
+            facts = self._look_up(surface)
+            if len(self._facts) < 1000:  # clients choose the names
+                self._facts[surface] = facts
+        return facts
+
+    def _look_up(self, surface: str) -> SurfaceFacts:
+        if self.snapshot is None:
+            return SurfaceFacts(None, None, 24.0)
+        return SurfaceFacts(
+            self.snapshot.manifest_version(surface),
+            self.snapshot.data_until(surface),
+            self.snapshot.config.at(surface).freshness_slo_h,
+        )
+
+
+class Hosted:
+    """All tenants of this host, and who may ask. :meth:`look` is called by the worker's tick."""
+
+    def __init__(self, places: Places, *, run: str) -> None:
+        self._places = places
+        self._run = run
+        self._boot = boot_id()
+        self._state_seen: _Seen = None
+        self._access_seen: _Seen = None
+        self.views: dict[str, View] = {}
+        self.directory = Directory()
+        self.loaded = False
+        """Whether the follower has spoken, now or before the start."""
+        self.problems: dict[str, str] = {}
+        """Why a tenant's newest snapshot does not open here."""
+
+    def look(self) -> bool:
+        """Take over what is new in ``host.json`` and the directory; tell whether anything was."""
+        state_seen, access_seen = _seen(self._places.state), _seen(self._places.access)
+        new = False
+        if access_seen != self._access_seen:
+            self._access_seen = access_seen
+            self._take_directory()
+            new = True
+        if state_seen != self._state_seen or (access_seen is None and not self.loaded):
+            self._state_seen = state_seen
+            state = read_host_state(self._places.state)
+            if state is not None:
+                self._take(state)
+                self.loaded = True
+                new = True
+        return new
+
+    def view(self, tenant: str) -> View | None:
+        """Return a tenant's view; the floor alone where ``host.json`` says nothing; ``None`` where there is
+        nothing.
+        """
+        view = self.views.get(tenant)
+        if view is None:
+            floor = self._floor(tenant)
+            if floor is not None:
+                view = self.views[tenant] = View(
+                    tenant, snapshot=None, path="", floor=floor, newest=False, confirmed_at=None
+                )
+        return view
+
+    def _take_directory(self) -> None:
+        try:
+            self.directory = Directory.decode(self._places.access.read_bytes())
+        except (OSError, AccessBroken) as error:
+            _log.warning("the copy of the access directory is not taken over: %s", error)
+
+    def _take(self, state: HostState) -> None:
+        ours = state.run == self._run and state.boot == self._boot
+        self.views = {
+            tenant: self._viewed(tenant, known, known.confirmed_at if ours else None)
+            for tenant, known in state.tenants.items()
+            if known.kept or known.head
+        }
+
+    def _viewed(self, tenant: str, known: TenantState, confirmed_at: float | None) -> View:
+        before = self.views.get(tenant)
+        newest = not (known.rejected or known.problem)
+        path = known.kept[0].path if known.kept else ""
+        if before is not None and before.snapshot is not None and before.path == path:
+            snapshot: Snapshot | None = before.snapshot
+        else:
+            snapshot, path = self._open(tenant, known, before)
+            newest = newest and bool(known.kept) and path == known.kept[0].path
+        if before is not None and before.snapshot is snapshot and before.newest == newest:
+            before.confirmed_at = confirmed_at
+            return before
+        floor = None if snapshot is not None else self._floor(tenant)
+        return View(tenant, snapshot=snapshot, path=path, floor=floor, newest=newest, confirmed_at=confirmed_at)
+
+    def _open(self, tenant: str, known: TenantState, before: View | None) -> tuple[Snapshot | None, str]:
+        """Open the newest kept generation that opens, or stay with what is open."""
+        self.problems.pop(tenant, None)
+        for kept in known.kept:
+            if before is not None and before.snapshot is not None and kept.path == before.path:
+                break
+            try:
+                return open_snapshot(self._places.root / kept.path), kept.path
+            except (SnapshotRejected, OSError) as error:
+                self.problems[tenant] = str(error)
+                _log.error("generation %d of %s does not open: %s", kept.generation, tenant, error)
+        return (before.snapshot, before.path) if before is not None else (None, "")
+
+    def _floor(self, tenant: str) -> Floor | None:
+        try:
+            return open_floor(self._places.floor(tenant))
+        except (SnapshotRejected, OSError):
+            return None
+
+
+def _seen(path: Path) -> _Seen:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - twenty times a second: a third of the price
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size

@@ -1,0 +1,97 @@
+"""The counters of all workers and the state of the host, as Prometheus reads them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from recsys.serving.counters import LATENCY_BUCKETS_S, Series, read_counters
+from recsys.serving.health import Health, look_at_host
+from recsys.serving.host_state import Places
+from recsys.serving.settings import Settings
+
+__all__ = ["METRICS", "exposition"]
+
+METRICS: dict[str, str] = {
+    "recsys_answers": "Answers served, by tenant, surface, route and rung of the ladder.",
+    "recsys_answers_empty": "Answers without an item.",
+    "recsys_answers_failed_ranking": "Answers from the floor because ranking failed.",
+    "recsys_answers_unrecorded": "Answers served without their exposure being written in time.",
+    "recsys_answer_seconds": "Time from reading a request to its answer, recording included.",
+    "recsys_events_accepted": "Events acknowledged as durable.",
+    "recsys_refusals": "Requests refused, by code.",
+    "recsys_failures": "Requests that failed by our mistake.",
+    "recsys_generation": "The generation this host serves.",
+    "recsys_head": "The newest generation known to exist.",
+    "recsys_unconfirmed_seconds": "Seconds since the head was last seen to be what is served.",
+    "recsys_healthy": "1 when healthy, 0.5 when degraded, 0 when failing, by check.",
+}
+"""Every metric and what it counts; the reference page is tested against it."""
+
+
+def exposition(settings: Settings) -> bytes:
+    """Return all metrics of this host in the text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Host(settings))
+    return generate_latest(registry)
+
+
+class _Host(Collector):
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def collect(self) -> Iterable[Metric]:
+        places = Places(self._settings.host_path)
+        yield from _counted(read_counters(places.counters.glob("*.cells")))
+        yield from _stated(look_at_host(self._settings))
+
+
+def _counted(series: Iterable[Series]) -> Iterator[Metric]:
+    by_name: defaultdict[str, list[Series]] = defaultdict(list)
+    for one in series:
+        if one.name in METRICS:
+            by_name[one.name].append(one)
+    for name, several in by_name.items():
+        names = sorted({label for one in several for label in one.labels})
+        family: CounterMetricFamily | HistogramMetricFamily
+        if len(several[0].values) > 1:
+            family = HistogramMetricFamily(name, METRICS[name], labels=names)
+            for one in several:
+                family.add_metric(_labels(one, names), *_histogram(one))
+        else:
+            family = CounterMetricFamily(name, METRICS[name], labels=names)
+            for one in several:
+                family.add_metric(_labels(one, names), one.values[0])
+        yield family
+
+
+def _stated(health: Health) -> Iterator[Metric]:
+    generation = GaugeMetricFamily("recsys_generation", METRICS["recsys_generation"], labels=["tenant"])
+    head = GaugeMetricFamily("recsys_head", METRICS["recsys_head"], labels=["tenant"])
+    unconfirmed = GaugeMetricFamily(
+        "recsys_unconfirmed_seconds", METRICS["recsys_unconfirmed_seconds"], labels=["tenant"]
+    )
+    for tenant, known in health.tenants.items():
+        generation.add_metric([tenant], known.generation)
+        head.add_metric([tenant], known.head)
+        if known.unconfirmed_s is not None:
+            unconfirmed.add_metric([tenant], known.unconfirmed_s)
+    healthy = GaugeMetricFamily("recsys_healthy", METRICS["recsys_healthy"], labels=["check"])
+    for check in health.checks:
+        healthy.add_metric([check.name], {"healthy": 1.0, "degraded": 0.5, "failing": 0.0}[check.state])
+    yield from (generation, head, unconfirmed, healthy)
+
+
+def _labels(one: Series, names: list[str]) -> list[str]:
+    return [one.labels.get(name, "") for name in names]
+
+
+def _histogram(one: Series) -> tuple[list[tuple[str, float]], float]:
+    total = 0.0
+    buckets = []
+    for bound, count in zip([*LATENCY_BUCKETS_S, float("inf")], one.values, strict=False):
+        total += count
+        buckets.append(("+Inf" if bound == float("inf") else str(bound), total))
+    return buckets, one.values[-1]

@@ -1,0 +1,83 @@
+"""Errors as the outside sees them: problem details (RFC 9457) with a code and the request's id."""
+
+import msgspec
+
+from recsys.errors import NotFound, OutcomeUnknown, RecsysError, Refused, UsageError
+
+__all__ = ["Problem", "Refusal", "problem_of", "status_of"]
+
+_STATUS_BY_CODE = {"HELD": 423, "BAD_JSON": 400, "STORE_UNAVAILABLE": 503, "STORE_DENIED": 503}
+_STATUS_BY_KIND: tuple[tuple[type[RecsysError], int], ...] = (
+    (NotFound, 404),
+    (UsageError, 422),
+    (Refused, 409),
+    (OutcomeUnknown, 504),
+    (RecsysError, 500),
+)
+_TITLES = {
+    400: "malformed request",
+    401: "who are you?",
+    403: "not yours",
+    404: "not there",
+    405: "not that way",
+    408: "too slow",
+    409: "someone was first",
+    413: "too large",
+    415: "not JSON",
+    422: "means nothing here",
+    423: "held",
+    500: "our mistake",
+    503: "not now",
+    504: "outcome unknown",
+}
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The body of every error. ``next_step`` says what the caller can do."""
+
+    type: str = "about:blank"
+    title: str = ""
+    status: int = 500
+    code: str = ""
+    detail: str = ""
+    next_step: str = ""
+    request_id: str = ""
+    attempt: str = ""
+
+
+class Refusal(Exception):
+    """A request that is answered with a problem."""
+
+    def __init__(self, status: int, code: str, detail: str, *, next_step: str = "", retry_after_s: int = 0) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.next_step = next_step
+        self.retry_after_s = retry_after_s
+
+    def problem(self, request_id: str) -> Problem:
+        """Return the body."""
+        return Problem(
+            type=f"urn:recsys:problem:{self.code.lower()}",
+            title=_TITLES.get(self.status, ""),
+            status=self.status,
+            code=self.code,
+            detail=self.detail,
+            next_step=self.next_step,
+            request_id=request_id,
+        )
+
+
+def status_of(error: RecsysError) -> int:
+    """Return the HTTP status of an error, by its code or else its kind."""
+    if error.code in _STATUS_BY_CODE:
+        return _STATUS_BY_CODE[error.code]
+    return next(status for kind, status in _STATUS_BY_KIND if isinstance(error, kind))
+
+
+def problem_of(error: RecsysError, request_id: str) -> Problem:
+    """Return an error as the body of its answer."""
+    refusal = Refusal(status_of(error), error.code, error.message, next_step=error.next_step)
+    attempt = error.attempt if isinstance(error, OutcomeUnknown) else ""
+    return msgspec.structs.replace(refusal.problem(request_id), attempt=attempt)

@@ -1,0 +1,181 @@
+"""Bodies in: from bytes to a request that means something, or a refusal that says what is wrong."""
+
+import math
+import re
+from typing import TypeVar
+
+import msgspec
+
+from recsys.encoding import Invalid, decode, parse_rfc3339
+from recsys.events import Interaction, Outcome
+from recsys.ranking import RecommendRequest, SimilarRequest
+from recsys.serving.problems import Refusal
+
+__all__ = [
+    "MAX_EVENTS",
+    "MAX_HISTORY",
+    "MAX_IDS",
+    "read_events_body",
+    "read_recommend",
+    "read_similar",
+]
+
+MAX_EVENTS = 1000
+"""Most events in one post; contract §3."""
+MAX_HISTORY = 100
+"""Most events of a request's own history; contract §3."""
+MAX_IDS = 10_000
+"""Most item ids in one list of a request, whatever a tenant's own limits say."""
+_MAX_ID_LENGTH = 512
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
+_RECOMMEND = msgspec.json.Decoder(RecommendRequest)
+_SIMILAR = msgspec.json.Decoder(SimilarRequest)
+R = TypeVar("R", RecommendRequest, SimilarRequest)
+
+
+def read_recommend(body: bytes) -> RecommendRequest:
+    """Read the body of ``/v1/recommend``. ``k`` above the tenant's limit is for the ranking to clamp.
+
+    Raises
+    ------
+    Refusal
+        400 for what is not JSON, 422 for JSON that means nothing.
+    """
+    try:
+        request = _RECOMMEND.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise _why(body, RecommendRequest) from None
+    _check(request)
+    if request.user.history and len(request.user.history) > MAX_HISTORY:
+        raise _means_nothing(f"user.history has {len(request.user.history)} events, at most {MAX_HISTORY} are taken")
+    if request.weights:
+        _check_weights(request.weights)
+    return request
+
+
+def read_similar(body: bytes) -> SimilarRequest:
+    """Read the body of ``/v1/similar``; raises as :func:`read_recommend`."""
+    try:
+        request = _SIMILAR.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise _why(body, SimilarRequest) from None
+    _check(request)
+    if not request.item_id:
+        raise _means_nothing("item_id is empty")
+    return request
+
+
+def read_events_body(body: bytes) -> list[Outcome | Interaction]:
+    """Read the body of ``/v1/events``: one event, or a list of at most ``MAX_EVENTS``.
+
+    An event with a ``request_id`` and a type of outcome is an outcome; any other is an interaction. Each
+    needs an ``event_id``: with it, sending again after a lost answer is safe.
+    """
+    try:
+        raw = msgspec.json.decode(body, type=list[msgspec.Raw] | msgspec.Raw if body[:1] == b"[" else msgspec.Raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal(400, "BAD_JSON", f"the body is not JSON: {error}") from None
+    several = raw if isinstance(raw, list) else [raw]
+    if not several:
+        raise _means_nothing("there is no event in the list")
+    if len(several) > MAX_EVENTS:
+        raise _means_nothing(f"{len(several)} events, at most {MAX_EVENTS} are taken at once")
+    return [_event(bytes(one), place) for place, one in enumerate(several)]
+
+
+class _Kind(msgspec.Struct, frozen=True):
+    event_type: str = ""
+    request_id: str | None = None
+
+
+_OUTCOMES = frozenset(("view", "click", "conversion"))
+
+
+def _event(raw: bytes, place: int) -> Outcome | Interaction:
+    what = f"event {place}"
+    try:
+        kind = decode(raw, _Kind, what=what)
+        event: Outcome | Interaction
+        outcome = kind.request_id is not None and kind.event_type in _OUTCOMES
+        event = decode(raw, Outcome, what=what) if outcome else decode(raw, Interaction, what=what)
+        parse_rfc3339(event.ts, what=f"{what}: ts")
+    except Invalid as error:
+        raise Refusal(422, "INVALID", error.message, next_step=error.next_step) from None
+    if not event.event_id:
+        raise Refusal(
+            422,
+            "INVALID",
+            f"{what} has no event_id",
+            next_step="make one per event, and send the same one again",
+        )
+    if not event.item_id:
+        raise _means_nothing(f"{what}: item_id is empty")
+    for name in ("value", "quantity"):
+        number = getattr(event, name)
+        if number is not None and not math.isfinite(number):
+            raise _means_nothing(f"{what}: {name} is not a number")
+    for name in ("user_id", "anonymous_id", "session_id"):
+        if getattr(event, name) == "":
+            raise _means_nothing(f"{what}: {name} is empty; leave it out where there is none")
+    return event
+
+
+def _check(request: RecommendRequest | SimilarRequest) -> None:
+    """Check what the types cannot say, cheapest first: every request passes here."""
+    if not _NAME.fullmatch(request.surface):
+        raise _means_nothing(f"surface {request.surface[:80]!r} is not a name: use a-z, 0-9, _ and -")
+    if request.segment is not None and not _NAME.fullmatch(request.segment):
+        raise _means_nothing(f"segment {request.segment[:80]!r} is not a name: use a-z, 0-9, _ and -")
+    if request.k < 1:
+        raise _means_nothing(f"k is {request.k}, and must be at least 1")
+    candidates = request.candidates
+    for name, ids in (("include_ids", candidates.include_ids), ("exclude_ids", candidates.exclude_ids)):
+        if len(ids) > MAX_IDS:
+            raise _means_nothing(f"candidates.{name} has {len(ids)} ids, at most {MAX_IDS} are taken")
+    created_after = request.constraints.created_after
+    if created_after is not None:
+        _moment(created_after, "constraints.created_after")
+    if request.context.now is not None:
+        _moment(request.context.now, "context.now")
+    if isinstance(request, RecommendRequest):
+        user = request.user
+        for name, value in (
+            ("user_id", user.user_id),
+            ("anonymous_id", user.anonymous_id),
+            ("session_id", user.session_id),
+        ):
+            if value is not None and not 0 < len(value) <= _MAX_ID_LENGTH:
+                raise _means_nothing(f"user.{name} must have 1 to {_MAX_ID_LENGTH} characters, or be left out")
+
+
+def _check_weights(weights: dict[str, float]) -> None:
+    for name, weight in weights.items():
+        if not (math.isfinite(weight) and weight >= 0):
+            raise _means_nothing(f"weights.{name[:40]} is {weight}, and must be at least 0")
+
+
+def _moment(text: str, what: str) -> None:
+    try:
+        parse_rfc3339(text, what=what)
+    except Invalid as error:
+        raise Refusal(422, "INVALID", error.message, next_step=error.next_step) from None
+
+
+def _why(body: bytes, kind: type[R]) -> Refusal:
+    """Say what is wrong with a body that was not read."""
+    try:
+        msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Refusal(400, "BAD_JSON", f"the body is not JSON: {error}")
+    try:
+        decode(body, kind, what="request")
+    except Invalid as error:
+        return Refusal(422, "INVALID", error.message, next_step=error.next_step)
+    except UnicodeDecodeError as error:
+        return Refusal(400, "BAD_JSON", f"the body is not JSON: {error}")
+    return Refusal(422, "INVALID", "the body means nothing here")
+
+
+def _means_nothing(detail: str) -> Refusal:
+    return Refusal(422, "INVALID", detail)

@@ -1,0 +1,189 @@
+"""A process that answers: Granian around a desk, on the socket its supervisor listens on.
+
+RSGI, raw: measured here against raw ASGI (docs/adr). The loop does everything but two things that may hang:
+the recorders' writes have threads of their own.
+"""
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import socket
+import time
+from typing import Any, Protocol
+
+import uvloop
+from granian.constants import Interfaces
+
+from recsys.events import Spool
+from recsys.serving.clock import since_boot
+from recsys.serving.counters import Counters
+from recsys.serving.desk import Desk
+from recsys.serving.host_state import Places
+from recsys.serving.hosted import Hosted
+from recsys.serving.problems import Refusal
+from recsys.serving.recording import Recorder
+from recsys.serving.role import Role, begin
+from recsys.serving.server import on_shared_socket
+
+__all__ = ["main"]
+
+_log = logging.getLogger(__name__)
+
+_BODY_S = 10.0
+"""Longest a client may take to send its body: slow ones must not hold the places of others."""
+
+
+class _Headers(Protocol):
+    def get(self, key: str, default: None = None) -> str | None: ...
+
+
+class _Scope(Protocol):
+    proto: str
+    method: str
+    path: str
+    headers: _Headers
+
+
+class Worker:
+    """The RSGI application."""
+
+    def __init__(self, role: Role) -> None:
+        self._role = role
+        self._settings = settings = role.settings
+        self._places = Places(settings.host_path)
+        self._hosted = Hosted(self._places, run=role.run)
+        self._counters = Counters(self._places.counters / f"{role.name}.cells")
+        self._tick_cell = self._counters.cell("recsys_worker_tick", {"worker": role.name})
+        self._bodies: dict[asyncio.Task[Any] | None, float] = {}
+        self._desk: Desk | None = None
+        self._recorders: list[Recorder] = []
+        self._hosted.look()
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays: the collector need not walk it again
+        self.stop = asyncio.Event()
+
+    def open(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start what needs the loop: recorders and the tick."""
+        settings = self._settings
+
+        def recorder(*, sync: bool, patience_s: float) -> Recorder:
+            spool = Spool(
+                self._places.spool,
+                host=settings.machine,
+                worker=self._role.name,
+                rotate_bytes=settings.spool_rotate_bytes,
+                rotate_s=settings.spool_rotate_s,
+            )
+            made = Recorder(loop, spool, sync=sync, patience_s=patience_s)
+            self._recorders.append(made)
+            return made
+
+        self._desk = Desk(
+            settings=settings,
+            hosted=self._hosted,
+            counters=self._counters,
+            exposures=recorder(sync=False, patience_s=settings.record_wait_s),
+            outcomes=recorder(sync=True, patience_s=settings.durable_wait_s),
+        )
+        loop.call_soon(self._tick, loop)
+
+    def close(self) -> None:
+        """Write what waits, and finish the files."""
+        for recorder in self._recorders:
+            recorder.close()
+
+    def drain(self) -> None:
+        """Take no more; what is open may finish."""
+        if self._desk is not None:
+            self._desk.draining = True
+        self.stop.set()
+
+    async def __rsgi__(self, scope: _Scope, proto: Any) -> None:
+        if scope.proto != "http" or self._desk is None:
+            proto.close(1003) if scope.proto != "http" else proto.response_empty(503, [])
+            return
+        header = scope.headers.get
+
+        async def read_body() -> bytes:
+            return await self._read(header, proto)
+
+        reply = await self._desk.handle(scope.method, scope.path, header, read_body)
+        proto.response_bytes(reply.status, reply.headers, reply.body)
+
+    async def _read(self, header: Any, proto: Any) -> bytes:
+        """Read the body, within its size and time."""
+        most = self._settings.max_body_bytes
+        length = header("content-length")
+        task = asyncio.current_task()
+        self._bodies[task] = time.monotonic()
+        try:
+            if length is not None:
+                if not length.isdigit() or int(length) > most:
+                    raise _too_large(most)
+                return bytes(await proto())
+            parts, size = [], 0
+            async for part in proto:
+                size += len(part)
+                if size > most:
+                    raise _too_large(most)
+                parts.append(part)
+            return b"".join(parts)
+        except asyncio.CancelledError:
+            if self._desk is None or self._bodies[task] > time.monotonic() - _BODY_S:
+                raise  # the client left, or we do
+            raise Refusal(408, "TOO_SLOW", f"the body did not come within {_BODY_S:g} s") from None
+        finally:
+            del self._bodies[task]
+
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look for a new snapshot, say that the loop runs, and let go of slow clients."""
+        loop.call_later(self._settings.swap_check_s, self._tick, loop)
+        self._counters.cells[self._tick_cell] = since_boot()
+        try:
+            self._hosted.look()
+        except Exception:
+            _log.exception("host.json was not taken over")
+        late = time.monotonic() - _BODY_S
+        for task in [task for task, since in self._bodies.items() if since < late]:
+            if task is not None:
+                task.cancel()
+        if os.getppid() != self._role.parent:
+            _log.warning("the supervisor is gone; finishing")
+            self.drain()
+
+
+def _too_large(most: int) -> Refusal:
+    return Refusal(413, "TOO_LARGE", f"the body is larger than {most} bytes")
+
+
+async def _serve(role: Role) -> None:
+    loop = asyncio.get_running_loop()
+    worker = Worker(role)
+    worker.open(loop)
+    server = on_shared_socket(
+        worker,
+        listening=role.socket,
+        interface=Interfaces.RSGI,
+        backpressure=4 * role.settings.max_in_flight,  # above our own bound, so that it is we who say 503
+        drain_s=role.settings.drain_s,
+    )
+    loop.add_signal_handler(signal.SIGTERM, worker.drain)
+    serving = asyncio.ensure_future(server.serve())
+    stopping = asyncio.ensure_future(worker.stop.wait())
+    await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+    server.stop()  # type: ignore[no-untyped-call]
+    await asyncio.wait((serving,), timeout=role.settings.drain_s)
+    worker.close()
+
+
+def main() -> None:
+    """Answer until told to stop."""
+    role = begin()
+    socket.socket(fileno=role.socket).detach()  # fails at once when there is no such socket
+    uvloop.run(_serve(role))
+
+
+if __name__ == "__main__":
+    main()
