@@ -117,9 +117,7 @@ class Columns:
         found = self[name]
         if found.dtype != np.dtype(dtype) or found.ndim != ndim:
             wanted = f"{np.dtype(dtype).name} of {ndim} dimensions"
-            raise Malformed(
-                f"column {name} of a {self.kind} blob is {found.dtype} of {found.ndim}, not {wanted}"
-            )
+            raise Malformed(f"column {name} of a {self.kind} blob is {found.dtype} of {found.ndim}, not {wanted}")
         return found
 
     def strings(self, name: str) -> "Strings":

@@ -7,9 +7,7 @@ from recsys.encoding import Invalid
 __all__ = ["check_digest", "check_key", "check_name", "check_prefix", "is_key"]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
-_PART = re.compile(
-    r"[A-Za-z0-9_=-][A-Za-z0-9._=-]{0,199}", re.ASCII
-)  # no leading dot: no "..", nothing hidden
+_PART = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9._=-]{0,199}", re.ASCII)  # no leading dot: no "..", nothing hidden
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _MAX_KEY = 900  # a bucket takes 1,024 bytes with its own prefix
 
@@ -57,7 +55,5 @@ def check_prefix(prefix: str) -> str:
 def check_digest(digest: str) -> str:
     """Return a digest if it is ``sha256:`` and 64 hexadecimal digits in lower case."""
     if not _DIGEST.fullmatch(digest):
-        raise Invalid(
-            "digest", f"{digest[:80]!r} is not a digest", suggestion="like sha256: and 64 hexadecimal digits"
-        )
+        raise Invalid("digest", f"{digest[:80]!r} is not a digest", suggestion="like sha256: and 64 hexadecimal digits")
     return digest

@@ -13,10 +13,11 @@ import msgspec
 from recsys.encoding import canonical, rfc3339
 from recsys.errors import Failed, NotFound, RecsysError, UsageError
 from recsys.store.blobs import Blobs
-from recsys.store.local import MARKER, LocalObjects
+from recsys.store.local import LocalObjects
 from recsys.store.log import ObjectLog
 from recsys.store.memory import MemoryObjects
 from recsys.store.port import Creation, Denied, Log, Objects, Unavailable
+from recsys.store.tree import MARKER
 
 __all__ = ["FORMAT", "NewerFormat", "Store", "open_store"]
 
@@ -108,9 +109,7 @@ def _opened(objects: Objects, identity: _Identity) -> Store:
 def _directory_of(address: str) -> Path:
     if "://" not in address:
         if not address:
-            raise UsageError(
-                "the store has no address", next_step="give a path with --store, or set RECSYS_STORE"
-            )
+            raise UsageError("the store has no address", next_step="give a path with --store, or set RECSYS_STORE")
         return Path(address).expanduser().absolute()
     url = urllib.parse.urlsplit(address)
     if url.scheme != "file" or url.netloc not in ("", "localhost") or not url.path:
@@ -127,9 +126,7 @@ def _marker_at(root: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except NotADirectoryError:
-        raise UsageError(
-            f"{root} is a file, not a store", next_step="give the directory of the store"
-        ) from None
+        raise UsageError(f"{root} is a file, not a store", next_step="give the directory of the store") from None
     except PermissionError:
         raise Denied(str(root), MARKER) from None
     except OSError as error:

@@ -81,9 +81,7 @@ class Unavailable(Failed):
     code = "STORE_UNAVAILABLE"
 
     def __init__(self, where: str, why: str, *, untouched: bool = False) -> None:
-        super().__init__(
-            f"store {where} is not available: {why}", next_step="check the path, the mount or the network"
-        )
+        super().__init__(f"store {where} is not available: {why}", next_step="check the path, the mount or the network")
         self.where = where
         self.untouched = untouched
 
@@ -94,9 +92,7 @@ class CopyFailed(Failed):
     code = "COPY_FAILED"
 
     def __init__(self, into: Path, why: str) -> None:
-        super().__init__(
-            f"cannot write {into}: {why}", next_step="free space on this host, or check its disk"
-        )
+        super().__init__(f"cannot write {into}: {why}", next_step="free space on this host, or check its disk")
 
 
 class Denied(Refused):
@@ -105,9 +101,7 @@ class Denied(Refused):
     code = "STORE_DENIED"
 
     def __init__(self, where: str, key: str) -> None:
-        super().__init__(
-            f"store {where} denies access to {key}", next_step="check the permissions of this process"
-        )
+        super().__init__(f"store {where} denies access to {key}", next_step="check the permissions of this process")
 
 
 class Objects(Protocol):

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from tests.unit.store.watched_disk import Killed, WatchedDisk
 
-from recsys.store import Blobs, CommitState, Creation, Denied, Missing, Unavailable
-from recsys.store import local as local_module
-from recsys.store.local import MARKER, LocalObjects
+from recsys.store import Blobs, CommitState, Creation, Denied, Missing, Unavailable, local, tree
+from recsys.store.local import LocalObjects
 from recsys.store.log import ObjectLog
+from recsys.store.tree import MARKER
 
 KEY = "blobs/demo/sha256/ab/abcd"
 DATA = b"what was written" * 100
@@ -42,7 +42,8 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def disk(root: Path, monkeypatch: pytest.MonkeyPatch) -> WatchedDisk:
     watched = WatchedDisk(root)
-    monkeypatch.setattr(local_module, "os", watched)
+    for module in (local, tree):
+        monkeypatch.setattr(module, "os", watched)
     return watched
 
 

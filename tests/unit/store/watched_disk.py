@@ -1,7 +1,7 @@
 """A disk that remembers what was forced to it, and can fail or lose its writer at any system call.
 
-It stands in the place of the ``os`` module of :mod:`recsys.store.local`; every call really happens, in a real
-directory. What would survive a power loss is kept in the worst reading of POSIX: a file's bytes once the file
+It stands in the place of the ``os`` module of :mod:`recsys.store.local` and ``tree``; every call really happens, in a
+real directory. What would survive a power loss is kept in the worst reading of POSIX: a file's bytes once the file
 was forced, a directory's entries as they were when the directory was last forced, and nothing else.
 """
 
