@@ -34,16 +34,12 @@ class Conditions:
         required = [tags.names.find(name) for name in asked.required_tags]
         self.impossible = None in required
         # the rarest first: its items are the ones to look through
-        self.required = sorted(
-            {code for code in required if code is not None}, key=lambda c: (tags.count(c), c)
-        )
+        self.required = sorted({code for code in required if code is not None}, key=lambda c: (tags.count(c), c))
         forbidden = [tags.names.find(name) for name in asked.forbidden_tags]
         self._forbidden = sorted({code for code in forbidden if code is not None})
         self._min_price, self._max_price = asked.min_price, asked.max_price
         self._after = (
-            parse_rfc3339(asked.created_after, what="created_after")
-            if asked.created_after is not None
-            else None
+            parse_rfc3339(asked.created_after, what="created_after") if asked.created_after is not None else None
         )
         self._scopes = [
             (kind, codes)
@@ -62,16 +58,9 @@ class Conditions:
         )
 
     @classmethod
-    def of(
-        cls, shelf: Shelf, asked: Constraints, candidates: Candidates, context: Context
-    ) -> "Conditions | None":
+    def of(cls, shelf: Shelf, asked: Constraints, candidates: Candidates, context: Context) -> "Conditions | None":
         """Return the conditions of a request; ``None`` when it has none, the common case."""
-        if (
-            asked == _NO_CONSTRAINTS
-            and not candidates.include_ids
-            and not context.country
-            and not context.locale
-        ):
+        if asked == _NO_CONSTRAINTS and not candidates.include_ids and not context.country and not context.locale:
             return None
         conditions = cls(shelf, asked, candidates, context)
         return conditions if conditions.constrained or conditions.include is not None else None

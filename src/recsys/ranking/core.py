@@ -61,9 +61,7 @@ class Ranker:
         self.shelf = shelf
         self._config = config
         self._book = RuleBook(shelf, rules, surface=surface, segment=segment, withdrawn=withdrawn)
-        self._weights: dict[str, Mapping[str, float]] = {
-            config.algorithm: resolve(config.algorithm, config.weights)
-        }
+        self._weights: dict[str, Mapping[str, float]] = {config.algorithm: resolve(config.algorithm, config.weights)}
 
     def warm(self, *, now: float) -> None:
         """Compile what the rules come to at ``now``, so that the first request does not pay for it."""
@@ -198,9 +196,7 @@ class Ranker:
         places: list[Scored] = [(-score(item), item) for item in work.pinned] + chosen
         if len(places) < k:
             taken = {item for _, item in places} | work.excluded
-            for item in _refill(
-                standing, k - len(places), taken=taken, conditions=conditions, lane=lane, caps=caps
-            ):
+            for item in _refill(standing, k - len(places), taken=taken, conditions=conditions, lane=lane, caps=caps):
                 work.refilled.add(item)
                 places.append((-score(item), item))
             if len(places) < k:
@@ -216,9 +212,7 @@ class Ranker:
             return lambda item: blend.of(item) * self._fit(item, work)
         return blend.of
 
-    def _pins(
-        self, standing: Standing, k: int, conditions: Conditions | None, caps: Caps, work: Work
-    ) -> list[int]:
+    def _pins(self, standing: Standing, k: int, conditions: Conditions | None, caps: Caps, work: Work) -> list[int]:
         """Return the items the pin rules put first: only what may be shown, fits, and no cap refuses."""
         pinned: list[int] = []
         for pin in standing.pins:
@@ -321,6 +315,4 @@ def _warn_of_shortness(
     if returned == 0 and standing.blocked.any():
         kept = unblocked if conditions is None else unblocked & conditions.keep(everything)
         if kept.any() and not (kept & ~standing.blocked).any():
-            work.warn(
-                "RULES_BLOCKED_ALL", f"block rules keep out all {int(np.count_nonzero(kept))} items left"
-            )
+            work.warn("RULES_BLOCKED_ALL", f"block rules keep out all {int(np.count_nonzero(kept))} items left")

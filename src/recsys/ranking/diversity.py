@@ -16,9 +16,7 @@ class Caps:
 
     __slots__ = ("_limits",)
 
-    def __init__(
-        self, shelf: Shelf, *, per_tag: int | None, per_brand: int | None, per_category: int | None
-    ) -> None:
+    def __init__(self, shelf: Shelf, *, per_tag: int | None, per_brand: int | None, per_category: int | None) -> None:
         wanted = (("tag", per_tag), ("brand", per_brand), ("category", per_category))
         self._limits: list[tuple[Labels, int, dict[int, int]]] = [
             (shelf.labels[kind], limit, {}) for kind, limit in wanted if limit is not None
@@ -53,9 +51,7 @@ def choose(pool: Sequence[Scored], wanted: int, caps: Caps) -> list[Scored]:
     return chosen
 
 
-def choose_diverse(
-    pool: Sequence[Scored], wanted: int, caps: Caps, *, tags: Labels, mmr_lambda: float
-) -> list[Scored]:
+def choose_diverse(pool: Sequence[Scored], wanted: int, caps: Caps, *, tags: Labels, mmr_lambda: float) -> list[Scored]:
     """Take greedily by maximal marginal relevance (Carbonell & Goldstein 1998).
 
     Each step takes the largest ``λ · score/max − (1 − λ) · s``, where ``s`` is the largest Jaccard similarity

@@ -22,19 +22,8 @@ class Evidence:
 
     def __init__(self, shelf: Shelf, signal: str, anchors: Sequence[int]) -> None:
         """Sum in the order of the anchors' numbers: the order of the request's list changes nothing."""
-        lists = [
-            found for anchor in sorted(anchors) if (found := shelf.neighbours(signal, anchor)) is not None
-        ]
-        self.knowing = len(lists)
-        if len(lists) == 1:
-            self.items: I4 = lists[0][0]
-            weights = lists[0][1]
-        elif lists:
-            self.items = np.concatenate([items for items, _ in lists])
-            weights = np.concatenate([weights for _, weights in lists])
-        else:
-            self.items = np.empty(0, dtype=np.int32)
-            weights = np.empty(0)
+        self.items: I4
+        self.items, weights, self.knowing = shelf.neighbours(signal, sorted(anchors))
         self._sums = _borrow(shelf.size)
         np.add.at(self._sums, self.items, weights)
         self.sum_of = self._sums.data

@@ -23,11 +23,10 @@ class Told:
         """Return the anchor that says most for an item: the one with the largest weight, ties by id."""
         best: tuple[float, int] | None = None
         for anchor in self.work.anchors:
-            found = self.shelf.neighbours("cooc", anchor)
-            if found is not None:
-                weights = found[1][found[0] == item]
-                if len(weights) and (best is None or (-float(weights[0]), anchor) < best):
-                    best = (-float(weights[0]), anchor)
+            items, weights, _ = self.shelf.neighbours("cooc", (anchor,))
+            found = weights[items == item]
+            if len(found) and (best is None or (-float(found[0]), anchor) < best):
+                best = (-float(found[0]), anchor)
         return None if best is None else self.shelf.id_of(best[1])
 
 

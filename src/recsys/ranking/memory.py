@@ -47,9 +47,7 @@ class MemoryShelf:
         self.signals = frozenset(
             name for name, signal in (("popularity", popularity), ("cooc", cooc)) if signal is not None
         )
-        raw = [
-            np.array([(scope or {}).get(item_id, 0.0) for item_id in ids]) for scope in (popularity, *wider)
-        ]
+        raw = [np.array([(scope or {}).get(item_id, 0.0) for item_id in ids]) for scope in (popularity, *wider)]
         self.popularity = norm_pos(raw[0], popularity_scale)
         fallen = self.popularity > 0.0
         keys: list[F8] = [-self.popularity]
@@ -86,9 +84,12 @@ class MemoryShelf:
         """Return the id of an item."""
         return self._ids[item]
 
-    def neighbours(self, signal: str, item: int, /) -> tuple[I4, F8] | None:
-        """Return an item's neighbours and their scaled weights; ``None`` without any."""
-        return self._neighbours.get(item) if signal == "cooc" else None
+    def neighbours(self, signal: str, anchors: Sequence[int], /) -> tuple[I4, F8, int]:
+        """Return the anchors' neighbours, their scaled weights, and how many anchors have any."""
+        known = [self._neighbours[item] for item in anchors if signal == "cooc" and item in self._neighbours]
+        items = [np.empty(0, dtype=np.int32), *(items for items, _ in known)]
+        weights = [np.empty(0), *(weights for _, weights in known)]
+        return np.concatenate(items), np.concatenate(weights), len(known)
 
 
 class _Vocabulary(list[str]):

@@ -4,7 +4,7 @@ Items are numbered 0..n-1 in the order of their ids' UTF-8 bytes, so the smaller
 Their *place* is their position in the order of popularity, 0 the most popular.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -148,5 +148,9 @@ class Shelf(Protocol):
     def id_of(self, item: int, /) -> str:
         """Return the id of an item."""
 
-    def neighbours(self, signal: str, item: int, /) -> tuple[I4, F8] | None:
-        """Return an item's neighbours in a signal and their weights over its scale; ``None`` without."""
+    def neighbours(self, signal: str, anchors: Sequence[int], /) -> tuple[I4, F8, int]:
+        """Return what a signal knows about other items from these.
+
+        The neighbours of each anchor one after the other, in the order given, an item as often as it is a
+        neighbour; their weights divided by the signal's scale; and how many anchors have any.
+        """

@@ -1,4 +1,4 @@
-"""The order of work, done the slow and obvious way: every item is scored, filtered and compared with every other."""
+"""The order of work, done the slow and obvious way: every item is scored and compared with every other."""
 
 from dataclasses import dataclass, field
 
@@ -17,7 +17,7 @@ class World:
     cooc: dict[str, dict[str, float]]
     rules: tuple[Rule, ...] = ()
     withdrawn: frozenset[str] = frozenset()
-    config: Config = Config()
+    config: Config = field(default_factory=Config)
     popularity_scale: float = 1.0
     cooc_scale: float = 1.0
     surface: str = "home"
@@ -78,9 +78,7 @@ def passes(request: RecommendRequest, item: Item) -> bool:
     country, locale = request.context.country, request.context.locale
     if country and item.countries and country not in item.countries:
         return False
-    return not (
-        locale and item.locales and locale not in item.locales and locale.split("-")[0] not in item.locales
-    )
+    return not (locale and item.locales and locale not in item.locales and locale.split("-")[0] not in item.locales)
 
 
 def anchors_of(world: World, request: RecommendRequest) -> list[str]:
@@ -222,9 +220,7 @@ def answer(
                 room -= 1
 
     rest = [item for item in shown if item not in pins]
-    pool = sorted((item for item in rest if score(item) > 0.0), key=lambda i: (-score(i), by_id(i)))[
-        :pool_size
-    ]
+    pool = sorted((item for item in rest if score(item) > 0.0), key=lambda i: (-score(i), by_id(i)))[:pool_size]
     reordered = taste > 0 or count.per_tag is not None or count.per_brand or count.per_category
     mmr = world.config.diversity.mmr_lambda
     if not reordered and mmr == 1.0:

@@ -61,9 +61,7 @@ def rules(draw: st.DrawFn) -> tuple[Rule, ...]:
                 id=f"r{number}",
                 action=action,
                 target_type=kind,
-                item_ids=tuple(draw(st.lists(ids, unique=True, min_size=1, max_size=4)))
-                if kind == "item"
-                else (),
+                item_ids=tuple(draw(st.lists(ids, unique=True, min_size=1, max_size=4))) if kind == "item" else (),
                 target_key=None if kind == "item" else draw(st.sampled_from(keys[kind])),
                 surface=draw(st.sampled_from([None, "home", "pdp"])),
                 segment=draw(st.sampled_from([None, None, "new_users"])),
@@ -124,9 +122,9 @@ requests = st.builds(
     k=st.sampled_from([1, 3, 5, 20, 40]),
     user=st.builds(
         User,
-        history=st.lists(
-            st.builds(HistoryEvent, item_id=ids, ts=st.sampled_from([None, *DAYS])), max_size=5
-        ).map(tuple),
+        history=st.lists(st.builds(HistoryEvent, item_id=ids, ts=st.sampled_from([None, *DAYS])), max_size=5).map(
+            tuple
+        ),
     ),
     context=st.builds(
         Context,
