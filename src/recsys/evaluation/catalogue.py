@@ -75,9 +75,7 @@ def _longtail(places: Counts, popularity: Counts, _acting: int) -> Value:
 _VALUES = {"coverage": _coverage, "novelty": _novelty, "diversity": _diversity, "longtail": _longtail}
 
 
-def _measured(
-    metric: Metric, value: float | None, details: dict[str, float], requests: int, units: int
-) -> Measured:
+def _measured(metric: Metric, value: float | None, details: dict[str, float], requests: int, units: int) -> Measured:
     return Measured(
         metric=metric.label,
         over="lists",
@@ -85,5 +83,5 @@ def _measured(
         requests=requests,
         units=units,
         why_no_interval=NO_INTERVAL,
-        details=details,
+        details={name: float(count) for name, count in details.items()},
     )

@@ -73,8 +73,8 @@ class Offline(_Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     metrics: tuple[MetricSpec, ...]
     slice_keys: tuple[str, ...] = ()
     gates: tuple[Gate, ...] = ()
-    relevance: Mapping[Literal["view", "click", "conversion"], Annotated[int, Meta(ge=0, le=100)]] = (
-        msgspec.field(default_factory=lambda: {"click": 1, "conversion": 1})
+    relevance: Mapping[Literal["view", "click", "conversion"], Annotated[int, Meta(ge=0, le=100)]] = msgspec.field(
+        default_factory=lambda: {"click": 1, "conversion": 1}
     )
     confidence: Annotated[float, Meta(gt=0.5, lt=1)] = 0.95
 
@@ -120,13 +120,9 @@ def _check(config: Config) -> None:
     for what, names in (("metrics", labels), ("slice_keys", list(offline.slice_keys))):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise SettingsInvalid(
-                f"config: offline.{what} has `{twice[0]}` twice", next_step="keep one of them"
-            )
+            raise SettingsInvalid(f"config: offline.{what} has `{twice[0]}` twice", next_step="keep one of them")
     if not any(offline.relevance.values()):
-        raise SettingsInvalid(
-            "config: offline.relevance makes nothing relevant", next_step="grade click or conversion"
-        )
+        raise SettingsInvalid("config: offline.relevance makes nothing relevant", next_step="grade click or conversion")
     for gate in offline.gates:
         _check_gate(gate, config.metrics())
 
@@ -136,9 +132,7 @@ def _check_gate(gate: Gate, metrics: tuple[Metric, ...]) -> None:
     if gate.metric not in named:
         raise NotInData("gate", gate.metric, reason="not among offline.metrics", known=tuple(named))
     if gate.max_drop is None and gate.min_value is None:
-        raise SettingsInvalid(
-            f"config: gate `{gate.metric}` demands nothing", next_step="give max_drop or min_value"
-        )
+        raise SettingsInvalid(f"config: gate `{gate.metric}` demands nothing", next_step="give max_drop or min_value")
     if named[gate.metric].family == "catalogue":
         raise SettingsInvalid(
             f"config: gate `{gate.metric}` has no value per request, so no interval to decide by",
@@ -149,19 +143,13 @@ def _check_gate(gate: Gate, metrics: tuple[Metric, ...]) -> None:
 def _metric(spec: MetricSpec) -> Metric:
     definition = METRICS.get(spec.name)
     if definition is None:
-        raise SettingsInvalid(
-            f"config: unknown metric `{spec.name}`", next_step=did_you_mean(spec.name, METRICS)
-        )
+        raise SettingsInvalid(f"config: unknown metric `{spec.name}`", next_step=did_you_mean(spec.name, METRICS))
     if definition.family == "rate":
         if spec.k is not None:
             raise SettingsInvalid(f"config: `{spec.name}` takes no k", next_step="it is a rate over requests")
         return Metric(name=spec.name, denominator=spec.denominator or "served")
     if spec.k is None:
-        raise SettingsInvalid(
-            f"config: `{spec.name}` needs k", next_step=f"like {{name: {spec.name}, k: 10}}"
-        )
+        raise SettingsInvalid(f"config: `{spec.name}` needs k", next_step=f"like {{name: {spec.name}, k: 10}}")
     if spec.denominator is not None:
-        raise SettingsInvalid(
-            f"config: `{spec.name}` takes no denominator", next_step="it is a mean over requests"
-        )
+        raise SettingsInvalid(f"config: `{spec.name}` takes no denominator", next_step="it is a mean over requests")
     return Metric(name=spec.name, k=spec.k)

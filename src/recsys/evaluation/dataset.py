@@ -71,7 +71,5 @@ def find_files(paths: str | Path | tuple[str | Path, ...], *, folder: Path, role
         found.update(files)
     for path in sorted(found):
         if path.stat().st_size == 0:
-            raise BadData(
-                f"{role}: {path} is empty", next_step="an export that failed? leave it out or make it again"
-            )
+            raise BadData(f"{role}: {path} is empty", next_step="an export that failed? leave it out or make it again")
     return tuple(sorted(found))

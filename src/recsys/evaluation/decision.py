@@ -41,9 +41,7 @@ def _holding(facts: Facts) -> tuple[str, ...]:
 
 
 def _gates(state: str) -> Callable[[Facts], tuple[str, ...]]:
-    return lambda facts: tuple(
-        f"{gate.metric}: {gate.sentence}" for gate in facts.gates if gate.state == state
-    )
+    return lambda facts: tuple(f"{gate.metric}: {gate.sentence}" for gate in facts.gates if gate.state == state)
 
 
 def _passing(facts: Facts) -> tuple[str, ...]:
@@ -65,8 +63,7 @@ RULES: tuple[Rule, ...] = (
         outcome="hold",
         finds=_holding,
         otherwise="the data can be trusted",
-        what_to_do="Decide nothing on this data. Find out why it is so, repair the logging or the export, "
-        "run again.",
+        what_to_do="Decide nothing on this data. Find out why it is so, repair the logging or the export, run again.",
         lever="none: hold ships until the data is sound (`recsys releases hold`)",
     ),
     Rule(
@@ -140,9 +137,7 @@ def decide(facts: Facts, config: Config) -> Decision:
         },
         thresholds={
             "integrity": {check.name: check.threshold for check in facts.integrity},
-            "gates": {
-                gate.metric: {"max_drop": gate.max_drop, "min_value": gate.min_value} for gate in facts.gates
-            },
+            "gates": {gate.metric: {"max_drop": gate.max_drop, "min_value": gate.min_value} for gate in facts.gates},
             "confidence": config.offline.confidence,
         },
     )
@@ -153,12 +148,8 @@ def _sentence(text: str) -> str:
 
 
 def _gate_inputs(gate: GateResult) -> dict[str, object]:
-    return {
-        "value": gate.value,
-        "interval": gate.interval,
-        "comparison": gate.comparison,
-        "state": gate.state,
-    }
+    whole = msgspec.to_builtins(gate)
+    return {name: whole[name] for name in ("value", "interval", "comparison", "state")}
 
 
 def _how_sure(facts: Facts, config: Config) -> str:
@@ -174,8 +165,7 @@ def _how_sure(facts: Facts, config: Config) -> str:
     )
     if data.lists == "logged":
         sure += (
-            " These are the lists that were shown: they tell how the live system did, "
-            "not how another would have done."
+            " These are the lists that were shown: they tell how the live system did, not how another would have done."
         )
     else:
         sure += (

@@ -6,17 +6,17 @@ from recsys.errors import Refused, UsageError
 __all__ = ["BadData", "NoBaseline", "NotComparable", "NotInData", "SettingsInvalid"]
 
 
-class SettingsInvalid(UsageError):  # noqa: N818 - named for what is wrong
+class SettingsInvalid(UsageError):
     """A dataset or config file that means nothing: an unknown name, a value out of range, a key given
     twice.
     """
 
 
-class BadData(UsageError):  # noqa: N818 - named for what is wrong
+class BadData(UsageError):
     """Input that does not keep to its schema; the message carries the first places, with file and line."""
 
 
-class NotInData(UsageError):  # noqa: N818 - named for what is wrong
+class NotInData(UsageError):
     """The config names a metric, slice or gate the data cannot answer. Never 0 against 0.
 
     Parameters
@@ -36,7 +36,7 @@ class NotInData(UsageError):  # noqa: N818 - named for what is wrong
         self.name = name
 
 
-class NoBaseline(UsageError):  # noqa: N818 - named for what is wrong
+class NoBaseline(UsageError):
     """Gates compare with a baseline and none was given."""
 
     def __init__(self) -> None:

@@ -55,9 +55,7 @@ def evaluate(
         raise NoBaseline
     earlier = baseline if baseline is None or isinstance(baseline, Report) else read_report(baseline)
     try:
-        return run_offline(
-            dataset=inputs, folder=folder, config=settings, baseline=earlier, progress=progress
-        )
+        return run_offline(dataset=inputs, folder=folder, config=settings, baseline=earlier, progress=progress)
     except duckdb.Error as error:
         # What the checks before let through and the engine refuses: still one line and no number.
         raise BadData(f"the data could not be read: {str(error).splitlines()[0]}") from error

@@ -8,7 +8,6 @@ is part of every fingerprint.
 
 from recsys.encoding import canonical, digest
 from recsys.evaluation.config import Config
-from recsys.evaluation.engine import Engine
 from recsys.evaluation.sources import Opened
 
 __all__ = ["fingerprint", "judged_on", "split"]
@@ -38,11 +37,8 @@ def judged_on(opened: dict[str, Opened], config: Config) -> str:
     return digest(canonical(shared))
 
 
-def split(engine: Engine) -> str:
-    """Return the digest of the set of requests judged."""
-    requests, content = engine.row(
-        "SELECT count(*), coalesce(sum(hash(request_id)::HUGEINT), 0) FROM evaluated"
-    )
+def split(requests: int, content: int) -> str:
+    """Return the digest of the set of requests judged: how many, and the sum of their ids' hashes."""
     return digest(canonical({"scheme": _scheme(), "requests": requests, "content": str(content)}))
 
 

@@ -33,9 +33,7 @@ def check_integrity(
 
 
 def _check(name: str, value: float, threshold: float, *, holds: bool, sentence: str) -> Check:
-    return Check(
-        name=name, state="hold" if holds else "ok", value=value, threshold=threshold, sentence=sentence
-    )
+    return Check(name=name, state="hold" if holds else "ok", value=value, threshold=threshold, sentence=sentence)
 
 
 def _matched(config: Config, joins: Joins, days: tuple[Day, ...]) -> Check:
@@ -54,8 +52,9 @@ def _matched(config: Config, joins: Joins, days: tuple[Day, ...]) -> Check:
 
 
 def _duplicates(engine: Engine, config: Config, judged: Judged) -> Check:
-    (rows,) = engine.row("SELECT count(*) FROM exposures_read")
-    share, most = judged.duplicate_rows / rows, config.integrity.max_duplicates
+    (recorded,) = engine.row("SELECT exposures FROM shown WHERE which = 0")
+    share = judged.duplicate_rows / (recorded + judged.duplicate_rows)
+    most = config.integrity.max_duplicates
     sentence = "every request id occurs once"
     if judged.duplicate_rows:
         (example,) = engine.row("SELECT min(request_id) FROM duplicates")
@@ -67,9 +66,7 @@ def _duplicates(engine: Engine, config: Config, judged: Judged) -> Check:
 
 
 def _unrecorded(engine: Engine, config: Config) -> Check:
-    recorded, known, lost = engine.row(
-        "SELECT count(*), count(unrecorded), coalesce(sum(unrecorded), 0) FROM exposures"
-    )
+    recorded, known, lost = engine.row("SELECT exposures, know_unrecorded, unrecorded FROM shown WHERE which = 0")
     most = config.integrity.max_unrecorded
     if not known:
         return Check(

@@ -42,9 +42,7 @@ def ratio_interval(moments: Moments, *, confidence: float) -> tuple[Interval | N
 
     r = Fraction(moments.y, moments.n)
     squares = moments.yy - 2 * r * moments.yn + r * r * moments.nn
-    variance = (
-        Fraction(moments.units, moments.units - 1) * squares / (Fraction(moments.n) * moments.scale) ** 2
-    )
+    variance = Fraction(moments.units, moments.units - 1) * squares / (Fraction(moments.n) * moments.scale) ** 2
     half = float(t.ppf((1 + confidence) / 2, moments.units - 1)) * math.sqrt(variance)
     centre = float(r / moments.scale)
     return Interval(low=centre - half, high=centre + half), ""

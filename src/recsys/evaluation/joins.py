@@ -15,7 +15,7 @@ DAY_S = 86_400
 
 def joins_over_all(engine: Engine) -> Joins:
     """Count over every exposure (by whomever) and every outcome."""
-    (exposures,) = engine.row("SELECT count(*) FROM exposures")
+    (exposures,) = engine.row("SELECT exposures FROM shown WHERE which = 0")
     outcomes, matched, acted_on = engine.row(
         "SELECT (SELECT count(*) FROM outcomes), count(*), count(DISTINCT request_id) FROM matched"
     )
@@ -24,7 +24,7 @@ def joins_over_all(engine: Engine) -> Joins:
 
 def joins_by_day(engine: Engine) -> tuple[Day, ...]:
     """Count per UTC day: exposures by the day they were shown, outcomes by the day they happened."""
-    shown = dict(engine.rows("SELECT day, count(*) FROM exposures GROUP BY day"))
+    shown = dict(engine.rows("SELECT value::BIGINT, exposures FROM shown WHERE which = -1"))
     acted_on = dict(engine.rows("SELECT day, count(DISTINCT request_id) FROM matched GROUP BY day"))
     done = dict(engine.rows("SELECT day, count(*) FROM outcomes GROUP BY day"))
     matched = dict(engine.rows("SELECT outcome_day, count(*) FROM matched GROUP BY outcome_day"))
@@ -42,15 +42,14 @@ def joins_by_slice(engine: Engine, config: Config) -> dict[tuple[str, str], Join
     share.
     """
     found: dict[tuple[str, str], Joins] = {}
-    for key, column in zip(config.offline.slice_keys, slice_columns(config), strict=True):
-        shown = dict(engine.rows(f"SELECT {column}, count(*) FROM exposures GROUP BY 1"))  # noqa: S608
+    columns = zip(config.offline.slice_keys, slice_columns(config), strict=True)
+    for number, (key, column) in enumerate(columns, start=1):
+        shown = dict(engine.rows("SELECT value, exposures FROM shown WHERE which = $number", number=number))
         acted_on = dict(engine.rows(f"SELECT {column}, count(DISTINCT request_id) FROM matched GROUP BY 1"))  # noqa: S608
         done: dict[str, int] = {}
         matched: dict[str, int] = {}
         if key == "surface":
-            done = dict(
-                engine.rows("SELECT surface, count(*) FROM outcomes WHERE surface IS NOT NULL GROUP BY 1")
-            )
+            done = dict(engine.rows("SELECT surface, count(*) FROM outcomes WHERE surface IS NOT NULL GROUP BY 1"))
             matched = dict(
                 engine.rows(
                     "SELECT surface, count(*) FROM outcomes SEMI JOIN exposures USING (request_id) "
@@ -67,9 +66,7 @@ def outcome_drops(engine: Engine, judged: Judged, joins: Joins) -> tuple[Drop, .
     """Count outcomes that do not count, by reason; each is counted once, at the first reason in this
     order.
     """
-    reasons = dict(
-        engine.rows("SELECT reason, count(*) FROM matched WHERE reason IS NOT NULL GROUP BY reason")
-    )
+    reasons = dict(engine.rows("SELECT reason, count(*) FROM matched WHERE reason IS NOT NULL GROUP BY reason"))
     (matched,) = engine.row("SELECT count(*) FROM matched")
     counted: Iterable[tuple[str, int]] = (
         ("duplicate_event_id", judged.duplicate_outcomes),

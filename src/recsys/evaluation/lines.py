@@ -38,9 +38,7 @@ def check_lines(path: Path, schema: Schema, *, keep: int) -> Checked:
         bad += 1
         if len(errors) < keep:
             field, reason, suggestion = problem
-            errors.append(
-                LineError(file=str(path), line=number, field=field, reason=reason, suggestion=suggestion)
-            )
+            errors.append(LineError(file=str(path), line=number, field=field, reason=reason, suggestion=suggestion))
     return Checked(rows=rows, bad=bad, errors=tuple(errors))
 
 
@@ -67,9 +65,7 @@ def _too_long(line: bytes) -> tuple[str, str, str] | None:
     return "", f"longer than {MAX_LINE_BYTES:,} bytes", "one JSON object a line; is a line end missing?"
 
 
-def _problem(
-    line: bytes, decoder: msgspec.json.Decoder[object], schema: Schema
-) -> tuple[str, str, str] | None:
+def _problem(line: bytes, decoder: msgspec.json.Decoder[object], schema: Schema) -> tuple[str, str, str] | None:
     try:
         row = decoder.decode(line)
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -96,7 +92,8 @@ def _explained(line: bytes, error: Exception, schema: Schema) -> tuple[str, str,
 
 def _looks_like(line: bytes, schema: Schema) -> str | None:
     for other in SCHEMAS.values():
-        if other is schema or schema.name == "interaction.v1":
+        # An interaction looks like an outcome with less; to call one the other would hide what is wrong.
+        if other is schema or "interaction.v1" in (schema.name, other.name):
             continue
         try:
             msgspec.json.decode(line, type=other.row)

@@ -59,9 +59,7 @@ def check_answerable(engine: Engine, config: Config, *, reranked: bool) -> None:
         if metric.family != "rate" and not any(
             counts.get(event) for event, grade in config.offline.relevance.items() if grade
         ):
-            raise NotInData(
-                "metric", metric.label, reason="no outcome is of a kind that offline.relevance grades"
-            )
+            raise NotInData("metric", metric.label, reason="no outcome is of a kind that offline.relevance grades")
     if any(metric.name == "revenue_per_request" for metric in config.metrics()):
         (valued,) = engine.row("SELECT count(value) FROM outcomes WHERE event_type = 'conversion'")
         if not valued:
@@ -71,9 +69,7 @@ def check_answerable(engine: Engine, config: Config, *, reranked: bool) -> None:
 def score_requests(engine: Engine, config: Config, judged: Judged) -> None:
     """Make ``acted``, ``scored``, ``unit_served`` and ``unit_scored`` in the engine."""
     slices = slice_columns(config)
-    grades = " ".join(
-        f"WHEN '{event}' THEN {grade}" for event, grade in sorted(config.offline.relevance.items())
-    )
+    grades = " ".join(f"WHEN '{event}' THEN {grade}" for event, grade in sorted(config.offline.relevance.items()))
     engine.script(
         "acted",
         holes={
@@ -93,9 +89,7 @@ def score_requests(engine: Engine, config: Config, judged: Judged) -> None:
     )
     sets = ", ".join(["(unit)", *(f"(unit, {name})" for name in slices)])
     which = (
-        "CASE "
-        + " ".join(f"WHEN GROUPING({name}) = 0 THEN {n + 1}" for n, name in enumerate(slices))
-        + " ELSE 0 END"
+        "CASE " + " ".join(f"WHEN GROUPING({name}) = 0 THEN {n + 1}" for n, name in enumerate(slices)) + " ELSE 0 END"
     )
     names = {
         "which": which if slices else "0",
@@ -108,9 +102,7 @@ def score_requests(engine: Engine, config: Config, judged: Judged) -> None:
     engine.script("unit_scored", holes={**names, "sums": sums})
 
 
-_RERANKED_RANK = (
-    "list_min(list_transform(list_filter(e.items, lambda x: x.item_id = m.item_id), lambda x: x.rank))"
-)
+_RERANKED_RANK = "list_min(list_transform(list_filter(e.items, lambda x: x.item_id = m.item_id), lambda x: x.rank))"
 
 
 def _values(config: Config) -> list[str]:
@@ -119,11 +111,7 @@ def _values(config: Config) -> list[str]:
         if metric.family == "catalogue":
             continue
         counts = (
-            "len(ideal) > 0"
-            if metric.family == "ranking"
-            else "viewed"
-            if metric.denominator == VIEWED
-            else "true"
+            "len(ideal) > 0" if metric.family == "ranking" else "viewed" if metric.denominator == VIEWED else "true"
         )
         values.append(f"CASE WHEN {counts} THEN {metric.value_sql()} ELSE 0 END AS value_{number}")
     return values

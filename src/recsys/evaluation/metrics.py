@@ -101,9 +101,7 @@ METRICS: dict[str, Definition] = {
         family="catalogue",
         sentence="mean of log2((U+1)/(u+1)) over places, u of U users having acted on the item",
     ),
-    "diversity": Definition(
-        family="catalogue", sentence="entropy, in bits, of how places are spread over items"
-    ),
+    "diversity": Definition(family="catalogue", sentence="entropy, in bits, of how places are spread over items"),
     "longtail": Definition(
         family="catalogue", sentence="share of places given to items outside the fifth most acted on"
     ),

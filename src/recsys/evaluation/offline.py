@@ -47,9 +47,7 @@ def run_offline(
             units = units_of(engine, config)
             data = _data(engine, opened, config, judged)
     if not data.requests:
-        raise BadData(
-            "exposures: no request is by a user", next_step="is all of it traffic of bots or our own?"
-        )
+        raise BadData("exposures: no request is by a user", next_step="is all of it traffic of bots or our own?")
     if baseline is not None:
         check_comparable(data, baseline.data)
     gates = judge_gates(config, overall, units, baseline.offline if baseline else None)
@@ -86,17 +84,19 @@ def _slices(
 
 
 def _data(engine: Engine, opened: dict[str, Opened], config: Config, judged: Judged) -> Data:
-    start, end, not_users = engine.row("SELECT min(ts_us), max(ts_us), count_if(NOT by_user) FROM exposures")
-    requests, without = engine.row("SELECT count(*), count_if(NOT has_unit) FROM evaluated")
+    start, end, not_users = engine.row("SELECT first_us, last_us, not_by_users FROM shown WHERE which = 0")
+    requests, without, content = engine.row(
+        "SELECT count(*), count_if(NOT has_unit), coalesce(sum(hash(request_id)::HUGEINT), 0) FROM evaluated"
+    )
     (units,) = engine.row("SELECT count(*) FROM unit_served WHERE which = 0")
-    (relevant,) = engine.row("SELECT count_if(relevant) FROM scored")
+    (relevant,) = engine.row("SELECT coalesce(count_if(relevant), 0) FROM scored")
     return Data(
         roles=tuple(RoleData(role=role, files=each.files, rows=each.rows) for role, each in opened.items()),
         window_start=rfc3339(start / 1e6),
         window_end=rfc3339(end / 1e6),
         fingerprint=fingerprint(opened),
         judged_on=judged_on(opened, config),
-        split=split(engine),
+        split=split(requests, content),
         candidates=_candidates(engine, judged),
         lists="reranked" if judged.reranked else "logged",
         ranker=judged.ranker,

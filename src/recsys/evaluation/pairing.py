@@ -77,9 +77,7 @@ def check_comparable(data: Data, baseline: Data) -> None:
         "candidates": f"one chose from {baseline.candidates} candidates, the other from {data.candidates}",
         "units": "another number of units",
     }
-    differences = tuple(
-        why for name, why in reasons.items() if getattr(data, name) != getattr(baseline, name)
-    )
+    differences = tuple(why for name, why in reasons.items() if getattr(data, name) != getattr(baseline, name))
     if differences:
         raise NotComparable(differences)
 
@@ -102,9 +100,7 @@ def _compare(gate: Gate, mean: Mean, units: Units, baseline: OfflineResult, conf
     label = gate.metric
     before = baseline.pairing
     if label not in before.sums or before.scale[label] != units.scale[label]:
-        raise NotInData(
-            "gate", label, reason="the baseline report has no such metric", known=tuple(before.sums)
-        )
+        raise NotInData("gate", label, reason="the baseline report has no such metric", known=tuple(before.sums))
     sums = np.zeros(len(units.served), dtype=np.int64)
     sums[list(before.positions[label])] = before.sums[label]
     served = units.viewed if mean.over == VIEWED else units.served

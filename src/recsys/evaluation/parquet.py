@@ -59,13 +59,9 @@ def _check_columns(columns: dict[str, str], schema: Schema, path: Path) -> None:
     unknown = sorted(set(columns) - schema.fields)
     missing = sorted(schema.required - set(columns))
     if (unknown or missing) and (other := _looks_like(columns, schema)):
-        raise BadData(
-            f"{path}: these are rows of {other}, not of {schema.name}", next_step="are two inputs swapped?"
-        )
+        raise BadData(f"{path}: these are rows of {other}, not of {schema.name}", next_step="are two inputs swapped?")
     if unknown:
-        raise BadData(
-            f"{path}: unknown column `{unknown[0]}`", next_step=did_you_mean(unknown[0], schema.fields)
-        )
+        raise BadData(f"{path}: unknown column `{unknown[0]}`", next_step=did_you_mean(unknown[0], schema.fields))
     if missing:
         raise BadData(f"{path}: column `{missing[0]}` is missing", next_step=f"{schema.name} requires it")
     for name, wanted in _TYPES.items():
@@ -93,7 +89,8 @@ text."""
 
 def _looks_like(columns: dict[str, str], schema: Schema) -> str | None:
     for other in SCHEMAS.values():
-        if other is not schema and other.required <= set(columns) <= other.fields:
+        alike = "interaction.v1" in (schema.name, other.name)
+        if other is not schema and not alike and other.required <= set(columns) <= other.fields:
             return other.name
     return None
 
@@ -116,9 +113,7 @@ def _problems(columns: dict[str, str], schema: Schema) -> list[tuple[str, str, s
         wrong = f"{moment_sql(columns['ts'])} IS NULL"
         if columns["ts"] == "VARCHAR":
             # Without a zone the engine would guess one.
-            wrong += (
-                r" OR NOT regexp_matches(ts, '^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d.*([Zz]|[+-]\d\d:\d\d)$')"
-            )
+            wrong += r" OR NOT regexp_matches(ts, '^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d.*([Zz]|[+-]\d\d:\d\d)$')"
         found.append(("ts", "is not a time with a zone, like 2026-11-22T08:00:00Z", wrong))
     if schema.name == "outcome.v1":
         found.append(("event_type", "is not view, click or conversion", f"event_type NOT IN {_EVENTS}"))
@@ -148,10 +143,7 @@ _BAD_RANKS = (
 
 def problem_sql(columns: dict[str, str], schema: Schema) -> str:
     """Return the SQL that is true of a row that breaks the schema."""
-    return (
-        " OR ".join(f"coalesce({condition}, false)" for _, _, condition in _problems(columns, schema))
-        or "false"
-    )
+    return " OR ".join(f"coalesce({condition}, false)" for _, _, condition in _problems(columns, schema)) or "false"
 
 
 def first_bad_rows(
@@ -168,8 +160,7 @@ def first_bad_rows(
     )
     known = _problems(columns, schema)
     return tuple(
-        LineError(file=file, line=line, field=known[number][0], reason=known[number][1])
-        for file, line, number in rows
+        LineError(file=file, line=line, field=known[number][0], reason=known[number][1]) for file, line, number in rows
     )
 
 
@@ -180,7 +171,7 @@ def check_rows(engine: Engine, paths: tuple[Path, ...], schema: Schema, *, keep:
         f"SELECT count(*), count_if({problem_sql(columns, schema)}) FROM {files_sql(paths)}"  # noqa: S608
     )
     errors = first_bad_rows(engine, paths, columns, schema, keep=keep) if bad else ()
-    return Checked(rows=rows, bad=bad, errors=errors)
+    return Checked(rows=rows, bad=bad or 0, errors=errors)
 
 
 def known_columns(columns: dict[str, str]) -> list[str]:

@@ -6,12 +6,15 @@ It holds no time of making, no path and no id of a user: the same input gives th
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from recsys.encoding import canonical, decode
 from recsys.evaluation.config import Config
+
+if TYPE_CHECKING:
+    import pandas
 
 __all__ = [
     "EXIT_CODES",
@@ -168,8 +171,8 @@ class GateResult(_Part, frozen=True, kw_only=True):
 class Pairing(_Part, frozen=True, kw_only=True):
     """Per metric, each unit's sum of values as whole numbers of 1/scale, for the units where it is not 0.
 
-    ``positions`` count units in the order of their ids, from 0; ids are not kept. A run on the same requests
-    can subtract these from its own, unit by unit: that is the paired comparison.
+    ``positions`` count units in the order of their hashes, from 0; neither is kept. A run on the same
+    requests can subtract these from its own, unit by unit: that is the paired comparison.
     """
 
     units: int
@@ -244,6 +247,29 @@ class Report(_Part, frozen=True, kw_only=True):
         from recsys.evaluation.rendering.html import render
 
         return render(self)
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """Return the metrics, over all and by slice, one row each; needs pandas."""
+        import pandas
+
+        rows = [("", "", measured) for measured in self.offline.metrics]
+        rows += [(found.key, found.value, measured) for found in self.offline.slices for measured in found.metrics]
+        return pandas.DataFrame(
+            [
+                {
+                    "slice_key": key,
+                    "slice": value,
+                    "metric": measured.metric,
+                    "over": measured.over,
+                    "value": measured.value,
+                    "low": measured.interval.low if measured.interval else None,
+                    "high": measured.interval.high if measured.interval else None,
+                    "requests": measured.requests,
+                    "units": measured.units,
+                }
+                for key, value, measured in rows
+            ]
+        )
 
     def _repr_html_(self) -> str:
         from recsys.evaluation.rendering.html import body

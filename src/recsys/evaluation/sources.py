@@ -26,8 +26,7 @@ from recsys.evaluation.schemas import ROLES, Schema
 __all__ = ["Opened", "open_sources"]
 
 _SHOWN = (
-    "STRUCT(item_id VARCHAR, rank BIGINT, propensity DOUBLE, "
-    "logging_propensity DOUBLE, target_propensity DOUBLE)[]"
+    "STRUCT(item_id VARCHAR, rank BIGINT, propensity DOUBLE, logging_propensity DOUBLE, target_propensity DOUBLE)[]"
 )
 
 _JSON_TYPES = {
@@ -80,11 +79,9 @@ def _open(engine: Engine, role: str, source: Source, folder: Path) -> Opened:
     if bad:
         _refuse(role, rows, bad, first_bad_rows(engine, tables, columns, schema, keep=3))
     if rows == 0:
-        raise BadData(
-            f"{role}: no rows in {paths[0]}", next_step="an export that failed? there is nothing to judge"
-        )
+        raise BadData(f"{role}: no rows in {paths[0]}", next_step="an export that failed? there is nothing to judge")
     engine.run(f"CREATE TEMP VIEW {role}_read AS {_view(columns, tables)}")
-    return Opened(role=role, files=len(paths), rows=rows, content=int(content), columns=columns)
+    return Opened(role=role, files=len(paths), rows=rows, content=int(content or 0), columns=columns)
 
 
 def _check_jsonl(role: str, paths: tuple[Path, ...], schema: Schema) -> None:
@@ -94,9 +91,7 @@ def _check_jsonl(role: str, paths: tuple[Path, ...], schema: Schema) -> None:
         errors = tuple(error for found in checked for error in found.errors)
         _refuse(role, sum(found.rows for found in checked), bad, errors[:3])
     if not any(found.rows for found in checked):
-        raise BadData(
-            f"{role}: no rows in {paths[0]}", next_step="an export that failed? there is nothing to judge"
-        )
+        raise BadData(f"{role}: no rows in {paths[0]}", next_step="an export that failed? there is nothing to judge")
 
 
 def _refuse(role: str, rows: int, bad: int, errors: tuple[LineError, ...]) -> None:

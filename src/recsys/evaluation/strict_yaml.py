@@ -55,14 +55,10 @@ def _parse(text: str, *, where: str) -> Any:
         for key_node, value_node in node.value:
             key = loader.construct_object(key_node, deep=True)
             if not isinstance(key, str):
-                raise SettingsInvalid(
-                    f"{where}, line {key_node.start_mark.line + 1}: keys are words, not `{key}`"
-                )
+                raise SettingsInvalid(f"{where}, line {key_node.start_mark.line + 1}: keys are words, not `{key}`")
             if key in seen:
                 line = key_node.start_mark.line + 1
-                raise SettingsInvalid(
-                    f"{where}, line {line}: `{key}` is given twice", next_step="keep one of them"
-                )
+                raise SettingsInvalid(f"{where}, line {line}: `{key}` is given twice", next_step="keep one of them")
             seen[key] = loader.construct_object(value_node, deep=True)
         return seen
 

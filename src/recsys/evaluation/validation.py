@@ -38,9 +38,7 @@ class Validation(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.bad} of {self.rows} rows break {self.schema}:\n{listed}"
 
 
-def check_files(
-    *, schema: str, inputs: str | Path | tuple[str | Path, ...], keep: int = KEEP_ERRORS
-) -> Validation:
+def check_files(*, schema: str, inputs: str | Path | tuple[str | Path, ...], keep: int = KEEP_ERRORS) -> Validation:
     """Check files and globs of JSONL or Parquet (told apart by their ending) against one schema."""
     wanted = schema_named(schema)
     paths = find_files(inputs, folder=Path(), role=schema)

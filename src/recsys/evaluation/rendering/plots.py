@@ -76,9 +76,7 @@ def joins_plot(days: Sequence[Day], *, least: float) -> str:
 
     parts = [_open(height, "Outcomes matched per day")]
     for tick in (0.0, 0.5, 1.0):
-        parts.append(
-            f'<line class="grid" x1="{left}" x2="{WIDTH - 20}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>'
-        )
+        parts.append(f'<line class="grid" x1="{left}" x2="{WIDTH - 20}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>')
         parts.append(f'<text class="name" x="{left - 8}" y="{y(tick) + 4:.1f}">{percent(tick)}</text>')
     every = max(1, len(known) // 8)
     for number, (day, share) in enumerate(known):
@@ -90,9 +88,7 @@ def joins_plot(days: Sequence[Day], *, least: float) -> str:
         )
         if number % every == 0:
             parts.append(f'<text class="tick" x="{x:.1f}" y="{height - 8}">{escape(day[5:])}</text>')
-    parts.append(
-        f'<line class="least" x1="{left}" x2="{WIDTH - 20}" y1="{y(least):.1f}" y2="{y(least):.1f}"/>'
-    )
+    parts.append(f'<line class="least" x1="{left}" x2="{WIDTH - 20}" y1="{y(least):.1f}" y2="{y(least):.1f}"/>')
     return "".join([*parts, "</svg>"])
 
 

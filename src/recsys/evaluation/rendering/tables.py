@@ -42,9 +42,7 @@ _JOINS_NOTE = (
     "outcomes_matched is the share of outcomes whose exposure exists; exposures_with_outcome the share "
     "of exposures that somebody acted on. A dash: the log cannot say."
 )
-_PAIRING_NOTE = (
-    "What a later run needs to compare itself with this one request by request; the sums are in the JSON."
-)
+_PAIRING_NOTE = "What a later run needs to compare itself with this one request by request; the sums are in the JSON."
 
 
 def _steps(report: Report) -> Table:
@@ -122,13 +120,12 @@ def _metrics(metrics: tuple[Measured, ...]) -> Table:
 def _measured(each: Measured) -> tuple[str, ...]:
     name = each.metric.partition("@")[0].partition(":")[0]
     notes = [METRICS[name].sentence if name in METRICS else ""]
-    notes += [each.why_no_interval] if each.why_no_interval else []
     notes += [f"{key.replace('_', ' ')} {figure(value)}" for key, value in sorted(each.details.items())]
     return (
         each.metric,
         each.over,
         figure(each.value),
-        span(each.interval),
+        span(each.interval) if each.interval else f"none: {each.why_no_interval}",
         f"{each.requests:,}",
         f"{each.units:,}",
         "; ".join(notes),

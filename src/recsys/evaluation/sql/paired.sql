@@ -1,4 +1,4 @@
--- Each unit's sums over its judged requests, in the order of the units' ids: what pairs a run with a later one.
+-- Each unit's sums over its judged requests, in the order of the units' hashes: what pairs a run with a later one.
 -- In: unit_served, unit_scored.  Out: served, viewed, value_<n>… one row per unit, no id.
 -- Holes: values.
 SELECT served, coalesce(viewed, 0) AS viewed, ${values}

@@ -1,0 +1,175 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from recsys.evaluation import read_report
+from recsys.evaluation.errors import NotComparable, NotInData
+
+
+def shop(log, *, requests=300, users=60, seed=1):
+    """Requests of users who each click the item they like, ``a`` to ``e``; some twice."""
+    random = np.random.default_rng(seed)
+    for number in range(requests):
+        user = f"u{random.integers(users)}"
+        log.show(f"r{number:03}", "abcde", user=user)
+        log.act(f"r{number:03}", "abcde"[random.choice(5, p=[0.4, 0.25, 0.15, 0.1, 0.1])])
+    return log
+
+
+def judge(log, order, *, baseline=None, ranker="candidate", **gate):
+    """Rank every request by ``order``, a list or a function of the request's number."""
+    log.rows["ranklists"] = []
+    for number, row in enumerate(log.rows["exposures"]):
+        log.rank(row["request_id"], order(number) if callable(order) else order, ranker=ranker)
+    gates = [{"metric": "mrr@5"} | gate] if gate else []
+    return log.run("mrr@5", "ndcg@5", baseline=baseline, offline={"gates": gates})
+
+
+def test_the_same_ranker_again_drops_by_exactly_nothing_and_passes(log):
+    shop(log)
+    before = judge(log, "abcde")
+    report = judge(log, "abcde", baseline=before, max_drop=0.0)
+    (gate,) = report.offline.gates
+    assert gate.comparison.drop == 0
+    assert (gate.comparison.interval.low, gate.comparison.interval.high) == (0, 0)
+    assert report.exit_code == 0
+    assert report.decision.rule == "gates_passed"
+
+
+def test_a_clearly_worse_ranker_fails_its_gate_and_names_it(log):
+    shop(log)
+    before = judge(log, "abcde", ranker="live")
+    report = judge(log, "edcba", baseline=before, max_drop=0.02)
+    assert report.exit_code == 4
+    assert report.decision.outcome == "gate_failed"
+    assert report.decision.rule == "gates_failed"
+    assert "mrr@5" in report.decision.what_happened
+    assert "it dropped too far" in report.decision.what_happened
+    assert report.baseline.startswith("sha256:")
+
+
+def test_a_better_ranker_passes(log):
+    shop(log)
+    before = judge(log, "edcba")
+    assert judge(log, "abcde", baseline=before, max_drop=0.0).exit_code == 0
+
+
+def test_a_drop_the_data_cannot_settle_holds_and_says_how_much_more_is_needed(log):
+    shop(log)
+    before = judge(log, "abcde")
+    mixed = judge(log, lambda n: "abcde" if n % 3 else "bacde", baseline=before, max_drop=0.04)
+    (gate,) = mixed.offline.gates
+    assert gate.comparison.interval.low <= 0.04 < gate.comparison.interval.high
+    assert mixed.exit_code == 2
+    assert mixed.decision.rule == "gates_unclear"
+    assert "times as many users" in mixed.decision.what_happened
+
+
+def test_the_paired_interval_is_that_of_per_user_differences(log):
+    shop(log)
+
+    def mixed(number):
+        return "abcde" if number % 3 else "bacde"
+
+    before = judge(log, "abcde")
+    report = judge(log, mixed, baseline=before, max_drop=0.5)
+    clicked = {row["request_id"]: row["item_id"] for row in log.rows["outcomes"]}
+    drops: dict[str, list[float]] = {}
+    for number, row in enumerate(log.rows["exposures"]):
+        item = clicked[row["request_id"]]
+        drop = 1 / ("abcde".index(item) + 1) - 1 / (mixed(number).index(item) + 1)
+        drops.setdefault(row["user_id"], []).append(drop)
+    total, n = np.array([[sum(each), len(each)] for each in drops.values()]).T
+    mean = total.sum() / n.sum()
+    users = len(n)
+    error = np.sqrt(users / (users - 1) * ((total - mean * n) ** 2).sum()) / n.sum()
+    half = stats.t.ppf(0.975, users - 1) * error
+    found = report.offline.gates[0].comparison
+    assert found.drop == pytest.approx(mean, abs=1e-9)
+    assert found.interval.low == pytest.approx(mean - half, abs=1e-9)
+    assert found.interval.high == pytest.approx(mean + half, abs=1e-9)
+
+
+def test_pairing_is_tighter_than_two_separate_intervals(log):
+    shop(log)
+    before = judge(log, "abcde")
+    report = judge(log, lambda n: "abcde" if n % 10 else "bacde", baseline=before, max_drop=0.5)
+    gate = report.offline.gates[0]
+    width = gate.comparison.interval.high - gate.comparison.interval.low
+    assert width < 0.5 * (gate.interval.high - gate.interval.low)
+
+
+def test_a_relative_drop_is_a_share_of_the_baseline(log):
+    shop(log)
+    before = judge(log, "abcde")
+    report = judge(log, "abcde", baseline=before, max_drop=0.1, relative=True)
+    gate = report.offline.gates[0]
+    assert gate.max_drop == pytest.approx(0.1 * gate.comparison.baseline)
+
+
+@pytest.mark.parametrize(("least", "code"), [(0.1, 0), (0.99, 4), (0.64, 2)])
+def test_a_least_value_is_judged_by_its_interval_without_any_baseline(log, least, code):
+    shop(log)
+    assert judge(log, "abcde", min_value=least).exit_code == code
+
+
+def test_an_allowed_missing_baseline_passes_without_calling_it_a_reason_to_ship(log):
+    shop(log)
+    report = judge(log, "abcde", max_drop=0.01)
+    assert report.exit_code == 0
+    assert report.decision.rule == "nothing_to_compare"
+    assert report.offline.gates[0].state == "not_judged"
+
+
+def test_a_baseline_read_from_its_file_is_the_baseline(log, tmp_path):
+    shop(log)
+    before = judge(log, "abcde")
+    path = tmp_path / "baseline.json"
+    path.write_bytes(before.to_json())
+    assert read_report(path) == before
+    log.rows["ranklists"] = []
+    again = judge(log, "edcba", baseline=read_report(path), max_drop=0.02)
+    assert again.exit_code == 4
+
+
+def test_a_baseline_on_other_outcomes_is_refused(log):
+    shop(log)
+    before = judge(log, "abcde")
+    log.rows["outcomes"].pop()
+    with pytest.raises(NotComparable, match="other exposures, outcomes"):
+        judge(log, "abcde", baseline=before, max_drop=0.1)
+
+
+def test_a_baseline_under_other_attribution_is_refused(tiny):
+    before = tiny.run()
+    with pytest.raises(NotComparable, match="attribution"):
+        tiny.run(baseline=before, attribution={"window_h": 1})
+
+
+def test_a_baseline_over_other_requests_is_refused(log):
+    shop(log)
+    before = judge(log, "abcde")
+    log.rows["ranklists"].pop()
+    with pytest.raises(NotComparable, match="other requests were judged"):
+        log.run("mrr@5", baseline=before)
+
+
+def test_a_baseline_that_chose_from_other_candidates_is_refused(log):
+    shop(log)
+    before = judge(log, "abcde")
+    with pytest.raises(NotComparable, match="one chose from shown candidates, the other from open"):
+        judge(log, "abcxy", baseline=before, max_drop=0.1)
+
+
+def test_logged_and_re_ranked_lists_are_never_compared(tiny):
+    before = tiny.run("mrr@2")
+    tiny.rank("r1", ["i2"])
+    tiny.rank("r2", ["i2"])
+    with pytest.raises(NotComparable, match="one judged logged lists, the other reranked"):
+        tiny.run("mrr@2", baseline=before)
+
+
+def test_a_gate_the_baseline_cannot_answer_is_an_error(tiny):
+    before = tiny.run("mrr@2")
+    with pytest.raises(NotInData, match="the baseline report has no such metric"):
+        tiny.run("ndcg@2", baseline=before, offline={"gates": [{"metric": "ndcg@2", "max_drop": 0.1}]})
