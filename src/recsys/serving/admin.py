@@ -154,25 +154,25 @@ def make_tenant(request: _Request, data: NewTenant) -> dict[str, Any]:
     return change.document()
 
 
-@get("/v1/admin/tenants/{tenant:str}/config", sync_to_thread=True)
-def show_config(request: _Request, tenant: str) -> Response[bytes]:
+@get("/v1/admin/tenants/{tenant:str}/config")
+async def show_config(request: _Request, tenant: str) -> Response[bytes]:
     """The config document in force; its ``ETag`` is what ``If-Match`` takes."""
-    return _document(request, tenant, "config")
+    return await asyncio.to_thread(_document, request, tenant, "config")
 
 
-@get("/v1/admin/tenants/{tenant:str}/rules", sync_to_thread=True)
-def show_rules(request: _Request, tenant: str) -> Response[bytes]:
+@get("/v1/admin/tenants/{tenant:str}/rules")
+async def show_rules(request: _Request, tenant: str) -> Response[bytes]:
     """The rules document in force; its ``ETag`` is what ``If-Match`` takes."""
-    return _document(request, tenant, "rules")
+    return await asyncio.to_thread(_document, request, tenant, "rules")
 
 
-@put("/v1/admin/tenants/{tenant:str}/config", sync_to_thread=False)
+@put("/v1/admin/tenants/{tenant:str}/config")
 async def put_config(request: _Request, tenant: str, if_match: _Match = None, key: _Key = None) -> dict[str, Any]:
     """Put a config document in force."""
     return await _put(request, tenant, "config", if_match, key)
 
 
-@put("/v1/admin/tenants/{tenant:str}/rules", sync_to_thread=False)
+@put("/v1/admin/tenants/{tenant:str}/rules")
 async def put_rules(request: _Request, tenant: str, if_match: _Match = None, key: _Key = None) -> dict[str, Any]:
     """Put a rules document in force."""
     return await _put(request, tenant, "rules", if_match, key)

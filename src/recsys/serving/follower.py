@@ -78,7 +78,11 @@ class Follower:
         if self._opened() and self._store is not None:
             self._if_due("access", self._settings.access_poll_s, self._follow_access)
             for tenant in sorted(self._directory.tenants):
-                self._follow(self._store, tenant)
+                try:
+                    self._follow(self._store, tenant)
+                except Exception as error:  # one tenant's trouble is not the others'
+                    _log.exception("tenant %s is not followed", tenant)
+                    self._note(tenant, problem=f"{type(error).__name__}: {error}")
         for tenant, load in list(self._loads.items()):
             if load.done():
                 del self._loads[tenant]
@@ -212,7 +216,7 @@ class Follower:
         keep = [self._places.root / kept.path for state in self._tenants.values() for kept in state.kept]
         try:
             collect(self._places.root, keep=keep)
-        except OSError as error:
+        except Exception as error:  # a damaged one among the kept: then nothing goes
             _log.warning("old snapshots were not removed: %s", error)
 
     def _note(self, tenant: str, **what: Any) -> None:
@@ -352,7 +356,7 @@ def _tenants_before(places: Places, *, run: str, boot: str) -> dict[str, TenantS
 
 def _opens(places: Places, kept: Kept) -> bool:
     try:
-        open_snapshot(places.root / kept.path)
+        open_snapshot(places.root / kept.path, verify=True)
     except (SnapshotRejected, OSError) as error:
         _log.error("this host's copy of generation %d is not used: %s", kept.generation, error)
         return False

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from pathlib import Path
 
 import msgspec
@@ -89,7 +90,10 @@ class View:
 
 
 class Hosted:
-    """All tenants of this host, and who may ask. :meth:`look` is called by the worker's tick."""
+    """All tenants of this host, and who may ask.
+
+    Views are replaced, never changed: the loop reads, one thread writes.
+    """
 
     def __init__(self, places: Places, *, run: str) -> None:
         self._places = places
@@ -99,27 +103,32 @@ class Hosted:
         self._access_seen: _Seen = None
         self.views: dict[str, View] = {}
         self.directory = Directory()
+        self._verify = False
         self.loaded = False
         """Whether the follower has spoken, now or before the start."""
         self.problems: dict[str, str] = {}
         """Why a tenant's newest snapshot does not open here."""
 
-    def look(self) -> bool:
-        """Take over what is new in ``host.json`` and the directory; tell whether anything was."""
+    def is_news(self) -> bool:
+        """Tell, by two looks at the file system, whether there is something to take over."""
+        return self._state_seen != _seen(self._places.state) or self._access_seen != _seen(self._places.access)
+
+    def take_over(self, *, verify: bool = False) -> None:
+        """Take over what is new in ``host.json`` and the directory. One caller at a time, in any thread.
+
+        ``verify`` hashes what is opened: at the start, when the disk may have changed what was prepared before.
+        """
         state_seen, access_seen = _seen(self._places.state), _seen(self._places.access)
-        new = False
         if access_seen != self._access_seen:
             self._access_seen = access_seen
             self._take_directory()
-            new = True
-        if state_seen != self._state_seen or (access_seen is None and not self.loaded):
+        if state_seen != self._state_seen:
             self._state_seen = state_seen
             state = read_host_state(self._places.state)
             if state is not None:
+                self._verify = verify
                 self._take(state)
                 self.loaded = True
-                new = True
-        return new
 
     def view(self, tenant: str) -> View | None:
         """Return a tenant's view; the floor alone where ``host.json`` says nothing; ``None`` where there is
@@ -142,11 +151,17 @@ class Hosted:
 
     def _take(self, state: HostState) -> None:
         ours = state.run == self._run and state.boot == self._boot
-        self.views = {
-            tenant: self._viewed(tenant, known, known.confirmed_at if ours else None)
-            for tenant, known in state.tenants.items()
-            if known.kept or known.head
-        }
+        views: dict[str, View] = {}
+        for tenant, known in state.tenants.items():
+            if not (known.kept or known.head):
+                continue  # it never had a release
+            try:
+                views[tenant] = self._viewed(tenant, known, known.confirmed_at if ours else None)
+            except Exception:  # one tenant's trouble is not the others'
+                _log.exception("tenant %s stays as it was", tenant)
+                if tenant in self.views:
+                    views[tenant] = self.views[tenant]
+        self.views = views
 
     def _viewed(self, tenant: str, known: TenantState, confirmed_at: float | None) -> View:
         before = self.views.get(tenant)
@@ -170,10 +185,13 @@ class Hosted:
             if before is not None and before.snapshot is not None and kept.path == before.path:
                 break
             try:
-                return open_snapshot(self._places.root / kept.path), kept.path
+                snapshot = open_snapshot(self._places.root / kept.path, verify=self._verify)
+                snapshot.warm(now=time.time())
             except (SnapshotRejected, OSError) as error:
                 self.problems[tenant] = str(error)
                 _log.error("generation %d of %s does not open: %s", kept.generation, tenant, error)
+            else:
+                return snapshot, kept.path
         return (before.snapshot, before.path) if before is not None else (None, "")
 
     def _floor(self, tenant: str) -> Floor | None:

@@ -59,9 +59,10 @@ class Worker:
         self._bodies: dict[asyncio.Task[Any] | None, float] = {}
         self._desk: Desk | None = None
         self._recorders: list[Recorder] = []
-        self._hosted.look()
+        self._hosted.take_over(verify=True)
         gc.collect()
         gc.freeze()  # what is loaded by now stays: the collector need not walk it again
+        self._taking = False
         self.stop = asyncio.Event()
 
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -99,6 +100,14 @@ class Worker:
         if self._desk is not None:
             self._desk.draining = True
         self.stop.set()
+
+    def _take_over(self) -> None:
+        try:
+            self._hosted.take_over()
+        except Exception:
+            _log.exception("host.json was not taken over")
+        finally:
+            self._taking = False
 
     async def __rsgi__(self, scope: _Scope, proto: Any) -> None:
         if scope.proto != "http" or self._desk is None:
@@ -141,10 +150,9 @@ class Worker:
         """Look for a new snapshot, say that the loop runs, and let go of slow clients."""
         loop.call_later(self._settings.swap_check_s, self._tick, loop)
         self._counters.cells[self._tick_cell] = since_boot()
-        try:
-            self._hosted.look()
-        except Exception:
-            _log.exception("host.json was not taken over")
+        if not self._taking and self._hosted.is_news():
+            self._taking = True
+            loop.run_in_executor(None, self._take_over)  # opening and warming a snapshot is not for the loop
         late = time.monotonic() - _BODY_S
         for task in [task for task, since in self._bodies.items() if since < late]:
             if task is not None:

@@ -1,0 +1,44 @@
+"""``replicas/<host>.json``: what a serving host last said of itself in the store. Advisory."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from recsys.encoding import parse_rfc3339
+from recsys.errors import RecsysError
+from recsys.store import Objects
+
+__all__ = ["Heartbeat", "Replica", "read_heartbeats"]
+
+
+class Replica(msgspec.Struct, frozen=True, kw_only=True):
+    """One tenant on one host. ``unconfirmed_s``: seconds since the head was last seen to be ``generation``."""
+
+    generation: int
+    head: int
+    unconfirmed_s: float | None = None
+    rejected: str | None = None
+
+
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
+    """One host at one moment; ``format`` is the newest release format it understands."""
+
+    host: str
+    at: str
+    format: int
+    tenants: Mapping[str, Replica]
+
+    def age_s(self, now_s: float) -> float:
+        """Return how long ago it was written, by the clocks of two hosts: a label, never an order."""
+        return now_s - parse_rfc3339(self.at, what=f"heartbeat of {self.host}")
+
+
+def read_heartbeats(objects: Objects) -> list[Heartbeat]:
+    """Read every host's heartbeat; what cannot be read is left out, because nothing may depend on it."""
+    found = []
+    for key in objects.keys("replicas/"):
+        try:
+            found.append(msgspec.json.decode(objects.read(key), type=Heartbeat))
+        except (RecsysError, msgspec.DecodeError):
+            continue
+    return found

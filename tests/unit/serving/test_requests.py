@@ -1,0 +1,100 @@
+import json
+
+import pytest
+
+from recsys.serving.problems import Refusal
+from recsys.serving.requests import read_events_body, read_recommend, read_similar
+
+
+def refused(body, read=read_recommend):
+    with pytest.raises(Refusal) as caught:
+        read(body if isinstance(body, bytes) else json.dumps(body).encode())
+    return caught.value
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b'{"surface":"home"', b"\xff\xfe", b'{"surface":"\xff"}', b"[" * 100_000])
+def test_what_is_not_json_is_400(body):
+    assert (refused(body).status, refused(body).code) == (400, "BAD_JSON")
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ([], "array"),
+        ({}, "surface"),
+        ({"surface": 1}, "str"),
+        ({"surface": "../etc"}, "not a name"),
+        ({"surface": "home", "segment": "A B"}, "not a name"),
+        ({"surface": "home", "k": 0}, "at least 1"),
+        ({"surface": "home", "k": 1.5}, "int"),
+        ({"surface": "home", "surfase": 1}, "unknown field `surfase`"),
+        ({"surface": "home", "user": {"history": [{"item_id": "i"}] * 101}}, "at most 100"),
+        ({"surface": "home", "user": {"user_id": ""}}, "1 to 512"),
+        ({"surface": "home", "weights": {"pop": -1}}, "at least 0"),
+        ({"surface": "home", "constraints": {"created_after": "yesterday"}}, "RFC 3339"),
+        ({"surface": "home", "candidates": {"exclude_ids": ["i"] * 10_001}}, "at most 10000"),
+        ({"surface": "home", "traffic": "robot"}, "traffic"),
+    ],
+)
+def test_json_that_means_nothing_is_422_and_says_where(body, says):
+    refusal = refused(body)
+    assert refusal.status == 422
+    assert says in refusal.detail
+
+
+def test_a_misspelt_field_suggests_the_right_one():
+    assert "did you mean `surface`?" in refused({"surfase": "home"}).next_step
+
+
+def test_nesting_without_end_is_refused_and_not_followed():
+    deep = b'{"surface":"home","context":' + b'{"a":' * 50_000 + b"1" + b"}" * 50_000 + b"}"
+    assert refused(deep).status in (400, 422)
+
+
+def test_similar_needs_an_item():
+    assert refused({"surface": "home", "item_id": ""}, read_similar).status == 422
+    assert read_similar(b'{"surface":"home","item_id":"i"}').item_id == "i"
+
+
+EVENT = {"ts": "2026-11-22T12:00:00Z", "item_id": "i", "event_type": "click", "event_id": "e"}
+
+
+def test_an_event_with_a_request_is_an_outcome_and_any_other_an_interaction():
+    outcome, interaction, cart = read_events_body(
+        json.dumps(
+            [{**EVENT, "request_id": "r"}, EVENT, {**EVENT, "request_id": "r", "event_type": "add_to_cart"}]
+        ).encode()
+    )
+    assert [type(one).__name__ for one in (outcome, interaction, cart)] == [
+        "Outcome",
+        "Interaction",
+        "Interaction",
+    ]
+
+
+def test_one_event_needs_no_list():
+    assert len(read_events_body(json.dumps(EVENT).encode())) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"event_id": None}, "no event_id"),
+        ({"ts": "12:00"}, "RFC 3339"),
+        ({"ts": "2026-11-22T12:00:00"}, "time zone"),
+        ({"item_id": ""}, "item_id"),
+        ({"user_id": ""}, "user_id"),
+        ({"itemid": "i"}, "unknown field"),
+    ],
+)
+def test_a_bad_event_is_named_by_its_place(change, says):
+    refusal = refused([EVENT, {**EVENT, **change}], read_events_body)
+    assert refusal.status == 422
+    assert "event 1" in refusal.detail
+    assert says in refusal.detail
+
+
+def test_a_thousand_events_are_taken_and_no_more():
+    assert len(read_events_body(json.dumps([EVENT] * 1000).encode())) == 1000
+    assert refused([EVENT] * 1001, read_events_body).status == 422
+    assert refused([], read_events_body).status == 422
