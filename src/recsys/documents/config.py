@@ -219,9 +219,7 @@ def _check_settings(config: "Config | SurfaceConfig", *, at: str) -> None:
     _check_groups(config, at=at)
     slo_h = config.freshness_slo_h
     if slo_h is not None and not 0 < slo_h <= MAX_FRESHNESS_H:
-        raise Invalid(
-            WHAT, f"`{at}freshness_slo_h` is {slo_h}; it must be above 0, at most {MAX_FRESHNESS_H}"
-        )
+        raise Invalid(WHAT, f"`{at}freshness_slo_h` is {slo_h}; it must be above 0, at most {MAX_FRESHNESS_H}")
     _check_ids(config.floor_items or (), f"{at}floor_items")
     for name, params in (config.signals or {}).items():
         if name not in SIGNALS:
@@ -261,6 +259,4 @@ def _check_ids(ids: tuple[str, ...], where: str) -> None:
         raise Invalid(WHAT, f"`{where}` names `{next(i for i in ids if ids.count(i) > 1)}` twice")
     for item_id in ids:
         if not 0 < len(item_id) <= MAX_ID_LENGTH:
-            raise Invalid(
-                WHAT, f"`{where}` has an id of {len(item_id)} characters; 1..{MAX_ID_LENGTH} are allowed"
-            )
+            raise Invalid(WHAT, f"`{where}` has an id of {len(item_id)} characters; 1..{MAX_ID_LENGTH} are allowed")

@@ -111,17 +111,14 @@ def _checked(rules: Rules) -> Rules:
         if not 0 < len(rule.id) <= MAX_ID_LENGTH:
             raise Invalid(WHAT, f"a rule id of {len(rule.id)} characters; 1..{MAX_ID_LENGTH} are allowed")
         if rule.id in seen:
-            raise Invalid(
-                WHAT, f"two rules have the id `{rule.id}`", suggestion="give one of them another id"
-            )
+            raise Invalid(WHAT, f"two rules have the id `{rule.id}`", suggestion="give one of them another id")
         seen.add(rule.id)
         _check_target(rule)
         _check_scope(rule)
         _check_values(rule)
     ordered = sorted(rules, key=lambda rule: rule.id.encode())
     return tuple(
-        msgspec.structs.replace(rule, action="block") if rule.action == "exclude" else rule
-        for rule in ordered
+        msgspec.structs.replace(rule, action="block") if rule.action == "exclude" else rule for rule in ordered
     )
 
 
@@ -130,32 +127,22 @@ def _check_target(rule: Rule) -> None:
         if not rule.item_ids:
             raise _wrong(rule, "`item_ids` is empty, so it matches nothing", "name the items")
         if rule.target_key is not None:
-            raise _wrong(
-                rule, "`target_key` has no meaning for items", "use `item_ids`, or set `target_type`"
-            )
+            raise _wrong(rule, "`target_key` has no meaning for items", "use `item_ids`, or set `target_type`")
     else:
         if rule.action == "pin":
-            raise _wrong(
-                rule, f"a pin needs items, and this targets a {rule.target_type}", "use `item_ids`, or boost"
-            )
+            raise _wrong(rule, f"a pin needs items, and this targets a {rule.target_type}", "use `item_ids`, or boost")
         if not rule.target_key:
             raise _wrong(rule, f"`target_key` is missing: which {rule.target_type}?", "")
         if rule.item_ids:
             raise _wrong(rule, f"`item_ids` has no meaning for a {rule.target_type}", "use `target_key`")
         if len(rule.target_key) > MAX_ID_LENGTH:
-            raise _wrong(
-                rule, f"`target_key` has {len(rule.target_key)} characters", f"{MAX_ID_LENGTH} is the most"
-            )
+            raise _wrong(rule, f"`target_key` has {len(rule.target_key)} characters", f"{MAX_ID_LENGTH} is the most")
     if len(rule.item_ids) > MAX_ITEM_IDS:
-        raise _wrong(
-            rule, f"`item_ids` has {len(rule.item_ids)} items, and {MAX_ITEM_IDS} is the most", "use a tag"
-        )
+        raise _wrong(rule, f"`item_ids` has {len(rule.item_ids)} items, and {MAX_ITEM_IDS} is the most", "use a tag")
     if len(set(rule.item_ids)) != len(rule.item_ids):
         raise _wrong(rule, "`item_ids` names an item twice", "remove one")
     if any(not 0 < len(item_id) <= MAX_ID_LENGTH for item_id in rule.item_ids):
-        raise _wrong(
-            rule, f"`item_ids` has an id that is empty or longer than {MAX_ID_LENGTH} characters", ""
-        )
+        raise _wrong(rule, f"`item_ids` has an id that is empty or longer than {MAX_ID_LENGTH} characters", "")
 
 
 def _check_scope(rule: Rule) -> None:
@@ -182,9 +169,7 @@ def _check_values(rule: Rule) -> None:
             f"it must lie in -1..{MAX_BOOST:g}; -1 takes a score to 0",
         )
     if rule.action != "boost" and rule.boost_value != 0:
-        raise _wrong(
-            rule, f"`boost_value` has no meaning for a {rule.action}", "leave it out, or make it a boost"
-        )
+        raise _wrong(rule, f"`boost_value` has no meaning for a {rule.action}", "leave it out, or make it a boost")
     if rule.max_pins is not None and rule.action != "pin":
         raise _wrong(rule, f"`max_pins` has no meaning for a {rule.action}", "leave it out")
     if rule.max_pins is not None and not 1 <= rule.max_pins <= MAX_PINS:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from recsys.encoding import rfc3339
 from recsys.errors import OutcomeUnknown, UsageError
+from recsys.releases.attempt import Attempt
 from recsys.releases.change import Change, parts_between, undo_command
 from recsys.releases.closure import Closure
 from recsys.releases.create import Create
@@ -26,30 +27,23 @@ MOST_RACES: Final = 1_000
 """Every lost race is another's commit, so this many in a row is a flood, and someone should look."""
 
 
-MAX_ATTEMPT: Final = 128
-"""A uuid, or a caller's own idempotency key."""
-
-
 class Words(msgspec.Struct, frozen=True, kw_only=True):
-    """What a release says about itself beside its content. ``attempt`` resumes: ``uuid`` or ``uuid@base``."""
+    """What a release says about itself beside its content."""
 
     actor: str
+    attempt: Attempt
     reason: str = ""
     evidence: tuple[str, ...] = ()
-    attempt: str | None = None
     dry_run: bool = False
 
 
 class Committer:
     """Carries intents into one tenant's log."""
 
-    def __init__(
-        self, store: Store, history: History, *, clock: Callable[[], float], new_id: Callable[[], str]
-    ) -> None:
+    def __init__(self, store: Store, history: History, *, clock: Callable[[], float]) -> None:
         self._store = store
         self._history = history
         self._clock = clock
-        self._new_id = new_id
 
     def commit(self, intent: Intent, words: Words, *, gate: Gate | None = None) -> Change:
         """Carry one intent into the log, rebasing over whoever is faster where the table allows it.
@@ -62,13 +56,12 @@ class Committer:
             When the store did not say whether the record was created. Nothing is cleaned up; its attempt
             resumes.
         """
-        if words.attempt is None:
-            attempt = self._new_id()
-        elif (done := self.resumed(intent.action, words.attempt)) is not None:
+        done = self.done_before(intent.action, words.attempt)
+        if done is not None:
             return done
-        else:
-            attempt, _ = _parsed(words.attempt)
         base = self._history.newest()
+        if base is not None and words.attempt.resumed and 0 < words.attempt.start < base.release.generation:
+            base, _ = self._past(intent, self._history.entry(words.attempt.start), words.attempt)
         gated: tuple[str, ...] | None = None
         for _ in range(MOST_RACES):
             head = None if base is None else base.release
@@ -76,7 +69,7 @@ class Committer:
             if isinstance(planned, NoChange):
                 assert head is not None
                 return Change(release=head, changed=False, why=planned.why, dry_run=words.dry_run)
-            release = self._stamped(planned, intent, words, base, attempt)
+            release = self._stamped(planned, intent, words, base)
             if gate is not None and gated is None:
                 gated = gate(release)
             if gated:
@@ -90,9 +83,9 @@ class Committer:
                 parts=parts_between(head, release),
                 held=_holds_more(head, release),
             )
-            if not self._settled(planned, release, head, dry_run=words.dry_run):
-                base, again = self._past(intent, base, attempt)
-                if base.release.attempt == attempt:
+            if not self._settled(planned, release, head, words):
+                base, again = self._past(intent, base, words.attempt)
+                if base.release.attempt == words.attempt.id:
                     return replace(change, release=base.release)
                 gated = None if again else gated
                 continue
@@ -108,13 +101,13 @@ class Committer:
             raise NewerFormat(head, FORMAT)
         return intent.plan(head, self._history)
 
-    def _stamped(self, planned: Draft, intent: Intent, words: Words, base: Entry | None, attempt: str) -> Release:
+    def _stamped(self, planned: Draft, intent: Intent, words: Words, base: Entry | None) -> Release:
         generation = 1 if base is None else base.release.generation + 1
         moved = levers_touched({"config", "rules"} if base is None else touched(base.release, planned.release))
         return replace(
             planned.release,
             generation=generation,
-            attempt=attempt,
+            attempt=words.attempt.id,
             at=rfc3339(self._clock()),
             actor=words.actor,
             action=intent.action,
@@ -125,19 +118,19 @@ class Committer:
             previous=None if base is None else base.digest,
         )
 
-    def _settled(self, planned: Draft, release: Release, head: Release | None, *, dry_run: bool) -> bool:
+    def _settled(self, planned: Draft, release: Release, head: Release | None, words: Words) -> bool:
         """Write, verify and append; tell whether it is committed (or would be) rather than lost."""
         tenant, blobs = release.tenant, self._store.blobs
-        if not dry_run:
+        if not words.dry_run:
             for data in planned.blobs:
                 blobs.put(tenant, data)
-        pending = planned.blobs if dry_run else ()
+        pending = planned.blobs if words.dry_run else ()
         Closure(blobs, tenant, pending=pending).check(release, head, forward=planned.forward)
-        if dry_run:
+        if words.dry_run:
             return True
         commit = self._store.releases.append(tenant, release.generation, release.encode())
         if commit.state is CommitState.UNKNOWN:
-            token = f"{release.attempt}@{release.generation - 1}"
+            token = words.attempt.token
             raise OutcomeUnknown(
                 f"store {self._store.name} did not say whether generation {release.generation} of {tenant} "
                 f"({release.action}) was written",
@@ -146,7 +139,7 @@ class Committer:
             )
         return commit.state is CommitState.COMMITTED
 
-    def _past(self, intent: Intent, base: Entry | None, attempt: str) -> tuple[Entry, bool]:
+    def _past(self, intent: Intent, base: Entry | None, attempt: Attempt) -> tuple[Entry, bool]:
         """Consult the table for every release that came in between.
 
         Returns the newest record to go on from and whether the gate must run again; or the record of our
@@ -158,7 +151,7 @@ class Committer:
         clash: tuple[str, Release] | None = None
         for generation in range(seen + 1, newest.release.generation + 1):
             theirs = self._history.entry(generation)
-            if theirs.release.attempt == attempt:
+            if theirs.release.attempt == attempt.id:
                 return theirs, again
             needs = cell(intent.action, theirs.release.action)
             if Needs.NEVER in needs or (base is not None and theirs.release.log != base.release.log):
@@ -172,19 +165,16 @@ class Committer:
             raise LostRace(*clash)
         return newest, again
 
-    def resumed(self, action: Action, attempt: str) -> Change | None:
-        """Return the change an attempt made, if its record stands in the log.
-
-        ``attempt`` is ``uuid@base``, as :class:`OutcomeUnknown` gave it, or the uuid alone: then the whole
-        log is read.
-        """
-        wanted, base = _parsed(attempt)
-        newest = self._history.newest()
-        for release in self._history.back_from(newest.release.generation if newest else 0, until=base):
-            if release.attempt != wanted:
+    def done_before(self, action: Action, attempt: Attempt) -> Change | None:
+        """Return the change that a resumed attempt made, if its record stands in the log."""
+        newest = self._history.newest() if attempt.resumed else None
+        if newest is None:
+            return None
+        for release in self._history.back_from(newest.release.generation, until=attempt.start):
+            if release.attempt != attempt.id:
                 continue
             if release.action != action:
-                raise UsageError(f"attempt {wanted} was {told(release)}, not a {action}")
+                raise UsageError(f"attempt {attempt.id} was {told(release)}, not a {action}")
             before = self._history.record(release.generation - 1) if release.generation > 1 else None
             return Change(
                 release=release,
@@ -195,13 +185,6 @@ class Committer:
                 held=_holds_more(before, release),
             )
         return None
-
-
-def _parsed(attempt: str) -> tuple[str, int]:
-    wanted, _, base = attempt.partition("@")
-    if not 0 < len(wanted) <= MAX_ATTEMPT or not wanted.isprintable() or (base and not base.isdigit()):
-        raise UsageError(f"`{attempt[:80]}` is not an attempt", next_step="give it as the error printed it")
-    return wanted, int(base or 0)
 
 
 def _holds_more(before: Release | None, after: Release) -> bool:

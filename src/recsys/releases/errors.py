@@ -60,7 +60,7 @@ class Held(Refused):
         why = hold.reason or "no reason given"
         covers = f"{', '.join(hold.levers)} of {hold.surface or 'every surface'}"
         super().__init__(
-            f"{what} is held ({covers}) since {hold.since} by {hold.actor}{placed}: {why}",
+            f"{what}: held ({covers}) since {hold.since} by {hold.actor}{placed}: {why}",
             next_step=f"when it may go on: recsys releases resume --tenant {tenant}{scope}",
         )
         self.hold = hold
@@ -166,3 +166,4 @@ class DamagedRecord(Failed):
             next_step="bring the record back from the newest copy of the store",
         )
         self.generation = generation
+        self.problem = problem

@@ -10,6 +10,7 @@ from recsys import access
 from recsys.documents import canonical_config, canonical_rules
 from recsys.encoding import rfc3339
 from recsys.errors import UsageError
+from recsys.releases.attempt import Attempt
 from recsys.releases.change import Change
 from recsys.releases.commit import Committer, Words
 from recsys.releases.create import Create
@@ -74,7 +75,7 @@ class Releases:
         self._clock = clock
         self._new_id = new_id
         self._history = History(store.releases, store.blobs, tenant)
-        self._committer = Committer(store, self._history, clock=clock, new_id=new_id)
+        self._committer = Committer(store, self._history, clock=clock)
 
     # -- seeing
     # -------------------------------------------------------------------------------------------------
@@ -218,21 +219,20 @@ class Releases:
             raise UsageError(f"there is no lever {lever}", next_step="levers: config, rules, artifacts, all")
         if surface is not None:
             check_name(surface, what="surface")
-        head = self.current()
-        pulled = aim(head, lever, surface)
-        if attempt is not None:
-            resumed = self._committer.resumed("rollback", attempt)
-            if resumed is not None:
-                return msgspec.structs.replace(resumed, lever=lever, surface=pulled.surface)
+        begun, start = self._begun(attempt)
+        pulled = aim(start, lever, surface)
+        done = self._committer.done_before("rollback", begun)
+        if done is not None:
+            return msgspec.structs.replace(done, lever=lever, surface=pulled.surface)
         intent = Rollback(
             pulled=pulled,
-            to=target(head, self._history, pulled, to=to, further=further),
+            to=target(start, self._history, pulled, to=to, further=further),
             hold=not no_hold,
             reason=reason,
             actor=self.actor,
             since=self._now(),
         )
-        change = self._commit(intent, reason=reason, dry_run=dry_run, attempt=attempt)
+        change = self._commit(intent, reason=reason, dry_run=dry_run, attempt=begun)
         return msgspec.structs.replace(change, lever=lever, surface=pulled.surface)
 
     def undo(
@@ -246,13 +246,14 @@ class Releases:
         """Take one change back: of the newest generation, or of the one named, as long as nothing stands on
         it.
         """
-        head = self.current()
+        begun, start = self._begun(attempt)
+        done = self._committer.done_before("undo", begun)
+        if done is not None:
+            return done
         if generation is None:
-            if attempt is not None and (resumed := self._committer.resumed("undo", attempt)) is not None:
-                return resumed
-            generation = newest_to_undo(head)
+            generation = newest_to_undo(start)
         self.read(generation)
-        return self._commit(Undo(of=generation), reason=reason, dry_run=dry_run, attempt=attempt)
+        return self._commit(Undo(of=generation), reason=reason, dry_run=dry_run, attempt=begun)
 
     def hold(
         self,
@@ -309,12 +310,24 @@ class Releases:
         *,
         reason: str,
         dry_run: bool,
-        attempt: str | None,
+        attempt: Attempt | str | None,
         evidence: tuple[str, ...] = (),
         gate: Gate | None = None,
     ) -> Change:
-        words = Words(actor=self.actor, reason=reason, evidence=evidence, attempt=attempt, dry_run=dry_run)
+        begun = attempt if isinstance(attempt, Attempt) else self._attempt(attempt)
+        words = Words(actor=self.actor, reason=reason, evidence=evidence, attempt=begun, dry_run=dry_run)
         return self._committer.commit(intent, words, gate=gate)
+
+    def _begun(self, attempt: str | None) -> tuple[Attempt, Release]:
+        """Return the attempt and the release that was the newest when it began; as now, when that is not known."""
+        begun = self._attempt(attempt)
+        return begun, self.read(begun.start) if begun.start else self.current()
+
+    def _attempt(self, attempt: str | None) -> Attempt:
+        if attempt is not None:
+            return Attempt.parse(attempt)
+        newest = self._history.newest()
+        return Attempt(id=self._new_id(), start=newest.release.generation if newest else 0)
 
     def _now(self) -> str:
         return rfc3339(self._clock())

@@ -75,7 +75,7 @@ def _check_chain(history: History, newest: int, findings: list[Finding]) -> list
         except (Unavailable, Denied):
             raise
         except RecsysError as error:
-            problem = error.message if isinstance(error, DamagedRecord) else "it is missing"
+            problem = error.problem if isinstance(error, DamagedRecord) else "it is missing"
             findings.append(Finding(generation, "record", problem))
             continue
         if standing and standing[-1].release.generation == generation - 1:
