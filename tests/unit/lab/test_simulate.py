@@ -60,7 +60,8 @@ def truth(shop) -> dict:
 
 
 def test_every_line_fits_its_schema_and_is_counted(shop, events):
-    assert {name: len(rows) for name, rows in events.items()} == shop.rows
+    assert {name: len(rows) for name, rows in events.items()} | {"truth": 1} == shop.rows
+    assert shop.rows.keys() == shop.files.keys()
     assert 60_000 <= shop.rows["interactions"] <= 100_000
     assert shop.rows["exposures"] == shop.rows["assignments"] > 5_000
     assert shop.rows["outcomes"] > 1_000

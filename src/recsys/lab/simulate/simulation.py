@@ -117,7 +117,7 @@ def simulate(
         _clear(out)
         files = {name: path.replace(out / path.name) for name, (path, _) in written.items()}
         files["truth"] = truth.replace(out / truth.name)
-    rows = {name: count for name, (_, count) in written.items()}
+    rows = {name: count for name, (_, count) in written.items()} | {"truth": 1}
     return SimulationReport(out=out, tag=tag, files=files, rows=rows, seconds=clock() - started)
 
 
