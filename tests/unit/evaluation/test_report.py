@@ -3,6 +3,7 @@ import re
 import subprocess
 import sys
 from html import unescape
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -151,3 +152,28 @@ def test_the_face_is_light_to_import():
     code = "import recsys.evaluation, sys; print([m for m in ('duckdb', 'scipy', 'numpy', 'yaml') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_plots_are_well_formed_and_stay_in_their_frame(full):
+    page = everything(full).to_html()
+    for svg in re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL):
+        root = ElementTree.fromstring(svg)
+        _, _, width, height = (float(number) for number in root.attrib["viewBox"].split())
+        for shape in root.iter():
+            for name, bound in (
+                ("x", width),
+                ("x1", width),
+                ("x2", width),
+                ("cx", width),
+                ("y", height),
+                ("cy", height),
+            ):
+                assert 0 <= float(shape.attrib.get(name, 0)) <= bound, (shape.tag, shape.attrib)
+
+
+def test_a_frame_has_a_row_for_each_figure(full):
+    pandas = pytest.importorskip("pandas")
+    report = everything(full)
+    frame = report.to_frame()
+    assert isinstance(frame, pandas.DataFrame)
+    assert len(frame) == len(report.offline.metrics) + sum(len(found.metrics) for found in report.offline.slices)
