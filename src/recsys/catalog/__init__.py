@@ -2,5 +2,15 @@
 
 from recsys.catalog.artifact import KIND, Catalog, check_catalog, open_catalog, pack_catalog
 from recsys.catalog.item import Item
+from recsys.catalog.reading import CatalogInvalid, read_catalog
 
-__all__ = ["KIND", "Catalog", "Item", "check_catalog", "open_catalog", "pack_catalog"]
+__all__ = [
+    "KIND",
+    "Catalog",
+    "CatalogInvalid",
+    "Item",
+    "check_catalog",
+    "open_catalog",
+    "pack_catalog",
+    "read_catalog",
+]

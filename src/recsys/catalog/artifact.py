@@ -100,9 +100,7 @@ def pack_catalog(rows: Iterable[Item], *, tenant: str) -> bytes:
     arrays = strings("items", (item.item_id for item in items)) | strings(
         "titles", (item.title or "" for item in items)
     )
-    arrays["price"] = np.array(
-        [np.nan if item.price is None else item.price for item in items], dtype=np.float64
-    )
+    arrays["price"] = np.array([np.nan if item.price is None else item.price for item in items], dtype=np.float64)
     arrays["available"] = np.array([item.available for item in items], dtype=np.bool_)
     arrays["created_at"] = np.array([_seconds(item.created_at) for item in items], dtype=np.float64)
     for field, dictionary in _NAMES.items():

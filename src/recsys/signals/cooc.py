@@ -120,9 +120,7 @@ def tables(params: Params, *, last_day: int, days: int) -> dict[str, SmallTable]
     )
     return {
         "settings": SmallTable(tuple((name, "BIGINT") for name in columns), (row,)),
-        "taken_types": SmallTable(
-            (("event_type", "VARCHAR"),), tuple((t,) for t in sorted(set(params.event_types)))
-        ),
+        "taken_types": SmallTable((("event_type", "VARCHAR"),), tuple((t,) for t in sorted(set(params.event_types)))),
     }
 
 
@@ -151,6 +149,4 @@ def finish(rows: Rows, heading: Heading) -> bytes:
     return pack(KIND, heading.meta(KIND, scale=positive_scale(weight)), arrays)
 
 
-COOC = Signal(
-    name=KIND, Params=Params, scopes=("tenant",), tables=tables, finish=finish, open=open_cooc, check=check
-)
+COOC = Signal(name=KIND, Params=Params, scopes=("tenant",), tables=tables, finish=finish, open=open_cooc, check=check)

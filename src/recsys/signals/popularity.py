@@ -117,21 +117,15 @@ def decay(day: int, last_day: int, half_life_days: float) -> int:
 
 def tables(params: Params, *, last_day: int, days: int) -> dict[str, SmallTable]:
     """Lay the parameters out as the integer tables ``popularity.sql`` reads."""
-    decays = [
-        (day, decay(day, last_day, params.half_life_days)) for day in range(last_day - days + 1, last_day + 1)
-    ]
+    decays = [(day, decay(day, last_day, params.half_life_days)) for day in range(last_day - days + 1, last_day + 1)]
     weights = [(name, round(VOTE_UNIT * weight)) for name, weight in sorted(params.event_weights.items())]
-    looks = [
-        (rank, round(EXAMINATION_UNIT * rank**-params.examination_power)) for rank in range(1, MAX_RANK + 1)
-    ]
+    looks = [(rank, round(EXAMINATION_UNIT * rank**-params.examination_power)) for rank in range(1, MAX_RANK + 1)]
     recommended = round(VOTE_UNIT * params.recommended_weight)
     return {
         "decays": SmallTable((("day", "INTEGER"), ("decay", "BIGINT")), tuple(d for d in decays if d[1] > 0)),
         "event_weights": SmallTable((("event_type", "VARCHAR"), ("weight", "BIGINT")), tuple(weights)),
         "examinations": SmallTable((("rank", "INTEGER"), ("examination", "BIGINT")), tuple(looks)),
-        "factors": SmallTable(
-            (("recommended", "BOOLEAN"), ("factor", "BIGINT")), ((0, VOTE_UNIT), (1, recommended))
-        ),
+        "factors": SmallTable((("recommended", "BOOLEAN"), ("factor", "BIGINT")), ((0, VOTE_UNIT), (1, recommended))),
     }
 
 
@@ -160,9 +154,7 @@ def finish(rows: Rows, heading: Heading) -> bytes:
     return pack(KIND, heading.meta(KIND, scale=positive_scale(score)), arrays)
 
 
-def shrunken_rate(
-    outcomes: npt.NDArray[np.float64], examined: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def shrunken_rate(outcomes: npt.NDArray[np.float64], examined: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return outcomes per examined exposure, shrunk towards the mean; NaN where nothing was examined.
 
     Marshall's (1991) global empirical-Bayes estimator for rates: with ``m`` the overall rate and ``A`` the

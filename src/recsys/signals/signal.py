@@ -1,5 +1,6 @@
 """What a signal is: one definition, run by any engine that speaks SQL, and one artifact format."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -21,6 +22,9 @@ class SmallTable(msgspec.Struct, frozen=True):
 
     columns: tuple[tuple[str, str], ...]
     rows: tuple[tuple[int | str | bool, ...], ...]
+
+
+_STEP = re.compile(r"^-- step: (\w+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,3 +61,11 @@ class Signal:
     def sql(self) -> str:
         """Return the definition: the file beside the signal's module."""
         return files("recsys.signals").joinpath(f"{self.name}.sql").read_text(encoding="utf-8")
+
+    def steps(self) -> dict[str, str]:
+        """Return the definition as named queries, in the order an engine makes them; the last is ``result``.
+
+        Each may read the ones before it, the events, and the small tables.
+        """
+        parts = _STEP.split(self.sql())
+        return dict(zip(parts[1::2], parts[2::2], strict=True))

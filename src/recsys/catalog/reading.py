@@ -1,0 +1,195 @@
+"""Reads a catalogue from a team's files: CSV, JSONL, Parquet (``.gz`` too), strictly, with file and line."""
+
+import csv
+import datetime
+import gzip
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from recsys.catalog.item import Item
+from recsys.encoding import Invalid, convert, decode, did_you_mean, parse_rfc3339
+from recsys.errors import UsageError
+
+__all__ = ["CatalogInvalid", "read_catalog"]
+
+FIELDS = Item.__struct_fields__
+LIST_SEPARATOR = "|"
+"""Between the tags (countries, locales) of a CSV cell; a JSON list is understood too."""
+MAX_ID_LENGTH = 256
+_LISTS = ("tags", "countries", "locales")
+_TRUE = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+class CatalogInvalid(UsageError):
+    """A catalogue file that cannot be taken as it is; nothing was published."""
+
+    code = "BAD_INPUT"
+
+
+def read_catalog(paths: Iterable[Path], *, surface: str | None = None) -> list[Item]:
+    """Read items from files.
+
+    Parameters
+    ----------
+    surface
+        Rows that name another surface are left out; a row that names this one stands before one that names
+        none.
+
+    Raises
+    ------
+    CatalogInvalid
+        With file and line: an unknown or missing column, a wrong type, an item given twice.
+    """
+    found: dict[str, tuple[Item, str]] = {}
+    for path in paths:
+        for where, item in _items(Path(path)):
+            if item.surface is not None and item.surface != surface:
+                continue
+            known, first = found.get(item.item_id, (None, ""))
+            if known is not None and known.surface == item.surface:
+                raise CatalogInvalid(f"{where}: item {item.item_id} stands twice; first at {first}")
+            if known is None or item.surface is not None:
+                found[item.item_id] = (item, where)
+    return [item for item, _ in found.values()]
+
+
+def _items(path: Path) -> Iterator[tuple[str, Item]]:
+    suffix = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
+    readers = {".csv": _csv, ".tsv": _csv, ".jsonl": _jsonl, ".ndjson": _jsonl, ".json": _jsonl, ".parquet": _parquet}
+    reader = readers.get(suffix.lower())
+    if reader is None:
+        raise CatalogInvalid(f"{path}: `{suffix}` is not a format we read", next_step=f"known: {', '.join(readers)}")
+    try:
+        for where, item in reader(path):
+            yield where, _checked(item, where)
+    except (OSError, EOFError) as error:
+        raise CatalogInvalid(f"{path} cannot be read: {error}") from None
+
+
+def _jsonl(path: Path) -> Iterator[tuple[str, Item]]:
+    with _open(path) as file:
+        for line, text in enumerate(file, 1):
+            if text.strip():
+                where = f"{path} line {line}"
+                try:
+                    yield where, decode(text, Item, what=where)
+                except Invalid as error:
+                    raise CatalogInvalid(error.message, next_step=error.next_step) from None
+                except UnicodeDecodeError:
+                    raise CatalogInvalid(f"{where}: not UTF-8") from None
+
+
+def _csv(path: Path) -> Iterator[tuple[str, Item]]:
+    with _open(path) as file:
+        reader = csv.reader(_decoded(path, file), delimiter="\t" if ".tsv" in path.suffixes else ",")
+        header = next(reader, None)
+        if not header:
+            raise CatalogInvalid(f"{path} is empty: there is not even a header")
+        _check_columns(path, header)
+        for cells in reader:
+            if not cells:
+                continue
+            where = f"{path} line {reader.line_num}"
+            if len(cells) != len(header):
+                raise CatalogInvalid(f"{where}: {len(cells)} cells, and the header has {len(header)}")
+            values = {name: _cell(name, text, where) for name, text in zip(header, cells, strict=True) if text != ""}
+            yield where, _convert(values, where)
+
+
+def _parquet(path: Path) -> Iterator[tuple[str, Item]]:
+    import duckdb
+
+    connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        result = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
+        names = [column[0] for column in result.description or ()]
+        _check_columns(path, names)
+        row = 0
+        while batch := result.fetchmany(10_000):
+            for cells in batch:
+                row += 1
+                where = f"{path} row {row}"
+                values = {name: _value(cell) for name, cell in zip(names, cells, strict=True) if cell is not None}
+                yield where, _convert(values, where)
+    except duckdb.Error as error:
+        said = str(error).split("\n", 1)[0]
+        raise CatalogInvalid(f"{path} cannot be read as Parquet: {said}") from None
+    finally:
+        connection.close()
+
+
+def _decoded(path: Path, file: IO[bytes]) -> Iterator[str]:
+    for line, text in enumerate(file, 1):
+        try:
+            yield text.decode("utf-8-sig" if line == 1 else "utf-8")
+        except UnicodeDecodeError:
+            raise CatalogInvalid(f"{path} line {line}: not UTF-8", next_step="save the file as UTF-8") from None
+
+
+def _check_columns(path: Path, names: list[str]) -> None:
+    for name in names:
+        if name not in FIELDS:
+            raise CatalogInvalid(f"{path}: column `{name}` is not in a catalogue", next_step=did_you_mean(name, FIELDS))
+        if names.count(name) > 1:
+            raise CatalogInvalid(f"{path}: column `{name}` stands twice")
+    if "item_id" not in names:
+        raise CatalogInvalid(f"{path}: column `item_id` is missing", next_step=f"columns: {', '.join(names)}")
+
+
+def _cell(name: str, text: str, where: str) -> object:
+    """Read one cell of CSV as the type its column has."""
+    if name in _LISTS:
+        if text.startswith("["):
+            return decode(text, list[str], what=f"{where}, `{name}`")
+        return [part.strip() for part in text.split(LIST_SEPARATOR) if part.strip()]
+    if name == "available":
+        if text.strip().lower() not in _TRUE:
+            raise CatalogInvalid(f"{where}: available is `{text}`", next_step="write true or false")
+        return _TRUE[text.strip().lower()]
+    if name == "price":
+        try:
+            return float(text)
+        except ValueError:
+            raise CatalogInvalid(f"{where}: price is `{text}`, not a number") from None
+    return text
+
+
+def _value(cell: Any) -> Any:
+    """Take a Parquet value as JSON would hold it: a time is text."""
+    if isinstance(cell, datetime.datetime):
+        return (cell if cell.tzinfo else cell.replace(tzinfo=datetime.UTC)).isoformat()
+    return float(cell) if type(cell).__name__ == "Decimal" else cell
+
+
+def _convert(values: dict[str, Any], where: str) -> Item:
+    try:
+        return convert(values, Item, what=where)
+    except Invalid as error:
+        raise CatalogInvalid(error.message, next_step=error.next_step) from None
+
+
+def _checked(item: Item, where: str) -> Item:
+    """Check what types cannot say, and write the time in UTC."""
+    if not 0 < len(item.item_id) <= MAX_ID_LENGTH:
+        raise CatalogInvalid(f"{where}: item_id has {len(item.item_id)} characters; 1..{MAX_ID_LENGTH} are allowed")
+    if item.price is not None and not (math.isfinite(item.price) and item.price >= 0):
+        raise CatalogInvalid(f"{where}: price is {item.price}; it must be a number from 0")
+    for name in _LISTS:
+        if "" in getattr(item, name):
+            raise CatalogInvalid(f"{where}: {name} holds an empty text")
+    if item.created_at is not None:
+        try:
+            parse_rfc3339(item.created_at, what=f"{where}: created_at")
+        except Invalid as error:
+            raise CatalogInvalid(error.message, next_step=error.next_step) from None
+    empty = {name: None for name in ("title", "brand", "category", "surface") if getattr(item, name) == ""}
+    return msgspec.structs.replace(item, **empty) if empty else item
+
+
+def _open(path: Path) -> IO[bytes]:
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]

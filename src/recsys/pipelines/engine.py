@@ -1,0 +1,128 @@
+"""DuckDB as the pipelines use it: tables on disk, bounded memory, nothing loaded from outside."""
+
+import datetime
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from recsys.signals import SmallTable
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["Engine", "day_number", "identifier", "literal", "open_engine"]
+
+MEMORY_LIMIT = "2500MB"
+"""What DuckDB may hold before it spills to disk: with Python beside it a run stays within 4 GB (goal S6)."""
+
+
+def literal(value: str) -> str:
+    """Write text as an SQL string."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """Write a column's name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+class Engine:
+    """One database in a folder of its own, gone when it is closed."""
+
+    def __init__(self, connection: "duckdb.DuckDBPyConnection") -> None:
+        self._connection = connection
+
+    def run(self, sql: str) -> None:
+        """Run one statement."""
+        self._connection.execute(sql)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return all rows of a small result."""
+        return self._connection.execute(sql).fetchall()
+
+    def value(self, sql: str) -> Any:
+        """Return the first column of the first row."""
+        return self.rows(sql)[0][0]
+
+    def number(self, sql: str) -> int:
+        """Return the first column of the first row as an integer; 0 for NULL."""
+        return int(self.value(sql) or 0)
+
+    def arrays(self, sql: str) -> Mapping[str, npt.NDArray[Any]]:
+        """Return a result as one array per column."""
+        found: dict[str, npt.NDArray[Any]] = self._connection.execute(sql).fetchnumpy()
+        return found
+
+    def columns(self, relation: str) -> dict[str, str]:
+        """Return the columns of a relation: name to type."""
+        return {str(row[0]): str(row[1]) for row in self.rows(f"DESCRIBE SELECT * FROM {relation}")}  # noqa: S608 - a relation of ours
+
+    def table(self, name: str, small: SmallTable) -> None:
+        """Make a small table, replacing one of that name."""
+        columns = ", ".join(f"{column} {kind}" for column, kind in small.columns)
+        self.run(f"CREATE OR REPLACE TABLE {name} ({columns})")
+        if small.rows:
+            marks = ", ".join("?" for _ in small.columns)
+            self._connection.executemany(f"INSERT INTO {name} VALUES ({marks})", small.rows)  # noqa: S608 - ours
+
+    def make(self, name: str, select: str) -> None:
+        """Make a table of a query's result, replacing one of that name."""
+        self.run(f"CREATE OR REPLACE TABLE {name} AS {select}")
+
+    def named(self, sql: str) -> dict[str, int]:
+        """Return the one row of a query of counts, by name of column."""
+        return {name: int(values[0]) for name, values in self.arrays(sql).items()}
+
+    @staticmethod
+    def script(name: str, **holes: str) -> str:
+        """Return the query in ``sql/<name>.sql`` with its ``${holes}`` filled."""
+        text = files("recsys.pipelines").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+        return Template(text).substitute(holes)
+
+    def register(self, name: str, frame: object) -> None:
+        """Make a data frame readable as a relation."""
+        self._connection.register(name, frame)
+
+    @contextmanager
+    def function(self, name: str, of: Callable[[str], str]) -> Iterator[None]:
+        """Lend the engine a function from text to text; call it on distinct values only, it is Python."""
+        self._connection.create_function(name, of, ["VARCHAR"], "VARCHAR")
+        try:
+            yield
+        finally:
+            self._connection.remove_function(name)
+
+
+@contextmanager
+def open_engine(*, folder: Path, threads: int | None = None, memory_limit: str = MEMORY_LIMIT) -> Iterator[Engine]:
+    """Open an engine whose tables and spill live in a new folder below ``folder``, and remove them
+    afterwards.
+    """
+    import duckdb
+
+    with TemporaryDirectory(prefix="engine-", dir=folder) as name:
+        settings: dict[str, Any] = {
+            "memory_limit": memory_limit,
+            "temp_directory": str(Path(name) / "spill"),
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        }
+        if threads is not None:
+            settings["threads"] = threads
+        connection = duckdb.connect(str(Path(name) / "engine.duckdb"), config=settings)
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            yield Engine(connection)
+        finally:
+            connection.close()
+
+
+def day_number(day: datetime.date) -> int:
+    """Count a day from 1970-01-01."""
+    return (day - datetime.date(1970, 1, 1)).days

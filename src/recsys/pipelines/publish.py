@@ -1,0 +1,151 @@
+"""Publish: what was computed becomes blobs and a manifest, and then, by the commit of a release, what is served."""
+
+from collections import defaultdict
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from recsys.encoding import canonical, digest
+from recsys.pipelines.errors import BadInput
+from recsys.pipelines.report import RunReport, SignalReport
+from recsys.pipelines.rundir import Computed, Ingested, Made, RunFolder
+from recsys.pipelines.target import Target, actor_of
+from recsys.progress import Progress, silent
+from recsys.releases import ArtifactRef, Manifest, Releases, Window
+
+__all__ = ["publish"]
+
+
+def publish(
+    target: Target,
+    folder: Path,
+    *,
+    ship: bool = True,
+    reason: str = "",
+    actor: str | None = None,
+    dry_run: bool = False,
+    progress: Progress = silent,
+) -> RunReport:
+    """Write the blobs and the manifest of a run, and ship it.
+
+    The same input gives the same digests, and shipping what is served already changes nothing and says so. A dry run
+    writes blobs (nothing names them) and no release.
+
+    Raises
+    ------
+    Held, LostRace, UnfitRelease, …
+        As :meth:`recsys.releases.Releases.ship`.
+    """
+    run = RunFolder(folder)
+    made = run.read("ingest", Ingested, wanted_by="publish")
+    computed = run.read("compute", Computed, wanted_by="publish")
+    if made.tenant != target.tenant:
+        raise BadInput(f"{folder} holds a run of tenant {made.tenant}, not {target.tenant}")
+    if not computed.artifacts:
+        raise BadInput("no signal found evidence in these events", next_step="; ".join(computed.notes))
+    manifest = _manifest(made, computed)
+    data = canonical(manifest)
+    with progress("publish", total=len(computed.artifacts) + 2) as advance:
+        for artifact in computed.artifacts:
+            _put(target, folder / artifact.file, artifact.digest)
+            advance(1)
+        if made.catalog is not None:
+            _put(target, folder / "catalog.bin", made.catalog)
+        target.store.blobs.put(target.tenant, data)
+        advance(1)
+        report = RunReport(
+            tenant=made.tenant,
+            surface=made.surface,
+            segment=made.segment,
+            window=manifest.window,
+            manifest=digest(data),
+            signals=_signals(computed),
+            counts=_counts(made),
+            notes=computed.notes,
+            why="not shipped: only published",
+        )
+        if ship:
+            report = _ship(target, report, reason=reason, actor=actor, dry_run=dry_run)
+        advance(1)
+    return report
+
+
+def _put(target: Target, path: Path, expected: str) -> None:
+    try:
+        blob = path.read_bytes()
+    except FileNotFoundError:
+        raise BadInput(f"{path} is gone", next_step="compute again: recsys pipelines compute") from None
+    if digest(blob) != expected:
+        raise BadInput(f"{path} was changed since it was computed", next_step="compute again")
+    target.store.blobs.put(target.tenant, blob)
+
+
+def _manifest(made: Ingested, computed: Computed) -> Manifest:
+    """Name what was made; nothing here depends on when or where."""
+    signals: dict[str, list[ArtifactRef]] = defaultdict(list)
+    for artifact in computed.artifacts:
+        signals[artifact.signal].append(_ref(artifact))
+    inputs = {
+        "events": [[part.stream, part.day, part.digest] for part in made.partitions],
+        "catalog": made.catalog,
+        "params": {artifact.signal: artifact.params for artifact in computed.artifacts},
+    }
+    catalog = None
+    if made.catalog is not None:
+        catalog = ArtifactRef(artifact=made.catalog, rows=made.catalog_items, size_bytes=made.catalog_bytes)
+    return Manifest(
+        tenant=made.tenant,
+        surface=made.surface,
+        window=Window(start=made.start, end=made.end),
+        inputs=digest(canonical(inputs)),
+        signals={name: tuple(refs) for name, refs in signals.items()},
+        catalog=catalog,
+    )
+
+
+def _ref(artifact: Made) -> ArtifactRef:
+    return ArtifactRef(
+        artifact=artifact.digest,
+        rows=artifact.rows,
+        size_bytes=artifact.size_bytes,
+        scope=artifact.scope,
+        segment=artifact.segment,
+        params=artifact.params,
+    )
+
+
+def _signals(computed: Computed) -> dict[str, SignalReport]:
+    """Report each signal by its widest scope, the others beside it."""
+    made: dict[str, list[Made]] = defaultdict(list)
+    for artifact in computed.artifacts:
+        made[artifact.signal].append(artifact)
+    return {
+        name: SignalReport(
+            artifact=scopes[0].digest,
+            rows=scopes[0].rows,
+            scopes={artifact.scope: artifact.digest for artifact in scopes},
+        )
+        for name, scopes in made.items()
+    }
+
+
+def _counts(made: Ingested) -> dict[str, int]:
+    counts = dict(made.counts)
+    counts |= {f"dropped: {name}": n for name, n in made.dropped.items()}
+    counts |= {f"bad: {name}": n for name, n in made.problems.items()}
+    if made.catalog is not None:
+        counts["catalog_items"] = made.catalog_items
+    return counts
+
+
+def _ship(target: Target, report: RunReport, *, reason: str, actor: str | None, dry_run: bool) -> RunReport:
+    releases = Releases(target.store, target.tenant, actor=actor_of(target, actor))
+    change = releases.ship(report.surface, report.manifest, reason=reason, dry_run=dry_run)
+    return replace(
+        report,
+        generation=change.release.generation,
+        shipped=change.committed,
+        why=change.why,
+        undo=change.undo,
+        evidence=tuple(change.release.evidence) if change.committed else (),
+    )

@@ -1,0 +1,168 @@
+"""A whole run: ingest, validate, compute, publish; and a record of it, also when it fails."""
+
+import datetime
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from recsys.documents import read_config
+from recsys.encoding import rfc3339
+from recsys.errors import RecsysError
+from recsys.pipelines.compute import choose_signals, compute
+from recsys.pipelines.ingest import Events, Ids, ingest
+from recsys.pipelines.limits import Limits
+from recsys.pipelines.mapping import EventMapping
+from recsys.pipelines.publish import publish
+from recsys.pipelines.report import LastRun, RunReport, record_run
+from recsys.pipelines.target import Target, actor_of
+from recsys.pipelines.validate import validate
+from recsys.progress import Progress, silent
+from recsys.releases import Releases
+from recsys.store import check_name
+
+__all__ = ["run", "tenant_params"]
+
+
+def run(
+    target: Target,
+    *,
+    surface: str,
+    events: Events,
+    start: str | datetime.date,
+    end: str | datetime.date,
+    segment: str | None = None,
+    catalog: str | Path | Iterable[str | Path] | None = None,
+    mapping: str | Path | Mapping[str, Any] | EventMapping | None = None,
+    signals: Iterable[str] | None = None,
+    ids: Ids = "raw",
+    max_bad_rate: float = 0.0,
+    ship: bool = True,
+    limits: Limits | None = None,
+    reason: str = "",
+    actor: str | None = None,
+    dry_run: bool = False,
+    work: Path | None = None,
+    threads: int | None = None,
+    progress: Progress = silent,
+    clock: Callable[[], float] = time.time,
+) -> RunReport:
+    """Turn events of UTC days ``start`` to ``end``, both included, into artifacts, and ship them on ``surface``.
+
+    Parameters
+    ----------
+    events
+        Files and globs (JSONL, CSV, Parquet; ``.gz``), or a data frame.
+    catalog
+        Files of the catalogue; or let ``mapping`` derive one from the events.
+    mapping
+        A mapping file for events that are not in our schemas.
+    signals
+        Names; all by default. Parameters come from the tenant's config.
+    work
+        Keep what the steps make in this folder; without one it is made and removed.
+    clock
+        Seconds since 1970, for labels only.
+
+    Raises
+    ------
+    BadInput, LimitExceeded, Held, …
+        Nothing was published then, and the record of the run says so.
+    """
+    check_name(surface, what="surface")
+    chosen = [signal.name for signal in choose_signals(signals)]
+    params = tenant_params(target, surface=surface, actor=actor)
+    progress_of = _Recorder(target, surface=surface, start=str(start), end=str(end), clock=clock)
+    folder = work or Path(tempfile.mkdtemp(prefix="recsys-run-", dir=_work_root(target)))
+    try:
+        with progress_of:
+            progress_of.stage("ingest")
+            made = ingest(
+                target,
+                surface=surface,
+                events=events,
+                start=start,
+                end=end,
+                folder=folder,
+                segment=segment,
+                catalog=catalog,
+                mapping=mapping,
+                ids=ids,
+                max_bad_rate=max_bad_rate,
+                limits=limits,
+                threads=threads,
+                progress=progress,
+            )
+            progress_of.stage("validate", counts=made.counts)
+            validate(folder, limits=limits, progress=progress)
+            progress_of.stage("compute")
+            compute(folder, signals=chosen, params=params, limits=limits, threads=threads, progress=progress)
+            progress_of.stage("publish")
+            report = publish(target, folder, ship=ship, reason=reason, actor=actor, dry_run=dry_run, progress=progress)
+            progress_of.done(report)
+        return report
+    finally:
+        if work is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def tenant_params(target: Target, *, surface: str, actor: str | None = None) -> Mapping[str, Mapping[str, Any]]:
+    """Return the parameters of signals that the tenant's config sets for a surface."""
+    head = Releases(target.store, target.tenant, actor=actor_of(target, actor)).current()
+    return read_config(target.store.blobs.read(target.tenant, head.config)).at(surface).signals
+
+
+def _work_root(target: Target) -> Path | None:
+    """Return ``work`` beside the store when that is a directory here, so that events stay on its disk."""
+    place = Path(target.store.name)
+    if not place.is_dir():
+        return None
+    root = place.parent / "work"
+    root.mkdir(exist_ok=True)
+    return root
+
+
+class _Recorder:
+    """Keeps the record of the run as it goes; an interruption is recorded as well."""
+
+    def __init__(self, target: Target, *, surface: str, start: str, end: str, clock: Callable[[], float]) -> None:
+        self._store = target.store
+        self._clock = clock
+        self._record = LastRun(
+            tenant=target.tenant, surface=surface, stage="begin", started=rfc3339(clock()), start=start, end=end
+        )
+
+    def stage(self, name: str, **more: Any) -> None:
+        self._write(stage=name, **more)
+
+    def done(self, report: RunReport) -> None:
+        self._write(
+            stage="done",
+            finished=rfc3339(self._clock()),
+            counts=report.counts,
+            manifest=report.manifest,
+            generation=report.generation,
+            shipped=report.shipped,
+        )
+
+    def __enter__(self) -> "_Recorder":
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            return
+        code = error.code if isinstance(error, RecsysError) else type(error).__name__
+        said = str(error) or type(error).__name__
+        self._write(finished=rfc3339(self._clock()), error=said, error_code=code)
+
+    def _write(self, **more: Any) -> None:
+        """Write it if the store lets us: the record is advisory, and must not hide what really failed."""
+        self._record = msgspec.structs.replace(self._record, **more)
+        try:
+            record_run(self._store, self._record)
+        except RecsysError:
+            pass

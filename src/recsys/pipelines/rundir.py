@@ -1,0 +1,111 @@
+"""The folder of one run: what each step made, so that the next can follow in another process."""
+
+import os
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from recsys.encoding import canonical, decode
+from recsys.pipelines.errors import StepMissing
+from recsys.signals.artifact import Scope
+
+__all__ = ["Computed", "Ingested", "Made", "Partition", "RunFolder", "Validated"]
+
+T = TypeVar("T")
+
+
+class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    pass
+
+
+class Partition(_Record, frozen=True):
+    """One UTC day of one stream, and the digest of its file."""
+
+    day: str
+    stream: str
+    rows: int
+    digest: str
+
+
+class Ingested(_Record, frozen=True):
+    """What ``ingest`` made: canonical events, and what it counted on the way."""
+
+    tenant: str
+    surface: str
+    segment: str | None
+    start: str
+    end: str
+    partitions: tuple[Partition, ...]
+    counts: dict[str, int]
+    dropped: dict[str, int] = {}
+    problems: dict[str, int] = {}
+    catalog: str | None = None
+    catalog_items: int = 0
+    catalog_bytes: int = 0
+
+
+class Finding(_Record, frozen=True):
+    """One check on canonical data."""
+
+    name: str
+    seen: float
+    limit: float
+    ok: bool
+
+
+class Validated(_Record, frozen=True):
+    """What ``validate`` looked at; it raised if anything was not as it must be."""
+
+    findings: tuple[Finding, ...]
+
+
+class Made(_Record, frozen=True):
+    """One artifact, by the name of its file in the folder."""
+
+    signal: str
+    scope: Scope
+    segment: str | None
+    file: str
+    digest: str
+    rows: int
+    size_bytes: int
+    params: dict[str, object]
+
+
+class Computed(_Record, frozen=True):
+    """What ``compute`` made."""
+
+    artifacts: tuple[Made, ...]
+    notes: tuple[str, ...] = ()
+
+
+class RunFolder:
+    """``ingest.json``, ``validate.json``, ``compute.json`` beside the canonical data and the artifacts."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def partition(self, stream: str, day: str) -> Path:
+        """Name the file of one day of a stream."""
+        return self.path / stream / f"dt={day}" / "part.parquet"
+
+    def write(self, step: str, made: object) -> None:
+        """Record what a step made; whole or not at all."""
+        target = self.path / f"{step}.json"
+        unfinished = target.with_suffix(".tmp")
+        unfinished.write_bytes(canonical(made))
+        os.replace(unfinished, target)  # noqa: PTH105 - both names are here
+
+    def read(self, step: str, kind: type[T], *, wanted_by: str) -> T:
+        """Return what a step made; raises :class:`StepMissing` when it did not run here."""
+        try:
+            data = (self.path / f"{step}.json").read_bytes()
+        except FileNotFoundError:
+            raise StepMissing(wanted_by, step, where=str(self.path)) from None
+        return decode(data, kind, what=f"{self.path}/{step}.json")
+
+    def forget(self, *steps: str) -> None:
+        """Remove the records of steps that must run again."""
+        for step in steps:
+            (self.path / f"{step}.json").unlink(missing_ok=True)

@@ -1,0 +1,14 @@
+-- The events signals read: small whole numbers, and the surface and segment of the list an event followed.
+-- In: canonical_events, items, lists.  Out: day, item, who, basket, event_type, surface, segment, request.
+SELECT
+    e.day,
+    i.item,
+    e.who,
+    e.basket,
+    e.event_type,
+    coalesce(e.surface, l.surface) AS surface,
+    coalesce(e.segment, l.segment) AS segment,
+    e.request
+FROM canonical_events AS e
+INNER JOIN items AS i ON i.item_id = e.item_id
+LEFT JOIN lists AS l ON l.request = e.request

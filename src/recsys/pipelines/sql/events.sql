@@ -1,0 +1,25 @@
+-- Canonical events of the window, in one order whatever order they came in.
+-- In: staged, people.  Out: dt DATE, ts, item_id, event_type, who, basket, surface, segment, request.
+-- Holes: inside (the window's condition on ts).
+-- A basket is a session, or without one a user's day. Without any id a session stands for its user. A `view` with a
+-- request id says that one of our lists was looked at; it is no choice of the user's and is left out.
+SELECT
+    CAST(s.ts AS DATE) AS dt,
+    s.ts,
+    s.item_id,
+    s.event_type,
+    coalesce(p.who, s.session) AS who,
+    coalesce(s.session, datediff('day', DATE '1970-01-01', s.ts)) AS basket,
+    s.surface,
+    s.segment,
+    CAST(hash(s.request_id) & 9223372036854775807::UBIGINT AS BIGINT) AS request
+FROM (
+    SELECT *, CAST(hash(session_id) & 9223372036854775807::UBIGINT AS BIGINT) AS session
+    FROM staged
+    WHERE verdict = 0 AND ${inside}
+) AS s
+LEFT JOIN people AS p ON p.actor = s.actor AND p.hashed = s.hashed
+WHERE
+    NOT (s.event_type = 'view' AND s.request_id IS NOT NULL)
+    AND (s.actor IS NOT NULL OR s.session_id IS NOT NULL)
+ORDER BY dt, who, basket, s.ts, s.item_id, s.event_type, s.surface, s.segment, request

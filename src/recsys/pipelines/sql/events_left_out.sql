@@ -1,0 +1,16 @@
+-- How many good rows are not among the canonical events, by reason; and how many of those that are name no user.
+-- In: staged.  Out: one row.  Holes: inside (the window's condition on ts).
+SELECT
+    count(*) FILTER (NOT inside) AS outside_window,
+    count(*) FILTER (inside AND looks) AS list_views,
+    count(*) FILTER (inside AND NOT looks AND nobody) AS without_anyone,
+    count(*) FILTER (inside AND NOT looks AND NOT nobody AND NOT is_user) AS anonymous
+FROM (
+    SELECT
+        is_user,
+        ${inside} AS inside,
+        event_type = 'view' AND request_id IS NOT NULL AS looks,
+        actor IS NULL AND session_id IS NULL AS nobody
+    FROM staged
+    WHERE verdict = 0
+)

@@ -1,0 +1,15 @@
+-- Every user or anonymous id as a number, by way of its pseudonym; each raw id is hashed once.
+-- In: staged; the function pseudonym_of.  Out: actor, hashed, who BIGINT.
+-- md5, not hash(): equal in every version of the engine, and cheap because it runs once per id.
+SELECT
+    n.actor,
+    n.hashed,
+    CAST(md5_number_lower(n.name) & 9223372036854775807::UBIGINT AS BIGINT) AS who
+FROM (
+    SELECT d.actor, d.hashed, CASE WHEN d.hashed THEN d.actor ELSE pseudonym_of(d.actor) END AS name
+    FROM (
+        SELECT DISTINCT actor, hashed
+        FROM staged
+        WHERE verdict = 0 AND actor IS NOT NULL
+    ) AS d
+) AS n

@@ -1,0 +1,103 @@
+-- Co-occurrence: for each item its nearest neighbours by what the same users took in the same basket.
+--
+-- Reads
+--   events       item INTEGER, who BIGINT, basket BIGINT (a session, or a user's day), event_type VARCHAR
+--   items        item INTEGER (ascending with item_id), item_id VARCHAR
+--   settings     one row: max_basket, min_support, shrinkage (in 1/1000), neighbours, all_types (0 or 1); BIGINT
+--   taken_types  event_type VARCHAR; used when all_types is 0
+-- Returns one row per item and neighbour
+--   item_id VARCHAR, neighbour_id VARCHAR, weight DOUBLE, support BIGINT
+-- Counts are integers; a weight is computed once per pair from them, so it does not depend on order either.
+
+-- step: taken
+SELECT DISTINCT e.who, e.basket, e.item
+FROM events AS e
+CROSS JOIN settings AS s
+WHERE s.all_types = 1 OR e.event_type IN (SELECT t.event_type FROM taken_types AS t)
+
+-- step: large
+SELECT t.who, t.basket, sum(t.item) AS salt
+FROM taken AS t
+CROSS JOIN settings AS s
+GROUP BY t.who, t.basket, s.max_basket
+HAVING count(*) > s.max_basket
+
+-- A basket over the limit keeps a choice that looks random and depends on nothing but what is in it.
+-- step: baskets
+SELECT t.who, t.basket, t.item
+FROM taken AS t
+LEFT JOIN large AS l ON l.who = t.who AND l.basket = t.basket
+WHERE l.who IS NULL
+UNION ALL
+SELECT c.who, c.basket, c.item
+FROM (
+    SELECT
+        t.who,
+        t.basket,
+        t.item,
+        row_number() OVER (
+            PARTITION BY t.who, t.basket
+            ORDER BY ((t.item + 1) * CAST(2654435761 AS BIGINT) + CAST(l.salt AS BIGINT) * 40503) % 2147483647, t.item
+        ) AS place
+    FROM taken AS t
+    INNER JOIN large AS l ON l.who = t.who AND l.basket = t.basket
+) AS c
+CROSS JOIN settings AS s
+WHERE c.place <= s.max_basket
+
+-- step: item_users
+SELECT u.item, count(*) AS users
+FROM (SELECT DISTINCT who, item FROM baskets) AS u
+GROUP BY u.item
+
+-- One vote per user and pair, however often the two met in the user's baskets. Two items are packed into one
+-- number, the higher half first: half the width to sort, and exact to take apart.
+-- step: pairs
+SELECT
+    CAST((v.pair - v.pair % 4294967296) / 4294967296 AS INTEGER) AS item,
+    CAST(v.pair % 4294967296 AS INTEGER) AS neighbour,
+    count(*) AS support
+FROM (
+    SELECT DISTINCT a.who, CAST(a.item AS BIGINT) * 4294967296 + b.item AS pair
+    FROM baskets AS a
+    INNER JOIN baskets AS b ON b.basket = a.basket AND b.who = a.who
+    WHERE b.item > a.item
+) AS v
+GROUP BY v.pair
+HAVING count(*) >= (SELECT s.min_support FROM settings AS s)
+
+-- The unit of shrinkage is the mean item's users, so that twice the data shrinks no differently.
+-- step: weighted
+SELECT
+    p.item,
+    p.neighbour,
+    p.support,
+    CAST(p.support AS DOUBLE)
+    / (sqrt(CAST(x.users AS DOUBLE) * CAST(y.users AS DOUBLE)) + s.shrinkage / 1000.0 * m.users) AS weight
+FROM pairs AS p
+INNER JOIN item_users AS x ON x.item = p.item
+INNER JOIN item_users AS y ON y.item = p.neighbour
+CROSS JOIN (SELECT CAST(sum(users) AS DOUBLE) / count(*) AS users FROM item_users) AS m
+CROSS JOIN settings AS s
+
+-- step: result
+SELECT i.item_id, n.item_id AS neighbour_id, r.weight, r.support
+FROM (
+    SELECT
+        d.item,
+        d.neighbour,
+        d.support,
+        d.weight,
+        row_number() OVER (PARTITION BY d.item ORDER BY d.weight DESC, d.neighbour) AS place
+    FROM (
+        SELECT w.item, w.neighbour, w.support, w.weight
+        FROM weighted AS w
+        UNION ALL
+        SELECT w.neighbour AS item, w.item AS neighbour, w.support, w.weight
+        FROM weighted AS w
+    ) AS d
+) AS r
+INNER JOIN items AS i ON i.item = r.item
+INNER JOIN items AS n ON n.item = r.neighbour
+CROSS JOIN settings AS s
+WHERE r.place <= s.neighbours
