@@ -65,6 +65,15 @@ def test_a_drop_the_data_cannot_settle_holds_and_says_how_much_more_is_needed(lo
     assert "times as many users" in mixed.decision.what_happened
 
 
+def test_a_drop_past_the_margin_that_may_be_chance_holds_rather_than_fails(log):
+    shop(log)
+    before = judge(log, "abcde")
+    seen = judge(log, lambda n: "abcde" if n % 3 else "bacde", baseline=before, max_drop=0.5)
+    drop = seen.offline.gates[0].comparison.drop
+    again = judge(log, lambda n: "abcde" if n % 3 else "bacde", baseline=before, max_drop=0.9 * drop)
+    assert again.decision.rule == "gates_unclear"
+
+
 def test_the_paired_interval_is_that_of_per_user_differences(log):
     shop(log)
 

@@ -30,7 +30,7 @@ def everything(log):
     return log.run(*ALL, offline={"slice_keys": ["surface"], "gates": [{"metric": "ndcg@2", "min_value": 0.1}]})
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_the_order_of_lines_changes_no_byte(full, data):
     before = everything(full).to_json()
