@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from recsys.snapshot.layout import Contents, copy_path
+from recsys.snapshot.layout import Contents
 from recsys.snapshot.sealed import read_sealed
 
 __all__ = ["collect"]
@@ -22,11 +22,7 @@ def collect(root: Path, *, keep: Iterable[Path], grace_s: float = 600.0) -> list
     needed: set[Path] = set()
     for path in kept:
         contents = msgspec.json.decode(read_sealed(path / "snapshot.json"), type=Contents)
-        needed.update((root / file.path).resolve() for file in contents.files())
-        # a manifest is only read while preparing, and worth keeping for the next time
-        for served in contents.release.surfaces.values():
-            if served.manifest is not None:
-                needed.add((root / copy_path(contents.release.tenant, served.manifest)).resolve())
+        needed.update((root / file.path).resolve() for file in (*contents.files(), *contents.sources))
     young_after = time.time() - grace_s
     gone: list[Path] = []
     for directory in sorted(root.glob("snapshots/*/*")):

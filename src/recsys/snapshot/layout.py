@@ -38,7 +38,11 @@ class ShelfFile(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Contents(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What ``snapshot.json`` holds. ``data_until`` is seconds since 1970, by surface."""
+    """What ``snapshot.json`` holds.
+
+    ``data_until`` is seconds since 1970, by surface. ``sources`` are the manifests and the artifacts: not read
+    any more, and kept so that preparing again fetches nothing.
+    """
 
     format: int
     release: Release
@@ -48,9 +52,10 @@ class Contents(msgspec.Struct, frozen=True, omit_defaults=True):
     catalogs: Mapping[str, File]
     data_until: Mapping[str, float]
     withdrawn: File | None = None
+    sources: tuple[File, ...] = ()
 
     def files(self) -> list[File]:
-        """Return every file this snapshot needs."""
+        """Return every file that answering needs."""
         found = [self.config, self.rules, *self.catalogs.values()]
         found += [self.withdrawn] if self.withdrawn else []
         for shelf in self.shelves:

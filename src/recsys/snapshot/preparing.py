@@ -70,6 +70,7 @@ class _Preparation:
         self._shelves: list[ShelfFile] = []
         self._catalogs: dict[str, File] = {}
         self._data_until: dict[str, float] = {}
+        self._sources: dict[str, File] = {}
 
     def run(self) -> tuple[Path, list[File]]:
         release = self._release
@@ -97,6 +98,7 @@ class _Preparation:
             catalogs=self._catalogs,
             data_until=self._data_until,
             withdrawn=withdrawn,
+            sources=tuple(self._sources[path] for path in sorted(self._sources)),
         )
         directory = snapshot_path(self._root, release, digest(release.encode()))
         directory.mkdir(parents=True, exist_ok=True)
@@ -107,6 +109,8 @@ class _Preparation:
         what = f"manifest {_short(named)} of {surface}"
         manifest = self._checked(what, lambda: read_manifest(self._bytes(named)))
         self._checked(what, lambda: check_manifest(manifest, tenant=self._release.tenant, surface=surface))
+        file = self._copies.of(named)
+        self._sources[file.path] = file
         self._data_until[surface] = self._checked(what, lambda: _end_of(manifest))
         if manifest.catalog is not None:
             self._catalogs[surface] = self._artifact("catalog", manifest.catalog, surface)
@@ -154,6 +158,7 @@ class _Preparation:
         if file.size_bytes != ref.size_bytes:
             self._reject(f"{what}: it has {file.size_bytes} bytes; the manifest says {ref.size_bytes}")
         self._checked(what, lambda: self._check(name, ref, surface))
+        self._sources[file.path] = file
         return file
 
     def _check(self, name: str, ref: ArtifactRef, surface: str) -> None:

@@ -1,0 +1,388 @@
+"""Preparing: what is fit is compiled once, what is not is refused with its reason."""
+
+import multiprocessing
+import random
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from tests.unit.signals import artifacts
+from tests.unit.snapshot.shops import COOC, ITEMS, NOW, POPULARITY, Shop, heading, tree
+
+from recsys.catalog import Item, pack_catalog
+from recsys.encoding import canonical, digest
+from recsys.ranking.request import RecommendRequest
+from recsys.releases.record import Release, Requires
+from recsys.snapshot import SnapshotRejected, collect, open_release, open_snapshot, prepare, recommend
+from recsys.snapshot import preparing as preparing_module
+from recsys.store import open_store
+from recsys.store.columns import Columns, pack
+
+ASK = RecommendRequest(surface="home", k=5)
+
+
+class Counting:
+    """Blobs that count what is fetched."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.blobs = shop.store.blobs
+        self.fetched: list[str] = []
+
+    def read(self, tenant: str, digest: str) -> bytes:
+        return self.blobs.read(tenant, digest)
+
+    def fetch(self, tenant: str, digest: str, into: Path) -> None:
+        self.fetched.append(digest)
+        self.blobs.fetch(tenant, digest, into)
+
+
+def rejected(shop: Shop, release: Release, root: Path) -> str:
+    with pytest.raises(SnapshotRejected) as caught:
+        prepare(release, blobs=shop.store.blobs, root=root)
+    assert "\n" not in caught.value.reason
+    assert not list(root.glob("snapshots/*/*"))
+    return caught.value.reason
+
+
+def test_a_change_of_rules_fetches_the_rules_and_compiles_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Shop()
+    blobs = Counting(shop)
+    manifests = {"home": shop.manifest()}
+    prepare(shop.release(manifests=manifests), blobs=blobs, root=tmp_path)
+    changed = shop.release(
+        manifests=manifests, generation=2, rules=[{"id": "b", "action": "block", "item_ids": ["i17"]}]
+    )
+    blobs.fetched.clear()
+    monkeypatch.setattr(preparing_module, "compile_shelf", None)
+    monkeypatch.setattr(preparing_module, "check_artifact", None)
+    path = prepare(changed, blobs=blobs, root=tmp_path)
+    assert blobs.fetched == [changed.rules]
+    assert "i17" not in {item.item_id for item in recommend(open_snapshot(path), ASK, now=NOW).items}
+
+
+def test_a_rollback_finds_everything_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop()
+    first = shop.release()
+    prepare(first, blobs=shop.store.blobs, root=tmp_path)
+    other = shop.manifest(popularity=artifacts.popularity({"i01": 5.0, "i02": 1.0}))
+    prepare(shop.release(generation=2, manifests={"home": other}), blobs=shop.store.blobs, root=tmp_path)
+    blobs = Counting(shop)
+    monkeypatch.setattr(preparing_module, "compile_shelf", None)
+    back = msgspec.structs.replace(first, generation=3, action="rollback", restores=1)
+    assert open_snapshot(prepare(back, blobs=blobs, root=tmp_path)).generation == 3
+    assert blobs.fetched == []
+
+
+def test_preparing_twice_changes_no_file(tmp_path: Path) -> None:
+    shop = Shop()
+    release = shop.release()
+    path = prepare(release, blobs=shop.store.blobs, root=tmp_path)
+    before = {name: (tmp_path / name).read_bytes() for name in tree(tmp_path)}
+    assert prepare(release, blobs=shop.store.blobs, root=tmp_path) == path
+    assert {name: (tmp_path / name).read_bytes() for name in tree(tmp_path)} == before
+
+
+def test_the_same_release_compiles_to_the_same_bytes_anywhere(tmp_path: Path) -> None:
+    shop = Shop()
+    release = shop.release()
+    for name in ("a", "b"):
+        prepare(release, blobs=shop.store.blobs, root=tmp_path / name)
+    a, b = tmp_path / "a", tmp_path / "b"
+    assert tree(a) == tree(b)
+    assert all((a / name).read_bytes() == (b / name).read_bytes() for name in tree(a))
+
+
+def _prepare_in_process(store: Path, record: bytes, root: Path) -> str:
+    release = msgspec.json.decode(record, type=Release)
+    return str(prepare(release, blobs=open_store(store).blobs, root=root))
+
+
+def test_several_processes_prepare_the_same_release_at_once(tmp_path: Path) -> None:
+    shop = Shop(open_store(tmp_path / "store"))
+    record = shop.release().encode()
+    with multiprocessing.get_context("spawn").Pool(3) as pool:
+        jobs = [(tmp_path / "store", record, tmp_path / "host")] * 6
+        paths = set(pool.starmap(_prepare_in_process, jobs))
+    assert len(paths) == 1
+    assert not [name for name in tree(tmp_path / "host") if name.endswith(".part")]
+    snapshot = open_snapshot(Path(paths.pop()), verify=True)
+    assert len(recommend(snapshot, ASK, now=NOW).items) == 5
+
+
+def test_a_damaged_copy_is_fetched_again_and_a_damaged_shelf_compiled_again(tmp_path: Path) -> None:
+    shop = Shop()
+    release = shop.release()
+    path = prepare(release, blobs=shop.store.blobs, root=tmp_path)
+    for file in [*tmp_path.glob("copies/demo/*"), *tmp_path.glob("shelves/demo/*")]:
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 1
+        file.write_bytes(data)
+    with pytest.raises(SnapshotRejected):
+        open_snapshot(path, verify=True)
+    open_snapshot(prepare(release, blobs=shop.store.blobs, root=tmp_path), verify=True)
+
+
+def edited(blob: bytes, **columns: object) -> bytes:
+    """Write an artifact again with some columns replaced; a function is given the old column."""
+    opened = Columns(blob, where="test")
+    arrays = {name: opened[name].copy() for name in opened.names()}
+    for name, value in columns.items():
+        key = name.replace("__", ".")
+        arrays[key] = value(arrays[key]) if callable(value) else value
+    return pack(opened.kind, opened.meta, arrays)
+
+
+def meta_edited(blob: bytes, **meta: object) -> bytes:
+    opened = Columns(blob, where="test")
+    return pack(opened.kind, {**opened.meta, **meta}, {name: opened[name] for name in opened.names()})
+
+
+def at(position: int, value: object):
+    def change(column):
+        column[position] = value
+        return column
+
+    return change
+
+
+POP = artifacts.popularity(POPULARITY)
+NEAR = artifacts.cooc(COOC)
+CATALOG = pack_catalog(ITEMS, tenant="demo")
+
+POISONS = {
+    "popularity truncated": {"popularity": POP[:-64]},
+    "popularity truncated in its header": {"popularity": POP[:40]},
+    "popularity one byte": {"popularity": b"R"},
+    "popularity not columnar": {"popularity": b"\x00" * 4096},
+    "popularity of no items": {"popularity": artifacts.popularity({})},
+    "popularity NaN": {"popularity": edited(POP, score=at(3, np.nan))},
+    "popularity infinite": {"popularity": edited(POP, score=at(3, np.inf))},
+    "popularity negative": {"popularity": edited(POP, score=at(3, -1.0))},
+    "popularity doubled": {"popularity": edited(POP, score=lambda c: np.concatenate([c, c]))},
+    "popularity in the wrong order": {"popularity": edited(POP, order=lambda c: c[::-1])},
+    "popularity order out of range": {"popularity": edited(POP, order=at(0, 99))},
+    "popularity order twice": {"popularity": edited(POP, order=np.zeros_like)},
+    "popularity as float32": {"popularity": edited(POP, score=lambda c: c.astype(np.float32))},
+    "popularity of another tenant": {"popularity": artifacts.popularity(POPULARITY, heading(tenant="other"))},
+    "popularity of another scope": {
+        "popularity": artifacts.popularity(POPULARITY, heading(scope="surface", surface="home"))
+    },
+    "popularity scale 0": {"popularity": meta_edited(POP, scale=0.0)},
+    "popularity scale not a number": {"popularity": meta_edited(POP, scale="much")},
+    "popularity scale absurd": {"popularity": meta_edited(POP, scale=1e300)},
+    "popularity without a column": {
+        "popularity": pack("popularity", Columns(POP, where="t").meta, {"score": np.ones(3)})
+    },
+    "popularity ids out of order": {"popularity": edited(POP, items__bytes=lambda c: c[::-1])},
+    "popularity ids twice": {"popularity": edited(POP, items__bytes=lambda c: np.tile(c[:3], len(c) // 3))},
+    "popularity id not UTF-8": {"popularity": edited(POP, items__bytes=at(-1, 0xFF))},
+    "popularity offsets back": {"popularity": edited(POP, items__offsets=at(2, 0))},
+    "popularity newer format": {"popularity": meta_edited(POP, format=2)},
+    "cooc in place of popularity": {"popularity": NEAR},
+    "cooc NaN": {"cooc": edited(NEAR, weight=at(0, np.nan))},
+    "cooc above 1": {"cooc": edited(NEAR, weight=at(0, 2.0))},
+    "cooc out of range": {"cooc": edited(NEAR, neighbours=at(0, 1 << 20))},
+    "cooc negative neighbour": {"cooc": edited(NEAR, neighbours=at(0, -1))},
+    "cooc own neighbour": {"cooc": edited(NEAR, neighbours=at(0, 0))},
+    "cooc offsets absurd": {"cooc": edited(NEAR, offsets=at(1, 1 << 60))},
+    "cooc unsorted": {"cooc": edited(NEAR, weight=lambda c: c[::-1])},
+    "cooc empty": {"cooc": artifacts.cooc({})},
+    "cooc of another tenant": {"cooc": artifacts.cooc(COOC, heading(tenant="other"))},
+    "catalogue of another tenant": {"catalog": pack_catalog(ITEMS, tenant="other")},
+    "catalogue negative price": {"catalog": edited(CATALOG, price=at(0, -1.0))},
+    "catalogue infinite price": {"catalog": edited(CATALOG, price=at(0, np.inf))},
+    "catalogue tag out of range": {"catalog": edited(CATALOG, tags__codes=at(0, 77))},
+    "catalogue brand out of range": {"catalog": edited(CATALOG, brand=at(0, 5))},
+    "catalogue availability as numbers": {"catalog": edited(CATALOG, available=lambda c: c.astype(np.uint8))},
+    "catalogue short": {"catalog": edited(CATALOG, price=lambda c: c[:-1])},
+    "catalogue two-dimensional": {"catalog": edited(CATALOG, price=lambda c: c.reshape(-1, 2))},
+}
+
+
+@pytest.mark.parametrize("name", POISONS)
+def test_a_poisoned_artifact_is_refused(name: str, tmp_path: Path) -> None:
+    shop = Shop()
+    release = shop.release(manifests={"home": shop.manifest(**POISONS[name])})
+    kind = next(iter(POISONS[name]))
+    assert rejected(shop, release, tmp_path).startswith(f"{kind} artifact sha256:")
+
+
+def manifest_edited(shop: Shop, **fields: object) -> str:
+    manifest = msgspec.json.decode(shop.store.blobs.read("demo", shop.manifest()))
+    return shop.put(canonical({**manifest, **fields}))
+
+
+def ref_edited(shop: Shop, **fields: object) -> str:
+    manifest = msgspec.json.decode(shop.store.blobs.read("demo", shop.manifest()))
+    manifest["signals"]["popularity"][0].update(fields)
+    return shop.put(canonical(manifest))
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda shop: manifest_edited(shop, tenant="other"), "tenant other"),
+        (lambda shop: manifest_edited(shop, surface="pdp"), "surface pdp"),
+        (lambda shop: manifest_edited(shop, format=2), "format 2"),
+        (lambda shop: manifest_edited(shop, signals={}), "no signal"),
+        (lambda shop: manifest_edited(shop, signals={"magic": []}), "no signal"),
+        (lambda shop: manifest_edited(shop, window={"start": "2026-11-01", "end": "soon"}), "soon"),
+        (lambda shop: ref_edited(shop, size_bytes=1 << 50), "limit exceeded: size_bytes"),
+        (lambda shop: ref_edited(shop, size_bytes=12), "the manifest says 12"),
+        (lambda shop: ref_edited(shop, size_bytes=0), "limit exceeded"),
+        (lambda shop: ref_edited(shop, artifact="sha256:" + "1" * 64), "nothing under"),
+        (lambda shop: ref_edited(shop, artifact="../../etc/passwd"), "digest"),
+        (lambda shop: shop.put(b"not json"), "not JSON"),
+        (lambda shop: shop.put(b""), "not JSON"),
+        (lambda shop: "sha256:" + "2" * 64, "nothing under"),
+    ],
+)
+def test_a_wrong_manifest_is_refused(make, said: str, tmp_path: Path) -> None:
+    shop = Shop()
+    assert said in rejected(shop, shop.release(manifests={"home": make(shop)}), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"requires": Requires(format=2)}, "requires format 2"),
+        ({"overlay": "sha256:" + "3" * 64}, "overlay"),
+        ({"config": "sha256:" + "4" * 64}, "config"),
+    ],
+)
+def test_a_release_this_version_cannot_serve_is_refused(fields: dict, said: str, tmp_path: Path) -> None:
+    shop = Shop()
+    assert said in rejected(shop, shop.release(**fields), tmp_path)
+
+
+def test_documents_that_mean_nothing_are_refused(tmp_path: Path) -> None:
+    shop = Shop()
+    assert "wieghts" in rejected(shop, shop.release(config={"wieghts": {}}), tmp_path)
+    assert "rule" in rejected(shop, shop.release(rules=[{"id": "x", "action": "hide"}]), tmp_path)
+    assert "withdrawn" in rejected(shop, msgspec.structs.replace(shop.release(), withdrawn=shop.put(b"{}")), tmp_path)
+
+
+def test_too_many_items_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop()
+    monkeypatch.setattr(preparing_module, "MAX_ITEMS", 10)
+    assert "limit exceeded: items" in rejected(shop, shop.release(), tmp_path)
+
+
+def test_no_flipped_bit_and_no_truncation_is_ever_served(tmp_path: Path) -> None:
+    """Blobs lie by one bit, or end early, with the store none the wiser: 1,000 times."""
+    shop = Shop()
+    release = shop.release(rules=[{"id": "b", "action": "block", "item_ids": ["i17"]}], withdrawn=["i16"])
+
+    class Lying:
+        victim = ""
+        change = staticmethod(lambda data: data)
+
+        def read(self, tenant: str, digest: str) -> bytes:
+            data = shop.store.blobs.read(tenant, digest)
+            return self.change(data) if digest == self.victim else data
+
+        def fetch(self, tenant: str, digest: str, into: Path) -> None:
+            into.write_bytes(self.read(tenant, digest))
+
+    blobs = Lying()
+    root = tmp_path / "host"
+    prepare(release, blobs=blobs, root=root)
+    names = ["sha256:" + path.name for path in root.glob("copies/demo/*") if not path.suffix]
+    assert len(names) == 7
+    sizes = {name: len(shop.store.blobs.read("demo", name)) for name in names}
+    spots = [(name, spot) for name in names for spot in range(sizes[name])]
+    chance = random.Random(7)
+    served = 0
+    for number in range(1000):
+        blobs.victim, spot = chance.choice(spots)
+        bit = chance.randrange(8)
+        if number % 4:
+            blobs.change = lambda d, s=spot, b=bit: d[:s] + bytes([d[s] ^ (1 << b)]) + d[s + 1 :]
+        else:
+            blobs.change = lambda d, s=spot: d[:s]
+        (root / "copies" / "demo" / blobs.victim.removeprefix("sha256:")).unlink(missing_ok=True)
+        try:
+            prepare(release, blobs=blobs, root=root)
+        except SnapshotRejected:
+            continue
+        served += 1
+    assert served == 0
+
+
+def test_collecting_keeps_what_kept_snapshots_need_and_nothing_else(tmp_path: Path) -> None:
+    shop = Shop()
+    paths = []
+    for generation in (1, 2, 3):
+        scores = {**POPULARITY, "i01": 100.0 * generation}
+        manifest = shop.manifest(popularity=artifacts.popularity(scores))
+        release = shop.release(generation=generation, manifests={"home": manifest})
+        paths.append(prepare(release, blobs=shop.store.blobs, root=tmp_path))
+    mapped = open_snapshot(paths[0])
+    assert collect(tmp_path, keep=paths[1:]) == []  # all of it is young: someone may be preparing with it
+    gone = collect(tmp_path, keep=paths[1:], grace_s=-1)
+    assert paths[0] in gone
+    for path in paths[1:]:
+        open_snapshot(path, verify=True)
+    assert len(recommend(mapped, ASK, now=NOW).items) == 5  # what is mapped stays readable
+    with pytest.raises(SnapshotRejected):
+        open_snapshot(paths[0])
+    assert len(list(tmp_path.glob("shelves/demo/*"))) == 4  # two shelves and their checksums
+    collect(tmp_path, keep=[], grace_s=-1)
+    assert tree(tmp_path) == []
+
+
+def test_a_segment_and_a_surface_come_before_the_tenant(tmp_path: Path) -> None:
+    shop = Shop()
+    own = heading(scope="surface", surface="home")
+    new = heading(scope="segment", surface="home", segment="new_users")
+    more = {
+        "popularity": (
+            shop.ref(artifacts.popularity({"i01": 9.0, "i02": 1.0}, own), scope="surface"),
+            shop.ref(artifacts.popularity({"i03": 9.0}, new), scope="segment", segment="new_users"),
+        )
+    }
+    release = shop.release(manifests={"home": shop.manifest(more=more)})
+    snapshot = open_snapshot(prepare(release, blobs=shop.store.blobs, root=tmp_path))
+
+    def first(segment: str | None) -> list[str]:
+        request = RecommendRequest(surface="home", segment=segment, k=4)
+        return [item.item_id for item in recommend(snapshot, request, now=NOW).items]
+
+    assert first(None) == ["i01", "i02", "i17", "i16"]  # then by the tenant's popularity
+    assert first("new_users") == ["i03", "i01", "i02", "i17"]
+    assert first("unheard_of") == first(None)
+
+
+def test_a_release_can_be_opened_at_any_generation_and_with_another_manifest(tmp_path: Path) -> None:
+    shop = Shop()
+    previous = None
+    for generation in (1, 2):
+        scores = artifacts.popularity({"i01": 1.0, f"i0{generation + 1}": 5.0})
+        release = shop.release(
+            generation=generation, manifests={"home": shop.manifest(popularity=scores)}, previous=previous
+        )
+        shop.store.releases.append("demo", generation, release.encode())
+        previous = digest(release.encode())
+
+    def top(**how: object) -> str:
+        snapshot = open_release(shop.store, "demo", root=tmp_path, **how)
+        return recommend(snapshot, ASK, now=NOW).items[0].item_id
+
+    assert top() == "i03"
+    assert top(generation=1) == "i02"
+    assert top(manifest=shop.manifest(popularity=artifacts.popularity({"i05": 5.0, "i06": 1.0}))) == "i05"
+
+
+def test_signals_may_know_items_the_catalogue_does_not_and_these_are_not_shown(tmp_path: Path) -> None:
+    shop = Shop()
+    manifest = shop.manifest(
+        catalog=pack_catalog([Item(item_id="i02"), Item(item_id="é"), Item(item_id="zz")], tenant="demo"),
+        popularity=artifacts.popularity({"i01": 9.0, "é": 2.0}),
+    )
+    release = shop.release(manifests={"home": manifest})
+    snapshot = open_snapshot(prepare(release, blobs=shop.store.blobs, root=tmp_path))
+    shown = [item.item_id for item in recommend(snapshot, ASK, now=NOW).items]
+    assert shown == ["é", "i02", "zz"]
