@@ -1,5 +1,6 @@
 """Tenants and keys: made, listed, revoked, raced for, and never leaked."""
 
+import itertools
 import threading
 import traceback
 from collections.abc import Callable
@@ -270,6 +271,26 @@ def test_racing_writers_lose_no_key_and_chain_every_record() -> None:
     assert directory.number == 1 + 30
     assert len(directory.keys) == 30
     assert all(directory.authenticate(key.secret) for key in made)
+
+
+def test_a_writer_that_was_overtaken_looks_again_before_it_goes_on(store: Store) -> None:
+    kept = create_key(store, "demo", "client", actor=ME)
+    rivals = iter(
+        [
+            lambda: create_key(store, "demo", "viewer", actor="a rival"),
+            lambda: revoke_key(store, "demo", kept.info.id, actor="a rival"),
+        ]
+    )
+
+    def overtake() -> None:
+        for rival in itertools.islice(rivals, 1):
+            rival()
+
+    objects = FaultyObjects(store.objects, before_create=overtake)
+    overtaken = replace(store, access=ObjectLog(objects, "access"))
+    revoked = revoke_key(overtaken, "demo", kept.info.id, actor=ME)
+    assert revoked.revoked_by == "a rival"  # the intent was met by another; nothing is written twice
+    assert load_directory(store).number == 4
 
 
 @pytest.mark.parametrize("fault", [Fault.LOST_AFTER, Fault.LOST_BEFORE, Fault.LATE, Fault.EXISTS_FOR_OWN])

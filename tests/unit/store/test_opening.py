@@ -9,7 +9,7 @@ import pytest
 
 from recsys.encoding import canonical
 from recsys.errors import Failed, NotFound, UsageError
-from recsys.store import Denied, NewerFormat, Store, Unavailable, open_store
+from recsys.store import Denied, NewerFormat, Store, Unavailable, open_store, opening
 
 
 def test_a_new_store_has_an_identity_that_stays(tmp_path: Path) -> None:
@@ -83,6 +83,22 @@ def test_of_racing_makers_all_get_the_same_store(tmp_path: Path) -> None:
         thread.join()
     assert len(opened) == 8
     assert len({store.id for store in opened}) == 1
+
+
+def test_a_store_made_and_filled_between_two_looks_is_opened_and_not_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = opening._marker_at
+
+    def look_too_early(root: Path) -> bytes | None:
+        monkeypatch.setattr(opening, "_marker_at", look)
+        open_store(root).blobs.put("demo", b"from the other process")
+        return None
+
+    monkeypatch.setattr(opening, "_marker_at", look_too_early)
+    store = open_store(tmp_path / "store")
+    assert store.id == open_store(tmp_path / "store").id
+    assert store.blobs.put("demo", b"from the other process")
 
 
 def test_what_a_killed_maker_left_is_made_into_a_store(tmp_path: Path) -> None:
