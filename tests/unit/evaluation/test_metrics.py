@@ -106,9 +106,10 @@ def test_an_empty_answer_counts_as_a_request(log, read):
 
 
 def test_catalogue_metrics_by_hand(log, read):
-    # Places in the first two: a 2, b 1, c 1; d is known from further down, e only from an outcome.
+    # Places in the first two: a 3, b 1, c 1; d is known from further down, e only from an outcome.
     log.show("r1", ["a", "b", "d"], user="u1")
     log.show("r2", ["a", "c"], user="u2")
+    log.show("r3", ["a"], user="u2")
     log.act("r1", "a")
     log.act("r2", "a")
     log.act("r2", "c")
@@ -116,11 +117,11 @@ def test_catalogue_metrics_by_hand(log, read):
     report = log.run("coverage@2", "novelty@2", "diversity@2", "longtail@2")
     assert read.value(report, "coverage@2", "lists") == 3 / 5
     # Two users acted: a by both, c by one, b by none.
-    novelty = (2 * log2(3 / 3) + log2(3 / 1) + log2(3 / 2)) / 4
+    novelty = (3 * log2(3 / 3) + log2(3 / 1) + log2(3 / 2)) / 5
     assert read.value(report, "novelty@2", "lists") == pytest.approx(novelty)
-    assert read.value(report, "diversity@2", "lists") == pytest.approx(1.5)
+    assert read.value(report, "diversity@2", "lists") == pytest.approx(-(0.6 * log2(0.6) + 2 * 0.2 * log2(0.2)))
     # The head is one item of five: a.
-    assert read.value(report, "longtail@2", "lists") == 0.5
+    assert read.value(report, "longtail@2", "lists") == 2 / 5
 
 
 def test_rates_over_served_and_viewed_requests(log, read):
