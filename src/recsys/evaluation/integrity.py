@@ -102,7 +102,7 @@ def _something_counts(joins: Joins, dropped: dict[str, int]) -> Check:
     unmatched = dropped["no_exposure"]
     lost = sum(outcomes for reason, outcomes in dropped.items() if reason != "duplicate_event_id")
     counting = (joins.outcomes or 0) - lost
-    sentence = f"{times(counting, 'outcome')} count"
+    sentence = f"{times(counting, 'outcome')} {'counts' if counting == 1 else 'count'}"
     if counting == 0:
         most_common = max(sorted(dropped), key=lambda reason: dropped[reason])
         reason = "no_exposure" if unmatched == joins.outcomes else most_common
