@@ -25,7 +25,25 @@ __all__ = ["Answered", "Meta", "PseudonymCache", "Response", "answer", "answer_d
 _log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
 
-_NOBODY = User()
+
+class _Moments:
+    """Writes moments as :func:`recsys.encoding.rfc3339` does, most of each second from memory: 3 µs become one half."""
+
+    __slots__ = ("_prefix", "_second")
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._prefix = ""
+
+    def text(self, seconds: float) -> str:
+        """Return RFC 3339 with milliseconds, cut off, not rounded."""
+        second = int(seconds)
+        if second != self._second:
+            self._prefix, self._second = rfc3339(second)[:-4], second
+        return f"{self._prefix}{int((seconds - second) * 1000):03d}Z"
+
+
+_moments = _Moments()
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -78,17 +96,17 @@ class _Decision(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class _Exposure(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The fields of :class:`recsys.events.Exposure` in its order, its context already encoded."""
+    """The fields of :class:`recsys.events.Exposure`, its context already encoded."""
 
     request_id: str
     ts: str
     items: list[ShownItem]
-    user_id: str | None
-    key_id: str | None
     context: msgspec.Raw
     latency_ms: float
+    decision: _Decision
+    user_id: str | None = None
+    key_id: str | None = None
     client_request_id: str | None = None
-    decision: _Decision | None = None
 
 
 class PseudonymCache:
@@ -114,7 +132,7 @@ class PseudonymCache:
 
 def pseudonymous_user(user: User, of: Callable[[str], str]) -> User:
     """Return the user under pseudonyms: the ranking, like everything after it, sees no raw id."""
-    if user is _NOBODY:
+    if user.user_id is None and user.anonymous_id is None and user.session_id is None:
         return user
     return User(
         user_id=None if user.user_id is None else of(user.user_id),
@@ -149,9 +167,10 @@ def answer(
         Seconds since 1970; ``context.now`` of the request stands above it.
     """
     surface, segment = request.surface, request.segment
-    if type(request) is RecommendRequest and request.user is not _NOBODY:
+    if type(request) is RecommendRequest:
         user = pseudonymous_user(request.user, pseudonyms.of)
-        request = msgspec.structs.replace(request, user=user)
+        if user is not request.user:
+            request = msgspec.structs.replace(request, user=user)
     at = now
     if request.context.now is not None:
         now = parse_rfc3339(request.context.now)
@@ -197,14 +216,14 @@ def answer(
     line = _encode(
         _Exposure(
             request_id,
-            rfc3339(at),
+            _moments.text(at),
             [ShownItem(item_id=item.item_id, rank=item.rank) for item in ranked.items],
-            user_id,
-            pseudonyms.key_id if user_id is not None else None,
             _context(view, request, rung),
             round(total_ms, 3),
-            client_request_id,
             _Decision(request, now, view.generation, ALGO_VERSION, digest, rung),
+            user_id,
+            pseudonyms.key_id if user_id is not None else None,
+            client_request_id,
         )
     )
     return Answered(body, line + b"\n", rung, not ranked.items, failed)

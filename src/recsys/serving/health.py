@@ -106,6 +106,8 @@ def _recording(series: Iterable[Series]) -> Check:
             answers += one.values[0]
         elif one.name == "recsys_answers_unrecorded":
             unrecorded += one.values[0]
+        elif one.name == "recsys_events_recorded_late" and one.labels["stream"] == "exposures":
+            unrecorded -= one.values[0]
     if answers and unrecorded / answers > _MAX_UNRECORDED:
         return Check("recording", "degraded", f"{unrecorded:.0f} of {answers:.0f} answers were not recorded")
     return Check("recording", "healthy")

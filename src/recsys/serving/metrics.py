@@ -20,6 +20,7 @@ METRICS: dict[str, str] = {
     "recsys_answers_failed_ranking": "Answers from the floor because ranking failed.",
     "recsys_answers_unrecorded": "Answers served without their exposure being written in time.",
     "recsys_answer_seconds": "Time from reading a request to its answer, recording included.",
+    "recsys_events_recorded_late": "Lines that were written after all, too late for their answer to know.",
     "recsys_events_accepted": "Events acknowledged as durable.",
     "recsys_refusals": "Requests refused, by code.",
     "recsys_failures": "Requests that failed by our mistake.",

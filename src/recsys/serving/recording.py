@@ -9,6 +9,7 @@ import asyncio
 import queue
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 
 from recsys.events import Spool, Stream
 
@@ -26,11 +27,12 @@ answered.
 class _Batch:
     """What one tick brought, and who waits for it."""
 
-    __slots__ = ("lines", "recorded", "size")
+    __slots__ = ("late", "lines", "recorded", "size")
 
     def __init__(self, recorded: "asyncio.Future[bool]") -> None:
         self.lines: defaultdict[tuple[str, Stream], list[bytes]] = defaultdict(list)
         self.size = 0
+        self.late = False
         self.recorded = recorded
 
 
@@ -48,13 +50,24 @@ class Recorder:
         that waited while the disk worked are forced together.
     patience_s
         Longest time between :meth:`append` and its answer.
+    recorded_late
+        Told tenant, stream and number of lines that were written after their answer had been told they were not.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, spool: Spool, *, sync: bool, patience_s: float) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        spool: Spool,
+        *,
+        sync: bool,
+        patience_s: float,
+        recorded_late: Callable[[str, Stream, int], None] = lambda _tenant, _stream, _lines: None,
+    ) -> None:
         self._loop = loop
         self._spool = spool
         self._sync = sync
         self._patience_s = patience_s
+        self._recorded_late = recorded_late
         self._batch: _Batch | None = None
         self._waiting_bytes = 0
         self._late = False
@@ -96,6 +109,7 @@ class Recorder:
             return
         self._waiting_bytes += batch.size
         if self._late:
+            batch.late = True
             batch.recorded.set_result(False)
         else:
             self._loop.call_later(self._patience_s, self._give_up, batch)
@@ -103,7 +117,7 @@ class Recorder:
 
     def _give_up(self, batch: _Batch) -> None:
         if not batch.recorded.done():
-            self._late = True
+            self._late = batch.late = True
             self.problem = f"the disk did not take events within {self._patience_s:g} s"
             batch.recorded.set_result(False)
 
@@ -114,6 +128,9 @@ class Recorder:
             self._waiting_bytes -= batch.size
             if not batch.recorded.done():
                 batch.recorded.set_result(not problem)
+            elif batch.late and not problem:
+                for (tenant, stream), lines in batch.lines.items():
+                    self._recorded_late(tenant, stream, len(lines))
 
     def _work(self) -> None:
         while True:
@@ -146,8 +163,8 @@ class Recorder:
         return batches, True
 
     def _write(self, batches: list[_Batch]) -> str:
-        lines: defaultdict[tuple[str, Stream], list[bytes]] = defaultdict(list)
-        for batch in batches:
+        lines = batches[0].lines if len(batches) == 1 else defaultdict(list)
+        for batch in batches if len(batches) > 1 else ():
             for key, some in batch.lines.items():
                 lines[key] += some
         problem = ""

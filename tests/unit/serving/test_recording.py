@@ -35,9 +35,9 @@ def disk(tmp_path):
     return Disk(tmp_path)
 
 
-def with_recorder(disk: Disk, scene: Callable, *, patience_s: float = 5.0, sync: bool = False) -> None:
+def with_recorder(disk: Disk, scene: Callable, *, patience_s: float = 5.0, sync: bool = False, **options) -> None:
     async def play():
-        recorder = Recorder(asyncio.get_running_loop(), disk, sync=sync, patience_s=patience_s)
+        recorder = Recorder(asyncio.get_running_loop(), disk, sync=sync, patience_s=patience_s, **options)
         try:
             await scene(recorder)
         finally:
@@ -82,7 +82,9 @@ def test_a_hung_disk_costs_an_answer_its_patience_and_the_next_one_nothing(disk,
             await recorder.append("demo", "outcomes", line(3))
         assert await recorder.append("demo", "outcomes", line(4))
 
-    with_recorder(disk, scene, patience_s=0.02)
+    late = []
+    with_recorder(disk, scene, patience_s=0.02, recorded_late=lambda *told: late.append(told))
+    assert sum(lines for _tenant, _stream, lines in late) >= 2
     found = ids(tmp_path)
     assert found[:2] == ["1", "2"]  # late, and still there
     assert found[-1] == "4"
