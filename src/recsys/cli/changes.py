@@ -1,0 +1,25 @@
+"""How every command that changes something ends: what changed, and the command that undoes it."""
+
+from rich.markup import escape
+
+from recsys.cli.terminal import terminal
+from recsys.releases import Change
+
+__all__ = ["finish_change"]
+
+
+def finish_change(change: Change, **more: object) -> None:
+    """Print a change for people, or as one document with what the command adds to it."""
+
+    def people() -> None:
+        release = change.release
+        if change.dry_run:
+            terminal.say(f"would make generation {release.generation} of {release.tenant}: {escape(change.why)}")
+        elif change.changed:
+            terminal.say(f"[bold]generation {release.generation}[/bold] of {release.tenant}: {escape(change.why)}")
+        else:
+            terminal.say(f"nothing changed: {escape(change.why)} (generation {release.generation} is in force)")
+        if change.undo:
+            terminal.say(f"[dim]undo:[/dim] {escape(change.undo)}")
+
+    terminal.finish({**change.document(), **more}, people)

@@ -1,0 +1,114 @@
+"""``recsys simulate``, ``demo``, ``quickstart`` and ``bench``: the first minute, and measurements anyone can repeat."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from recsys.cli.terminal import terminal
+from recsys.errors import UsageError
+
+__all__ = ["add_to", "day"]
+
+bench = typer.Typer(
+    no_args_is_help=True, help="Measure this machine; prints the figures, the machine and the versions."
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the command tree."""
+    app.command("simulate", epilog="Example: recsys simulate --users 2000 --items 500 --days 30 --out var/shop")(
+        simulate
+    )
+    app.command("demo", epilog="Example: recsys demo --keep")(demo)
+    app.command("quickstart", epilog="Example: recsys quickstart orders.csv")(quickstart)
+    app.add_typer(bench, name="bench")
+
+
+def day(text: str | None, *, default: date | None = None) -> date:
+    """Read a day as people type it: 2026-11-22."""
+    if text is None:
+        return default or datetime.now(UTC).date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"`{text}` is not a day", next_step="write it like 2026-11-22") from None
+
+
+def simulate(
+    out: Annotated[Path, typer.Option(help="The directory to write.")],
+    users: Annotated[int, typer.Option(help="How many users.")] = 2000,
+    items: Annotated[int, typer.Option(help="How many items.")] = 500,
+    days: Annotated[int, typer.Option(help="How many days of history.")] = 30,
+    seed: Annotated[int, typer.Option(help="Same seed and end, same bytes.")] = 1,
+    format: Annotated[Literal["jsonl", "parquet"], typer.Option(help="How the files are written.")] = "jsonl",
+    end: Annotated[str | None, typer.Option(help="The last day; default today, UTC.")] = None,
+) -> None:
+    """Make a shop with known truth: its events, its catalogue, and what users really like."""
+    from recsys.lab.simulate import simulate as run
+
+    report = run(
+        users=users,
+        items=items,
+        days=days,
+        seed=seed,
+        format=format,
+        out=out,
+        end=day(end),
+        progress=terminal.progress,
+    )
+
+    def people() -> None:
+        for name, path in report.files.items():
+            terminal.say(f"{report.rows[name]:>10,}  {path}")
+        terminal.say(f"[dim]{report.seconds:.1f} s; the same arguments give the same bytes[/dim]")
+
+    terminal.finish(report, people)
+
+
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the service running at the end.")] = False,
+    folder: Annotated[Path, typer.Option(help="Where the demo lives; made anew each time.")] = Path("var/demo"),
+    port: Annotated[int, typer.Option(help="The service's port; 0 takes a free one.")] = 0,
+) -> None:
+    """Run the whole promise once: build, ship, serve, click, decide, break, find, roll back."""
+    from recsys.lab.demo import run
+
+    run(folder=folder, port=port, keep=keep, terminal=terminal)
+
+
+def quickstart(
+    orders: Annotated[Path, typer.Argument(help="Your orders: CSV, JSONL or Parquet, a line an item bought.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Take the guessed columns without asking.")] = False,
+    folder: Annotated[Path, typer.Option(help="Where the store and the service's files go.")] = Path("var"),
+    tenant: Annotated[str, typer.Option(help="The tenant to make.")] = "shop",
+    port: Annotated[int, typer.Option(help="The service's port; 0 takes a free one.")] = 8000,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the service running at the end.")] = False,
+) -> None:
+    """Go from a file of orders to recommendations with your own titles."""
+    from recsys.lab.quickstart import run
+
+    run(orders=orders, yes=yes, folder=folder, tenant=tenant, port=port, keep=keep, terminal=terminal)
+
+
+@bench.command("serve", epilog="Example: recsys bench serve --items 100000 --seconds 30")
+def bench_serve(
+    items: Annotated[int, typer.Option(help="How many items.")] = 100_000,
+    users: Annotated[int, typer.Option(help="How many distinct users ask.")] = 10_000,
+    connections: Annotated[int, typer.Option(help="How many connections.")] = 32,
+    seconds: Annotated[float, typer.Option(help="How long each measurement takes.")] = 10.0,
+    profile: Annotated[Path | None, typer.Option(help="Write a profile of the answer's path here, as text.")] = None,
+) -> None:
+    """Measure answers a second of one worker on one core, against a static answer of the same server."""
+    from recsys.lab.bench.serve import run
+
+    report = run(
+        items=items,
+        users=users,
+        connections=connections,
+        seconds=seconds,
+        profile=profile,
+        progress=terminal.progress,
+    )
+    terminal.finish(report, lambda: terminal.say(report.table()))

@@ -1,0 +1,65 @@
+"""Options that many commands share, said once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import recsys
+from recsys.cli.terminal import terminal
+from recsys.errors import UsageError
+from recsys.library import Suite, Tenant
+
+__all__ = [
+    "AttemptOption",
+    "DryRunOption",
+    "ExpectOption",
+    "ReasonOption",
+    "SegmentOption",
+    "SurfaceOption",
+    "TenantOption",
+    "WorkOption",
+    "open_suite",
+    "open_tenant",
+]
+
+TenantOption = Annotated[
+    str | None,
+    typer.Option("--tenant", envvar="RECSYS_TENANT", help="The tenant; may be left out when the store has one."),
+]
+SurfaceOption = Annotated[str, typer.Option("--surface", help="Where recommendations are shown: home, pdp, cart…")]
+SegmentOption = Annotated[str | None, typer.Option("--segment", help="A slice of the surface: new_users…")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept in the release log.")]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Check everything and say what would happen; write nothing.")
+]
+ExpectOption = Annotated[
+    str | None,
+    typer.Option(
+        "--expect",
+        help="Refuse unless this is in force: GENERATION or GENERATION:sha256:…, as `show` prints it.",
+    ),
+]
+AttemptOption = Annotated[str | None, typer.Option("--attempt", help="Resume an attempt whose outcome is unknown.")]
+WorkOption = Annotated[
+    Path | None,
+    typer.Option("--cache", help="Where offline answers keep prepared releases. Default: beside the store."),
+]
+
+
+def open_suite(*, create: bool = False) -> Suite:
+    """Open the store the command line names."""
+    return recsys.open(terminal.store, create=create)
+
+
+def open_tenant(name: str | None) -> Tenant:
+    """Open the named tenant, or the only one there is."""
+    suite = open_suite()
+    if name is not None:
+        return suite.tenant(name)
+    names = suite.tenants()
+    if len(names) == 1:
+        return suite.tenant(names[0])
+    if not names:
+        raise UsageError(f"store {suite.store.name} has no tenant", next_step="make one: recsys tenants create NAME")
+    raise UsageError("several tenants are here: " + ", ".join(names), next_step="say which: --tenant NAME")

@@ -1,0 +1,80 @@
+"""What every command speaks through: people on the terminal, or one JSON document on standard output."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from recsys.progress import Advance
+
+__all__ = ["Terminal", "terminal"]
+
+
+class Terminal:
+    """How this run of the command talks, and the settings given before or after the command's name."""
+
+    def __init__(self) -> None:
+        self.json = False
+        self.verbose = False
+        self.store = "var/store"
+        self.people = Console(highlight=False)
+        self.errors = Console(stderr=True, highlight=False)
+
+    def configure(self, *, store: str, json: bool, verbose: bool) -> None:
+        """Take the global settings. With ``json`` everything for people goes to standard error."""
+        self.store, self.json, self.verbose = store, json, verbose
+        self.people = Console(stderr=json, highlight=False)
+
+    def say(self, text: str = "") -> None:
+        """Print a line for people; rich markup is allowed, so escape what comes from outside."""
+        self.people.print(text, soft_wrap=True)
+
+    def finish(self, document: object, people: Callable[[], None]) -> None:
+        """End a command with its result: the document for machines, or ``people`` called to print it."""
+        if self.json:
+            data = msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2)
+            sys.stdout.write(data.decode() + "\n")
+        else:
+            people()
+
+    def confirm(self, question: str) -> bool:
+        """Ask once; anything but yes, or no terminal to ask on, is no."""
+        if not sys.stdin.isatty():
+            return False
+        self.errors.print(f"{question} [dim](y/N)[/dim] ", end="")
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    @contextmanager
+    def progress(self, stage: str, *, total: int | None = None) -> Iterator[Advance]:
+        """Show one stage of long work on standard error; silent when that is not a terminal."""
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=self.errors, disable=not self.errors.is_terminal, transient=True) as bars:
+            task = bars.add_task(stage, total=total)
+            yield lambda units: bars.advance(task, units)
+
+    def fail(self, message: str, next_step: str) -> None:
+        """Print an error: one line saying what and where, one saying what to do."""
+        self.errors.print(f"[bold red]error:[/bold red] {escape(message)}", soft_wrap=True)
+        if next_step:
+            self.errors.print(f"[dim]→[/dim] {escape(next_step)}", soft_wrap=True)
+
+
+terminal = Terminal()
+"""The one terminal of this process; commands import it."""

@@ -1,0 +1,40 @@
+"""Two mishaps that really happen, made for real: the demo ships them, and nothing about them is pretended."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recsys.encoding import canonical, rfc3339
+
+__all__ = ["scraper_events", "unfiltered_recall"]
+
+
+def unfiltered_recall(item_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Return rules as someone made them from a recall list whose filter was forgotten: every item is on it."""
+    return [{"id": "recall-list", "action": "block", "target_type": "item", "item_ids": list(item_ids)}]
+
+
+def scraper_events(path: Path, *, wanted: Sequence[str], end: date, visitors: int = 4000, seed: int = 5) -> int:
+    """Write interactions of a scraper that walks ``wanted`` items under made-up user ids; returns how many.
+
+    Each made-up user takes ten items on the last day, so that votes by distinct user-days do not catch it.
+    """
+    chance = np.random.Generator(np.random.PCG64(seed))
+    midnight = datetime.combine(end, time(), UTC).timestamp()
+    lines = 0
+    with path.open("wb") as file:
+        for visitor in range(visitors):
+            for item in chance.choice(len(wanted), size=10, replace=False).tolist():
+                event = {
+                    "ts": rfc3339(midnight + 60 + float(chance.integers(0, 3000))),
+                    "item_id": wanted[item],
+                    "event_type": "conversion",
+                    "user_id": f"x{visitor:06d}",
+                    "session_id": f"x{visitor:06d}",
+                }
+                file.write(canonical(event) + b"\n")
+                lines += 1
+    return lines

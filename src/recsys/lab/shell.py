@@ -1,0 +1,60 @@
+"""Runs the suite's own command line as a person would: each command a process, shown as it is typed."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from recsys.errors import Failed
+from recsys.lab.narrator import Narrator
+
+__all__ = ["Shell"]
+
+
+class Shell:
+    """Types ``recsys`` commands against one store and says them aloud.
+
+    Parameters
+    ----------
+    environment
+        The whole environment of the commands; ``RECSYS_STORE`` names the store.
+    """
+
+    def __init__(self, narrator: Narrator, environment: Mapping[str, str]) -> None:
+        self._narrator = narrator
+        self._environment = dict(environment)
+
+    def run(self, *words: str, expect: int = 0) -> Any:
+        """Run one command with ``--json`` and return its document.
+
+        Raises
+        ------
+        Failed
+            When it exits with another code than ``expect``.
+        """
+        self._narrator.say(f"  [bold]$[/bold] recsys {' '.join(_quoted(word) for word in words)}")
+        done = subprocess.run(
+            [sys.executable, "-m", "recsys", "--json", *words],
+            env=self._environment,
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode != expect:
+            said = (done.stderr or done.stdout).decode().strip()
+            raise Failed(f"recsys {' '.join(words)} exited {done.returncode}, expected {expect}", next_step=said)
+        return msgspec.json.decode(done.stdout) if done.stdout.strip() else None
+
+    def timed(self, *words: str) -> tuple[Any, float]:
+        """Run a command and return its document and when it had returned, on the monotonic clock."""
+        document = self.run(*words)
+        return document, time.monotonic()
+
+
+def _quoted(word: str) -> str:
+    shown = str(Path(word)) if word.startswith("/") else word
+    shown = shown if len(shown) < 60 else shown[:19] + "…"
+    return f"'{shown}'" if " " in shown else shown

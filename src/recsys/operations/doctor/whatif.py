@@ -1,0 +1,70 @@
+"""Answers as they would have been: real requests from the log, ranked again with one thing put back."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from recsys.documents import Rules
+from recsys.encoding import canonical, convert, digest
+from recsys.operations.observed import Sample
+from recsys.ranking.request import RecommendRequest
+from recsys.releases import Release, Surface
+from recsys.snapshot import BlobSource, open_snapshot, prepare, recommend
+
+__all__ = ["Imagined", "again", "overlap", "with_lever"]
+
+
+class Imagined:
+    """The store's blobs, and documents that exist only here: asking "what if" writes nothing to the store."""
+
+    def __init__(self, blobs: BlobSource) -> None:
+        self._blobs = blobs
+        self._imagined: dict[str, bytes] = {}
+
+    def with_rules(self, release: Release, rules: Rules) -> Release:
+        """Return the release as it would be with other rules."""
+        data = canonical(rules)
+        self._imagined[digest(data)] = data
+        return msgspec.structs.replace(release, rules=digest(data))
+
+    def read(self, tenant: str, digest: str) -> bytes:
+        """Read a blob, the imagined ones first."""
+        return self._imagined.get(digest) or self._blobs.read(tenant, digest)
+
+    def fetch(self, tenant: str, digest: str, into: Path) -> None:
+        """Copy a blob into a file."""
+        if digest in self._imagined:
+            into.write_bytes(self._imagined[digest])
+        else:
+            self._blobs.fetch(tenant, digest, into)
+
+
+def with_lever(release: Release, old: Release, *, lever: str, surface: str) -> Release:
+    """Return ``release`` with one lever as ``old`` had it; for artifacts, those of one surface."""
+    if lever == "config":
+        return msgspec.structs.replace(release, config=old.config)
+    if lever == "rules":
+        return msgspec.structs.replace(release, rules=old.rules)
+    surfaces: Mapping[str, Surface] = {**release.surfaces, surface: old.surfaces.get(surface, Surface())}
+    return msgspec.structs.replace(release, surfaces=surfaces)
+
+
+def again(samples: Sequence[Sample], release: Release, *, blobs: BlobSource, cache: Path) -> list[tuple[str, ...]]:
+    """Rank sampled requests again at a release, at the moment they were asked; returns the item ids of each answer."""
+    snapshot = open_snapshot(prepare(release, blobs=blobs, root=cache))
+    answers = []
+    for sample in samples:
+        request = convert(sample.decision.request, RecommendRequest, what=f"request {sample.request_id}")
+        answer = recommend(snapshot, request, now=sample.decision.now)
+        answers.append(tuple(item.item_id for item in answer.items))
+    return answers
+
+
+def overlap(ours: Sequence[Sequence[str]], theirs: Sequence[Sequence[str]]) -> float:
+    """Return the mean share of items that two lists of answers have in common, list by list (0..1)."""
+    shares = [len(set(a) & set(b)) / max(len(a), len(b)) for a, b in zip(ours, theirs, strict=True) if a or b]
+    return sum(shares) / len(shares) if shares else 1.0
+
+
+Rank = Callable[[Release], list[tuple[str, ...]]]

@@ -1,0 +1,180 @@
+"""``status``: the health model over serving, pipelines, evaluation and releases, from the store alone.
+
+The store holds what is needed: the heartbeats that serving hosts leave, the record of each surface's last pipeline run,
+the event logs, and the release log. So the model can be read with the service down, and says so.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from recsys.documents import read_config
+from recsys.operations.freshness import Freshness, freshness
+from recsys.operations.layers import Health, Layer, State, SurfaceHealth, TenantHealth, judge
+from recsys.operations.observed import GenerationStats, Joins, Observed
+from recsys.operations.thresholds import THRESHOLDS
+from recsys.pipelines import LastRun, last_run
+from recsys.releases import Hold, Release, Releases
+from recsys.serving.heartbeat import Heartbeat, read_heartbeats
+from recsys.store import Store
+
+__all__ = ["Health", "State", "health"]
+
+
+class _Facts(NamedTuple):
+    """What is known of one surface."""
+
+    surface: str
+    head: Release
+    heartbeats: Sequence[Heartbeat]
+    newest: GenerationStats | None
+    joins: Joins
+    last_run: LastRun | None
+    freshness: Freshness
+    now_s: float
+
+
+def health(
+    store: Store,
+    tenants: Sequence[str],
+    *,
+    window_s: float = 24 * 3600.0,
+    spool: Path | None = None,
+    now_s: float | None = None,
+) -> Health:
+    """Judge every surface of the tenants.
+
+    Parameters
+    ----------
+    window_s
+        How far back the event logs are read.
+    spool
+        This host's spool, so that the last seconds are seen too.
+    """
+    now = time.time() if now_s is None else now_s
+    heartbeats = read_heartbeats(store.objects)
+    judged = {}
+    for tenant in tenants:
+        with Observed(store, tenant, since_s=now - window_s, spool=spool) as observed:
+            judged[tenant] = _tenant(store, tenant, heartbeats, observed, now)
+    return Health(tenants=judged)
+
+
+def _tenant(
+    store: Store, tenant: str, heartbeats: Sequence[Heartbeat], observed: Observed, now_s: float
+) -> TenantHealth:
+    head = Releases(store, tenant, actor="status").head()
+    if head is None:
+        return TenantHealth(surfaces={})
+    config = read_config(store.blobs.read(tenant, head.config))
+    surfaces = {}
+    joins = observed.joins()
+    for surface in sorted(head.surfaces):
+        history = observed.generations(surface)
+        facts = _Facts(
+            surface=surface,
+            head=head,
+            heartbeats=heartbeats,
+            newest=history[-1] if history else None,
+            joins=joins,
+            last_run=last_run(store, tenant, surface),
+            freshness=freshness(store, head, surface, config, now_s=now_s),
+            now_s=now_s,
+        )
+        surfaces[surface] = SurfaceHealth(
+            serving=_serving(facts),
+            pipelines=_pipelines(facts),
+            evaluation=_evaluation(facts),
+            releases=_releases(facts),
+        )
+    return TenantHealth(surfaces=surfaces)
+
+
+def _serving(facts: _Facts) -> Layer:
+    alive = [beat for beat in facts.heartbeats if beat.age_s(facts.now_s) <= THRESHOLDS.heartbeat_missing_s]
+    tenant = facts.head.tenant
+    replicas = {beat.host: beat.tenants[tenant] for beat in alive if tenant in beat.tenants}
+    behind = sorted(host for host, replica in replicas.items() if replica.generation < facts.head.generation)
+    rejected = sorted({replica.rejected for replica in replicas.values() if replica.rejected})
+    newest = facts.newest
+    counted = newest is not None and newest.answers >= THRESHOLDS.min_answers
+    empty_rate = newest.empty_rate if newest is not None and counted else 0.0
+    fallback_rate = newest.fallback_rate if newest is not None and counted else 0.0
+    p99_ms = newest.p99_ms if newest is not None else None
+    values: dict[str, Any] = {
+        "hosts": len(replicas),
+        "generation": {host: replica.generation for host, replica in sorted(replicas.items())},
+        "answers": newest.answers if newest else 0,
+        "empty_rate": round(empty_rate, 4),
+        "fallback_rate": round(fallback_rate, 4),
+        "p99_ms": None if p99_ms is None else round(p99_ms, 2),
+    }
+    slow = p99_ms is not None and counted and p99_ms > THRESHOLDS.p99_degraded_ms
+    return judge(
+        values,
+        (not replicas, "unknown", "no host has reported within the last half minute: is the service running?"),
+        (bool(behind) and not rejected, "degraded", f"behind generation {facts.head.generation}: {', '.join(behind)}"),
+        (bool(rejected), "degraded", f"a newer release is refused: {'; '.join(rejected)}"),
+        (empty_rate > THRESHOLDS.empty_rate_failing, "failing", f"{empty_rate:.1%} of answers are empty"),
+        (
+            THRESHOLDS.empty_rate_degraded < empty_rate <= THRESHOLDS.empty_rate_failing,
+            "degraded",
+            f"{empty_rate:.1%} of answers are empty",
+        ),
+        (
+            fallback_rate > THRESHOLDS.fallback_rate_degraded,
+            "degraded",
+            f"{fallback_rate:.1%} of answers come from a lower rung than live",
+        ),
+        (slow, "degraded", f"p99 is {p99_ms or 0.0:.0f} ms, objective {THRESHOLDS.p99_degraded_ms:.0f} ms"),
+    )
+
+
+def _pipelines(facts: _Facts) -> Layer:
+    fresh, run = facts.freshness, facts.last_run
+    failed = run.error if run is not None else None
+    values: dict[str, Any] = {
+        "data_until": fresh.data_until,
+        "age_h": None if fresh.age_h is None else round(fresh.age_h, 1),
+        "objective_h": fresh.objective_h,
+        "last_run": None if run is None else "failed" if run.error else run.stage,
+    }
+    return judge(
+        values,
+        (fresh.age_h is None, "unknown", "no artifacts were shipped"),
+        (fresh.stale and not fresh.very_stale, "degraded", fresh.sentence()),
+        (fresh.very_stale, "failing", fresh.sentence()),
+        (failed is not None, "degraded", f"the last run failed: {failed}"),
+    )
+
+
+def _evaluation(facts: _Facts) -> Layer:
+    joins = facts.joins
+    matched = joins.outcomes_matched
+    values = {
+        "exposures": joins.exposures,
+        "outcomes": joins.outcomes,
+        "outcomes_matched": None if matched is None else round(matched, 4),
+    }
+    low = matched is not None and matched < THRESHOLDS.outcomes_matched_degraded
+    return judge(
+        values,
+        (not joins.exposures, "unknown", "no answers were recorded within the window"),
+        (bool(joins.exposures) and not joins.outcomes, "unknown", "no outcomes came back within the window"),
+        (low, "degraded", f"only {matched or 0.0:.1%} of outcomes find their exposure"),
+    )
+
+
+def _releases(facts: _Facts) -> Layer:
+    holds = [hold for hold in facts.head.holds if hold.surface in (None, facts.surface)]
+    values = {"generation": facts.head.generation, "action": facts.head.action, "by": facts.head.actor}
+    return judge(values, *((True, "degraded", _held(hold, facts.head.tenant)) for hold in holds))
+
+
+def _held(hold: Hold, tenant: str) -> str:
+    only = f" --surface {hold.surface}" if hold.surface else ""
+    return (
+        f"{', '.join(hold.levers)} held since {hold.since} by {hold.actor} ({hold.reason}); "
+        f"let go with: recsys releases resume --tenant {tenant}{only}"
+    )

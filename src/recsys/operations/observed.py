@@ -1,0 +1,160 @@
+"""What the service did and users did with it, read from the exposure and outcome logs.
+
+The logs are the store's, and this host's spool where it can be seen: what a service wrote in the last seconds is not in
+the store yet. Reading them needs no service.
+"""
+
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Self
+
+import duckdb
+import msgspec
+
+from recsys.encoding import decode
+from recsys.events import Decision, Stream, event_files
+from recsys.events.layout import utc_day
+from recsys.store import Store
+
+__all__ = ["GenerationStats", "Joins", "Observed", "Sample"]
+
+_LARGEST_LINE_BYTES = 32 << 20
+_EXPOSURE_COLUMNS = (
+    "{request_id:'VARCHAR', ts:'TIMESTAMP', context:'MAP(VARCHAR, VARCHAR)', "
+    "items:'STRUCT(item_id VARCHAR)[]', latency_ms:'DOUBLE', decision:'JSON'}"
+)
+_OUTCOME_COLUMNS = "{request_id:'VARCHAR', item_id:'VARCHAR', event_type:'VARCHAR', ts:'TIMESTAMP', event_id:'VARCHAR'}"
+
+
+class GenerationStats(msgspec.Struct, frozen=True, kw_only=True):
+    """What one generation answered on one surface, to users. Times are seconds since 1970."""
+
+    surface: str
+    generation: int
+    answers: int
+    empties: int
+    fallbacks: int
+    floors: int
+    clicked: int
+    p99_ms: float | None
+    first_s: float
+    last_s: float
+
+    @property
+    def empty_rate(self) -> float:
+        """Share of answers without an item."""
+        return self.empties / self.answers
+
+    @property
+    def fallback_rate(self) -> float:
+        """Share of answers from another rung than ``live``."""
+        return self.fallbacks / self.answers
+
+    @property
+    def ctr(self) -> float:
+        """Share of answers with at least one click or conversion on them; denominator: served."""
+        return self.clicked / self.answers
+
+
+class Joins(msgspec.Struct, frozen=True, kw_only=True):
+    """``outcomes_matched`` is the share of outcomes whose exposure exists; ``None`` without outcomes."""
+
+    exposures: int
+    outcomes: int
+    outcomes_matched: float | None
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer as it was given, with what is needed to compute it again."""
+
+    request_id: str
+    item_ids: tuple[str, ...]
+    decision: Decision
+
+
+class Observed:
+    """One tenant's logs since a moment. A context manager: it holds an engine and copies of remote files.
+
+    Parameters
+    ----------
+    since_s
+        Only answers from this moment on, seconds since 1970.
+    spool
+        This host's spool directory, where there is one: what is not shipped yet.
+    """
+
+    def __init__(self, store: Store, tenant: str, *, since_s: float, spool: Path | None = None) -> None:
+        self._store, self._tenant, self._spool, self._day = store, tenant, spool, utc_day(since_s)
+        self._copies = TemporaryDirectory(prefix="recsys-observed-")
+        self._engine = duckdb.connect()
+        exposures = self._source("exposures", _EXPOSURE_COLUMNS)
+        outcomes = self._source("outcomes", _OUTCOME_COLUMNS)
+        self._engine.execute(_sql("shown").format(exposures=exposures, since_s=float(since_s)))
+        self._engine.execute(_sql("acted").format(outcomes=outcomes, since_s=float(since_s)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._engine.close()
+        self._copies.cleanup()
+
+    def generations(self, surface: str | None = None) -> tuple[GenerationStats, ...]:
+        """Return what each generation answered, oldest first."""
+        cursor = self._engine.execute(_sql("generations"))
+        names = [column[0] for column in cursor.description]
+        rows = (GenerationStats(**dict(zip(names, row, strict=True))) for row in cursor.fetchall())
+        return tuple(row for row in rows if surface is None or row.surface == surface)
+
+    def joins(self) -> Joins:
+        """Return how well outcomes find their exposures."""
+        exposures, outcomes, matched = self._engine.execute(_sql("joins")).fetchall()[0]
+        return Joins(exposures=exposures, outcomes=outcomes, outcomes_matched=matched / outcomes if outcomes else None)
+
+    def sample(self, *, surface: str, generation: int, empty: bool | None = None, limit: int = 20) -> list[Sample]:
+        """Return some answers of a generation, the same every time; ``empty`` keeps those with or without items."""
+        rows = self._engine.execute(
+            _sql("sample"), {"surface": surface, "generation": generation, "empty": empty, "size": limit}
+        ).fetchall()
+        return [
+            Sample(
+                request_id=request_id,
+                item_ids=tuple(items),
+                decision=decode(decision, Decision, what="decision record"),
+            )
+            for request_id, items, decision in rows
+        ]
+
+    def _source(self, stream: Stream, columns: str) -> str:
+        found = [str(path) for path in self._files(stream)]
+        if not found:
+            typed = re.findall(r"(\w+):'([^']+)'", columns)
+            nothing = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in typed)
+            return f"(select {nothing} where false)"
+        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in found)
+        return (
+            f"read_json([{listed}], format='newline_delimited', columns={columns}, "
+            f"maximum_object_size={_LARGEST_LINE_BYTES}, ignore_errors=true)"
+        )
+
+    def _files(self, stream: Stream) -> Iterator[Path]:
+        prefix = f"events/{self._tenant}/{stream}/"
+        for number, key in enumerate(self._store.objects.keys(prefix)):
+            if key[len(prefix) :] >= f"dt={self._day}/":
+                copy = Path(self._copies.name) / f"{stream}-{number}.jsonl"
+                self._store.objects.fetch(key, copy)
+                yield copy
+        if self._spool is not None:
+            for file in event_files(self._spool, tenant=self._tenant, stream=stream):
+                if file.day >= self._day:
+                    yield file.path
+
+
+def _sql(name: str) -> str:
+    return files("recsys.operations").joinpath("sql", f"{name}.sql").read_text()

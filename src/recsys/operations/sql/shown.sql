@@ -1,0 +1,16 @@
+-- Purpose: one row an answer that users were given, once per request id (files are shipped at least once).
+-- Inputs:  {exposures} exposure.v1 lines; {since_s} the first moment that counts, seconds since 1970.
+-- Outputs: view shown(request_id, ts, surface, generation, rung, item_ids, latency_ms, decision).
+create table shown as
+select distinct on (request_id)
+    request_id,
+    ts,
+    context['surface'] as surface,
+    cast(context['generation'] as bigint) as generation,
+    coalesce(context['rung'], 'live') as rung,
+    list_transform(items, lambda shown_item : shown_item.item_id) as item_ids,
+    latency_ms,
+    decision
+from {exposures}
+where ts >= make_timestamp(cast({since_s} as bigint) * 1000000) and coalesce(context['traffic'], 'user') = 'user'
+order by request_id, ts

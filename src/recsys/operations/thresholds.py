@@ -1,0 +1,30 @@
+"""Where healthy ends: the one table that ``status`` and ``doctor`` read and the documents show."""
+
+import msgspec
+
+__all__ = ["THRESHOLDS", "Thresholds"]
+
+
+class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
+    """Each value's name says its unit; a rate is a share of answers (0..1)."""
+
+    min_answers: int = 50
+    """Fewer answers of one generation on one surface say nothing about rates."""
+    empty_rate_degraded: float = 0.02
+    empty_rate_failing: float = 0.20
+    fallback_rate_degraded: float = 0.05
+    p99_degraded_ms: float = 50.0
+    heartbeat_missing_s: float = 30.0
+    """A host that has not written for this long is not counted as serving."""
+    outcomes_matched_degraded: float = 0.95
+    freshness_failing_factor: float = 2.0
+    """Data older than this many times its objective is failing; past the objective it is degraded."""
+    ctr_drop_relative: float = 0.15
+    """A fall smaller than this is not called a regression however sure it is."""
+    ctr_drop_p_value: float = 0.001
+    """Two-sided; a check every few minutes would otherwise cry wolf."""
+    cured_share: float = 0.9
+    """A lever is named when putting it back alone answers at least this share of the sampled requests."""
+
+
+THRESHOLDS = Thresholds()

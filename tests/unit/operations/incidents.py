@@ -1,0 +1,81 @@
+"""A served shop whose log of answers is made by the real ranking, and whose people click as told."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from tests.unit.snapshot.shops import ITEMS, Shop
+
+from recsys.encoding import canonical, digest, rfc3339
+from recsys.events import Decision, Exposure, Outcome, ShownItem
+from recsys.operations.doctor import Diagnosis, diagnose
+from recsys.ranking.request import RecommendRequest
+from recsys.releases import Releases, create_tenant
+from recsys.snapshot import open_release, recommend
+
+__all__ = ["NOW_S", "Incident"]
+
+NOW_S = 1_764_000_000.0
+_DAY = rfc3339(NOW_S)[:10]
+
+
+class Incident:
+    """Tenant ``demo`` serving ``home``; time goes on by one second an answer."""
+
+    def __init__(self, folder: Path) -> None:
+        self.shop = Shop()
+        self.store = self.shop.store
+        create_tenant(self.store, "demo", actor="test")
+        self.releases = Releases(self.store, "demo", actor="test", clock=lambda: NOW_S)
+        self._cache = folder / "cache"
+        self._clock = itertools.count(int(NOW_S) - 20_000)
+        self._files = itertools.count()
+
+    def ship(self, **artifacts: Any) -> None:
+        self.releases.ship("home", self.shop.manifest(**artifacts), reason="test")
+
+    def block(self, rule_id: str, item_ids: list[str]) -> None:
+        rule = {"id": rule_id, "action": "block", "target_type": "item", "item_ids": item_ids}
+        self.releases.put_rules(canonical([rule]), reason="test")
+
+    def block_all(self) -> None:
+        self.block("everything", [item.item_id for item in ITEMS] + ["x1"])
+
+    def serve(self, answers: int, *, clicks: Callable[[int], bool] = lambda _number: False, k: int = 5) -> None:
+        """Answer so many requests from the newest release and write the log as the service would."""
+        snapshot = open_release(self.store, "demo", root=self._cache)
+        exposures, outcomes = [], []
+        for number in range(answers):
+            now = float(next(self._clock))
+            request = RecommendRequest(surface="home", k=k)
+            answer = recommend(snapshot, request, now=now)
+            decision = Decision(
+                request=msgspec.to_builtins(request),
+                now=now,
+                generation=snapshot.generation,
+                algo_version="blend-1",
+                answer=digest(b""),
+            )
+            exposure = Exposure(
+                request_id=f"r{now:.0f}",
+                ts=rfc3339(now),
+                items=tuple(ShownItem(item_id=item.item_id, rank=item.rank) for item in answer.items),
+                context={"tenant_id": "demo", "surface": "home", "generation": str(snapshot.generation), "rung": "live"},
+                latency_ms=1.5,
+                decision=decision,
+            )
+            exposures.append(canonical(exposure))
+            if answer.items and clicks(number):
+                outcome = Outcome(
+                    request_id=exposure.request_id, item_id=answer.items[0].item_id, event_type="click", ts=exposure.ts
+                )
+                outcomes.append(canonical(outcome))
+        for stream, lines in (("exposures", exposures), ("outcomes", outcomes)):
+            if lines:
+                key = f"events/demo/{stream}/dt={_DAY}/host-0-{next(self._files)}.jsonl"
+                self.store.objects.create(key, b"\n".join(lines) + b"\n")
+
+    def doctor(self, *symptoms: Any) -> Diagnosis:
+        return diagnose(self.store, ["demo"], symptoms=symptoms, cache=self._cache, now_s=NOW_S)

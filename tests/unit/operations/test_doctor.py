@@ -1,0 +1,123 @@
+"""The doctor names the right cause and the smallest lever, from evidence in the logs."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+from tests.unit.operations.incidents import Incident
+from tests.unit.signals import artifacts
+from tests.unit.snapshot.shops import POPULARITY
+
+_OFTEN = lambda number: number % 2 == 0  # noqa: E731
+_SELDOM = lambda number: number % 6 == 0  # noqa: E731
+
+
+@pytest.fixture
+def incident(tmp_path: Path) -> Incident:
+    made = Incident(tmp_path)
+    made.ship()
+    return made
+
+
+def test_a_healthy_shop_has_no_findings(incident: Incident) -> None:
+    incident.serve(300, clicks=_OFTEN)
+    assert incident.doctor("empty-recs", "regressed").healthy
+
+
+def test_a_rule_that_blocks_everything_is_named_with_the_lever_that_switches_only_it_off(incident: Incident) -> None:
+    incident.serve(60)
+    incident.block_all()
+    incident.serve(60)
+    (finding,) = incident.doctor("empty-recs").findings
+    assert (finding.symptom, finding.lever) == ("empty-recs", "rules")
+    assert shlex.split(finding.command or "")[:4] == ["recsys", "rules", "disable", "everything"]
+    assert finding.evidence["empty_rate"] == 1.0
+    assert finding.evidence["since_generation"] == incident.releases.current().generation
+
+
+def test_the_levers_that_did_not_move_are_ruled_out(incident: Incident) -> None:
+    incident.serve(60)
+    incident.block_all()
+    incident.serve(60)
+    (finding,) = incident.doctor("empty-recs").findings
+    assert [reason.split(":")[0] for reason in finding.ruled_out] == ["config", "artifacts"]
+
+
+def test_pulling_the_named_lever_cures_it(incident: Incident) -> None:
+    incident.serve(60)
+    incident.block_all()
+    incident.serve(60)
+    incident.releases.disable_rule("everything", reason="as the doctor says")
+    incident.serve(60)
+    assert incident.doctor("empty-recs").healthy
+
+
+def test_a_rule_that_blocks_some_items_is_no_incident(incident: Incident) -> None:
+    incident.serve(60)
+    incident.block("some", ["i01", "i02"])
+    incident.serve(60)
+    assert incident.doctor("empty-recs").healthy
+
+
+def test_a_few_empty_answers_say_nothing(incident: Incident) -> None:
+    incident.serve(60)
+    incident.block_all()
+    incident.serve(5)
+    assert incident.doctor("empty-recs").healthy
+
+
+def test_a_fall_of_clicks_after_new_artifacts_names_them_and_the_generation_to_go_back_to(incident: Incident) -> None:
+    incident.serve(400, clicks=_OFTEN)
+    good = incident.releases.current().generation
+    incident.ship(popularity=artifacts.popularity({item: 100.0 - score for item, score in POPULARITY.items()}))
+    incident.serve(400, clicks=_SELDOM)
+    (finding,) = incident.doctor("regressed").findings
+    assert (finding.symptom, finding.lever) == ("regressed", "artifacts")
+    words = shlex.split(finding.command or "")
+    assert words[words.index("--to") + 1] == str(good)
+    assert words[words.index("--surface") + 1] == "home"
+    assert finding.evidence["ctr_before"] == 0.5
+    assert finding.evidence["overlap_with_it_put_back"] == {"artifacts": 1.0}
+
+
+def test_the_rolled_back_surface_is_healthy_again(incident: Incident) -> None:
+    incident.serve(400, clicks=_OFTEN)
+    incident.ship(popularity=artifacts.popularity({item: 100.0 - score for item, score in POPULARITY.items()}))
+    incident.serve(400, clicks=_SELDOM)
+    incident.releases.rollback("artifacts", surface="home", reason="as the doctor says")
+    incident.serve(400, clicks=_OFTEN)
+    assert incident.doctor("regressed").healthy
+
+
+def test_a_fall_of_clicks_after_a_rule_names_the_rules(incident: Incident) -> None:
+    incident.serve(400, clicks=_OFTEN)
+    incident.block("best", ["i17", "i16", "i15", "i14"])
+    incident.serve(400, clicks=_SELDOM)
+    (finding,) = incident.doctor("regressed").findings
+    assert finding.lever == "rules"
+
+
+def test_when_two_levers_moved_the_one_that_moved_the_lists_is_named(incident: Incident) -> None:
+    incident.serve(400, clicks=_OFTEN)
+    incident.releases.put_config(b'{"limits":{"max_k":150}}', reason="harmless")
+    incident.ship(popularity=artifacts.popularity({item: 100.0 - score for item, score in POPULARITY.items()}))
+    incident.serve(400, clicks=_SELDOM)
+    (finding,) = incident.doctor("regressed").findings
+    assert finding.lever == "artifacts"
+    assert finding.evidence["overlap_with_it_put_back"]["config"] < 0.9
+
+
+def test_noise_is_not_called_a_regression(incident: Incident) -> None:
+    incident.serve(400, clicks=lambda number: number % 10 < 5)
+    incident.ship(popularity=artifacts.popularity({item: score + 1 for item, score in POPULARITY.items()}))
+    incident.serve(400, clicks=lambda number: number % 100 < 46)
+    assert incident.doctor("regressed").healthy
+
+
+def test_too_few_answers_are_said_to_be_too_few(incident: Incident) -> None:
+    incident.serve(400, clicks=_OFTEN)
+    incident.ship(popularity=artifacts.popularity({"i01": 5.0}))
+    incident.serve(20)
+    found = incident.doctor("regressed")
+    assert found.healthy
+    assert "20 answers since generation" in found.unseen[0]
