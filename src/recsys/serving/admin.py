@@ -14,7 +14,7 @@ from litestar import Litestar, MediaType, Request, Response, delete, get, post, 
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
 
 from recsys import __version__
 from recsys.access import AccessBroken, Directory, Principal, Right
@@ -103,8 +103,8 @@ class _Office:
 
 
 _Request = Request[Any, Any, State]
-_Match = Annotated[str | None, Parameter(header="If-Match")]
-_Key = Annotated[str | None, Parameter(header="Idempotency-Key")]
+_Match = Annotated[str | None, HeaderParameter(name="If-Match")]
+_Key = Annotated[str | None, HeaderParameter(name="Idempotency-Key")]
 
 
 def _office(request: _Request) -> _Office:
@@ -142,7 +142,7 @@ def list_tenants(request: _Request) -> dict[str, list[str]]:
 
 
 @post("/v1/admin/tenants", sync_to_thread=True)
-def make_tenant(request: _Request, data: NewTenant) -> dict[str, Any]:
+def make_tenant(request: _Request, data: JSONBody[NewTenant]) -> dict[str, Any]:
     """Make a tenant. A key belongs to a tenant, so this takes development headers, or the command line."""
     office = _office(request)
     user = request.headers.get("x-dev-user-id")
@@ -155,31 +155,37 @@ def make_tenant(request: _Request, data: NewTenant) -> dict[str, Any]:
 
 
 @get("/v1/admin/tenants/{tenant:str}/config")
-async def show_config(request: _Request, tenant: str) -> Response[bytes]:
+async def show_config(request: _Request, tenant: FromPath[str]) -> Response[bytes]:
     """The config document in force; its ``ETag`` is what ``If-Match`` takes."""
     return await asyncio.to_thread(_document, request, tenant, "config")
 
 
 @get("/v1/admin/tenants/{tenant:str}/rules")
-async def show_rules(request: _Request, tenant: str) -> Response[bytes]:
+async def show_rules(request: _Request, tenant: FromPath[str]) -> Response[bytes]:
     """The rules document in force; its ``ETag`` is what ``If-Match`` takes."""
     return await asyncio.to_thread(_document, request, tenant, "rules")
 
 
 @put("/v1/admin/tenants/{tenant:str}/config")
-async def put_config(request: _Request, tenant: str, if_match: _Match = None, key: _Key = None) -> dict[str, Any]:
+async def put_config(
+    request: _Request, tenant: FromPath[str], if_match: _Match = None, key: _Key = None
+) -> dict[str, Any]:
     """Put a config document in force."""
     return await _put(request, tenant, "config", if_match, key)
 
 
 @put("/v1/admin/tenants/{tenant:str}/rules")
-async def put_rules(request: _Request, tenant: str, if_match: _Match = None, key: _Key = None) -> dict[str, Any]:
+async def put_rules(
+    request: _Request, tenant: FromPath[str], if_match: _Match = None, key: _Key = None
+) -> dict[str, Any]:
     """Put a rules document in force."""
     return await _put(request, tenant, "rules", if_match, key)
 
 
 @get("/v1/admin/tenants/{tenant:str}/releases", sync_to_thread=True)
-def list_releases(request: _Request, tenant: str, limit: int = 50, before: int | None = None) -> dict[str, Any]:
+def list_releases(
+    request: _Request, tenant: FromPath[str], limit: FromQuery[int] = 50, before: FromQuery[int | None] = None
+) -> dict[str, Any]:
     """Releases, newest first."""
     principal = _office(request).admit(request, tenant=tenant, right=Right.READ)
     page = _office(request).releases(principal).list(limit=limit, before=before)
@@ -187,14 +193,16 @@ def list_releases(request: _Request, tenant: str, limit: int = 50, before: int |
 
 
 @get("/v1/admin/tenants/{tenant:str}/releases/{generation:int}", sync_to_thread=True)
-def show_release(request: _Request, tenant: str, generation: int) -> Release:
+def show_release(request: _Request, tenant: FromPath[str], generation: FromPath[int]) -> Release:
     """One release."""
     principal = _office(request).admit(request, tenant=tenant, right=Right.READ)
     return _office(request).releases(principal).read(generation)
 
 
 @post("/v1/admin/tenants/{tenant:str}/rollback", status_code=200, sync_to_thread=True)
-def rollback(request: _Request, tenant: str, data: RollbackOrder, key: _Key = None) -> dict[str, Any]:
+def rollback(
+    request: _Request, tenant: FromPath[str], data: JSONBody[RollbackOrder], key: _Key = None
+) -> dict[str, Any]:
     """Pull a lever."""
     return (
         _pull(request, tenant)
@@ -213,14 +221,14 @@ def rollback(request: _Request, tenant: str, data: RollbackOrder, key: _Key = No
 
 
 @post("/v1/admin/tenants/{tenant:str}/undo", status_code=200, sync_to_thread=True)
-def undo(request: _Request, tenant: str, data: UndoOrder, key: _Key = None) -> dict[str, Any]:
+def undo(request: _Request, tenant: FromPath[str], data: JSONBody[UndoOrder], key: _Key = None) -> dict[str, Any]:
     """Take one change back."""
     releases = _pull(request, tenant)
     return releases.undo(data.generation, reason=data.reason, dry_run=data.dry_run, attempt=key).document()
 
 
 @post("/v1/admin/tenants/{tenant:str}/hold", status_code=200, sync_to_thread=True)
-def hold(request: _Request, tenant: str, data: HoldOrder, key: _Key = None) -> dict[str, Any]:
+def hold(request: _Request, tenant: FromPath[str], data: JSONBody[HoldOrder], key: _Key = None) -> dict[str, Any]:
     """Stop shipping."""
     return (
         _pull(request, tenant)
@@ -232,11 +240,11 @@ def hold(request: _Request, tenant: str, data: HoldOrder, key: _Key = None) -> d
 @delete("/v1/admin/tenants/{tenant:str}/hold", status_code=200, sync_to_thread=True)
 def resume(
     request: _Request,
-    tenant: str,
+    tenant: FromPath[str],
     *,
-    surface: str | None = None,
-    levers: str | None = None,
-    reason: str = "",
+    surface: FromQuery[str | None] = None,
+    levers: FromQuery[str | None] = None,
+    reason: FromQuery[str] = "",
     key: _Key = None,
 ) -> dict[str, Any]:
     """Lift the hold of exactly this scope; ``levers`` as a list with commas."""
@@ -245,7 +253,7 @@ def resume(
 
 
 @post("/v1/admin/tenants/{tenant:str}/refresh", status_code=202, sync_to_thread=True)
-def refresh(request: _Request, tenant: str) -> dict[str, str]:
+def refresh(request: _Request, tenant: FromPath[str]) -> dict[str, str]:
     """Follow the head now, also one that was rejected a moment ago."""
     office = _office(request)
     office.admit(request, tenant=tenant, right=Right.CHANGE)

@@ -28,7 +28,7 @@ from recsys.serving.request_ids import RequestIds
 from recsys.serving.requests import read_events_body, read_recommend, read_similar
 from recsys.serving.settings import Settings
 
-__all__ = ["Appends", "Desk", "Reply"]
+__all__ = ["ROUTES", "Appends", "Desk", "Reply"]
 
 _log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -288,6 +288,8 @@ class Desk:
 
 _POSTS = frozenset(("/v1/recommend", "/v1/recommend/validate", "/v1/similar", "/v1/events"))
 _GETS = frozenset(("/healthz", "/readyz", "/version"))
+ROUTES = frozenset({f"POST {path}" for path in _POSTS} | {f"GET {path}" for path in _GETS})
+"""Every route of the product's port; the reference page is tested against it."""
 
 
 def _no_route(method: str, path: str) -> Refusal:
