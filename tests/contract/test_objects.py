@@ -159,9 +159,7 @@ BAD_KEYS += ["a\0b", "a b", "a\nb", "ä", "a\\b", "a:b", "tmp/x", "tmp", "x" * 2
 
 
 @pytest.mark.parametrize("key", BAD_KEYS)
-def test_a_key_that_could_leave_the_store_is_refused_everywhere(
-    objects: Objects, key: str, tmp_path: Path
-) -> None:
+def test_a_key_that_could_leave_the_store_is_refused_everywhere(objects: Objects, key: str, tmp_path: Path) -> None:
     calls = [
         lambda: objects.create(key, b"x"),
         lambda: objects.replace(key, b"x"),

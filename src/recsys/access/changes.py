@@ -104,9 +104,7 @@ def revoke_key(
         directory.tenant(tenant)
         key = directory.keys.get(key_id)
         if key is None or key.tenant != tenant:
-            known = (
-                did_you_mean(key_id, (k.id for k in directory.keys_of(tenant))) or "the tenant has no keys"
-            )
+            known = did_you_mean(key_id, (k.id for k in directory.keys_of(tenant))) or "the tenant has no keys"
             raise NotFound(f"tenant {tenant} has no key {key_id[:80]!r}", next_step=known)
         return None if key.revoked else KeyRevoked(tenant=tenant, key=key_id)
 

@@ -201,9 +201,7 @@ class _Fold:
         )
 
     def _add_tenant(self, record: AccessRecord, change: TenantCreated) -> None:
-        self._require(
-            change.tenant not in self._tenants, record, f"makes tenant {change.tenant} a second time"
-        )
+        self._require(change.tenant not in self._tenants, record, f"makes tenant {change.tenant} a second time")
         self._tenants[change.tenant] = Tenant(
             name=change.tenant, pseudonyms=change.pseudonyms, created_at=record.at, created_by=record.actor
         )

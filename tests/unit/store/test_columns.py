@@ -88,10 +88,10 @@ def test_a_strided_array_is_written_by_its_values() -> None:
     assert Columns(pack("kind", {}, {"x": every_second}), where="test")["x"].tolist() == [0, 2, 4, 6, 8]
 
 
-@pytest.mark.parametrize("length", range(len(SMALL)))
-def test_a_blob_cut_at_any_byte_is_malformed(length: int) -> None:
-    with pytest.raises(Malformed):
-        Columns(SMALL[:length], where="test")
+def test_a_blob_cut_at_any_byte_is_malformed() -> None:
+    for length in range(len(SMALL)):
+        with pytest.raises(Malformed):
+            pytest.fail(f"cut after {length} bytes it reads {Columns(SMALL[:length], where='test').names()}")
 
 
 def test_an_empty_file_is_malformed(tmp_path: Path) -> None:
