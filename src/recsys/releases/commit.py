@@ -15,7 +15,7 @@ from recsys.releases.change import Change, parts_between, undo_command
 from recsys.releases.closure import Closure
 from recsys.releases.create import Create
 from recsys.releases.errors import LogForked, LostRace, NewerFormat, NoReleases, told
-from recsys.releases.history import Entry, History
+from recsys.releases.history import Entry, History, broken_link
 from recsys.releases.plan import Draft, Gate, Intent, NoChange
 from recsys.releases.rebase import Needs, cell
 from recsys.releases.record import FORMAT, Action, Release, levers_touched, touched
@@ -154,9 +154,11 @@ class Committer:
             if theirs.release.attempt == attempt.id:
                 return theirs, again
             needs = cell(intent.action, theirs.release.action)
-            if Needs.NEVER in needs or (base is not None and theirs.release.log != base.release.log):
-                raise LogForked(self._history.tenant, generation, f"is of log {theirs.release.log}")
-            moved = touched(self._history.record(generation - 1), theirs.release) if generation > 1 else frozenset()
+            before = self._history.entry(generation - 1) if generation > 1 else None
+            problem = "begins the log again" if Needs.NEVER in needs else before and broken_link(before, theirs)
+            if problem:
+                raise LogForked(self._history.tenant, generation, problem)
+            moved = touched(before.release, theirs.release) if before else frozenset()
             if Needs.GATE in needs and moved & {"config", "rules"}:
                 again = True
             if Needs.APART in needs and intent.writes & moved:

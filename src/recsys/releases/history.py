@@ -9,7 +9,7 @@ from recsys.releases.errors import DamagedRecord, LogForked, NoReleases, Unknown
 from recsys.releases.record import Release
 from recsys.store import Blobs, Log, Missing
 
-__all__ = ["Entry", "History"]
+__all__ = ["Entry", "History", "broken_link"]
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -31,9 +31,25 @@ class History:
         self._kept: dict[int, Entry] = {}
 
     def newest(self) -> Entry | None:
-        """Return the newest record; ``None`` when the tenant has none."""
-        number = self._log.head(self.tenant, at_least=max(self._kept, default=0))
+        """Return the newest record; ``None`` when the tenant has none.
+
+        Raises :class:`LogForked` when the newest that was read before does not stand there any more: who writes must
+        not build on a past that this log does not have.
+        """
+        last = max(self._kept, default=0)
+        number = self._log.head(self.tenant, at_least=last)
+        if last:
+            self._still_stands(self._kept[last])
         return self.entry(number) if number else None
+
+    def _still_stands(self, seen: Entry) -> None:
+        generation = seen.release.generation
+        try:
+            fresh = self._read(generation)
+        except UnknownGeneration:
+            raise LogForked(self.tenant, generation, "is not there any more") from None
+        if fresh != seen:
+            raise LogForked(self.tenant, generation, f"is another one, of attempt {fresh.release.attempt}")
 
     def head(self) -> Entry:
         """Return the newest record; raises :class:`NoReleases`."""

@@ -91,7 +91,7 @@ class PlaceHold(msgspec.Struct, frozen=True, kw_only=True):
         if not missing:
             first = covering(head.holds, self.levers[0], self.surface)
             by = f" by {first.actor} since {first.since}: {first.reason}" if first else ""
-            return NoChange(f"{said(self.levers, self.surface)} is held already{by}")
+            return NoChange(f"{said(self.levers, self.surface)}: held already{by}")
         placed = Hold(
             surface=self.surface,
             levers=missing,
@@ -100,7 +100,7 @@ class PlaceHold(msgspec.Struct, frozen=True, kw_only=True):
             since=self.since,
             generation=head.generation + 1,
         )
-        return Draft(release=replace(head, holds=(*head.holds, placed)), why=f"{said(missing, self.surface)} is held")
+        return Draft(release=replace(head, holds=(*head.holds, placed)), why=f"held: {said(missing, self.surface)}")
 
 
 class Resume(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,11 +129,11 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True):
         if tuple(left) != head.holds:
             return Draft(
                 release=replace(head, holds=tuple(left)),
-                why=f"{said(self.levers, self.surface)} may change again",
+                why=f"may change again: {said(self.levers, self.surface)}",
             )
         others = [hold for hold in head.holds if set(hold.levers) & set(self.levers)]
         if not others or (self.surface is not None and all(hold.surface for hold in others)):
-            return NoChange(f"{said(self.levers, self.surface)} is not held")
+            return NoChange(f"{said(self.levers, self.surface)}: not held")
         commands = [
             f"recsys releases resume --tenant {head.tenant}" + (f" --surface {hold.surface}" if hold.surface else "")
             for hold in others

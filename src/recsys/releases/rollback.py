@@ -165,7 +165,7 @@ class Rollback(msgspec.Struct, frozen=True, kw_only=True):
     def plan(self, head: Release, facts: Facts) -> Draft | NoChange:
         old = facts.record(self.to)
         if self.pulled.content(head, facts) == self.pulled.content(old, facts):
-            return NoChange(f"{self.pulled} is in force as in {told(old)}")
+            return NoChange(f"{self.pulled}: in force as in {told(old)} already")
         blobs: list[bytes] = []
         then = head
         if self.pulled.has("config"):
@@ -178,7 +178,7 @@ class Rollback(msgspec.Struct, frozen=True, kw_only=True):
                 then = self._held(with_manifest(then, surface, manifest), surface, head.generation + 1)
         return Draft(
             release=then,
-            why=f"{self.pulled} is as in generation {self.to}",
+            why=f"{self.pulled} as in generation {self.to}",
             blobs=tuple(blobs),
             restores=self.to,
         )

@@ -209,6 +209,23 @@ def test_the_same_reader_notices_when_the_log_is_replaced_under_it():
         reader.follow(seen)
 
 
+def test_a_publisher_that_outlives_its_log_says_so_and_writes_nothing():
+    shop = busy()
+    publisher = shop.ours
+    publisher.withdraw(["x"])
+    older = restored_from(shop, 3)
+    for key in list(shop.store.objects.keys(f"releases/{TENANT}/")):
+        shop.store.objects.delete(key)
+    for key in older.store.objects.keys(f"releases/{TENANT}/"):
+        shop.store.objects.replace(key, older.store.objects.read(key))
+    with pytest.raises(LogForked, match="is not there any more"):
+        publisher.withdraw(["y"])
+    for n in range(5):
+        shop.theirs.__class__(shop.store, TENANT, actor="them").withdraw([f"other-{n}"])
+    with pytest.raises(LogForked):
+        publisher.withdraw(["y"])
+
+
 def test_a_link_that_does_not_hold_after_what_was_seen_is_not_followed():
     shop = busy()
     rewrite(shop, 4, previous="sha256:" + "0" * 64)

@@ -50,7 +50,7 @@ def test_two_people_pressing_at_once_go_back_once():
     shop.meanwhile(lambda r: r.rollback("config"))
     change = shop.ours.rollback("config")
     assert not change.changed
-    assert "is in force as in generation 2" in change.why
+    assert "in force as in generation 2" in change.why
     assert k_of(shop) == 5
 
 
