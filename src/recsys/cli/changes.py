@@ -13,7 +13,7 @@ def finish_change(change: Change, **more: object) -> None:
 
     def people() -> None:
         release = change.release
-        if change.dry_run:
+        if change.dry_run and change.changed:
             terminal.say(f"would make generation {release.generation} of {release.tenant}: {escape(change.why)}")
         elif change.changed:
             terminal.say(f"[bold]generation {release.generation}[/bold] of {release.tenant}: {escape(change.why)}")
