@@ -38,9 +38,9 @@ class Engine:
     def __init__(self, connection: "duckdb.DuckDBPyConnection") -> None:
         self._connection = connection
 
-    def run(self, sql: str) -> None:
-        """Run one statement."""
-        self._connection.execute(sql)
+    def run(self, sql: str, **values: Any) -> None:
+        """Run one statement; ``$name`` in it stands for a value."""
+        self._connection.execute(sql, values or None)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Return all rows of a small result."""

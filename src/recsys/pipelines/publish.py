@@ -123,7 +123,7 @@ def _signals(computed: Computed) -> dict[str, SignalReport]:
         name: SignalReport(
             artifact=scopes[0].digest,
             rows=scopes[0].rows,
-            scopes={artifact.scope: artifact.digest for artifact in scopes},
+            scopes={one.scope: one.digest for one in scopes},
         )
         for name, scopes in made.items()
     }

@@ -32,9 +32,9 @@ class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
     event_types: tuple[str, ...] = ()
-    max_basket: int = 100
+    max_basket: int = 25
     min_support: int = 2
-    shrinkage: float = 0.5
+    shrinkage: float = 0.1
     neighbours: int = 50
 
     def __post_init__(self) -> None:

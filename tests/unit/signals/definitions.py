@@ -1,0 +1,102 @@
+"""Runs a signal's definition over a few rows, as the pipelines do over many."""
+
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from recsys.pipelines.engine import Engine, open_engine
+from recsys.signals import SIGNALS, Heading
+from recsys.store.columns import Columns
+
+LAST = datetime.date(2026, 11, 22)
+LAST_DAY = (LAST - datetime.date(1970, 1, 1)).days
+HEADING = Heading(tenant="demo", start="2026-11-01", end="2026-11-22")
+
+Event = tuple[str, str, str, int]
+"""item, who, event type, days before the last day"""
+
+
+def computed(
+    name: str,
+    folder: Path,
+    events: Iterable[Event],
+    *,
+    params: Mapping[str, Any] | None = None,
+    baskets: Sequence[str] | None = None,
+    requests: Sequence[int | None] | None = None,
+    exposures: Iterable[tuple[str, int, int]] = (),
+    threads: int = 1,
+) -> bytes:
+    """Return the artifact of these events; ``exposures`` are (item, rank, request)."""
+    signal = SIGNALS[name]
+    rows = list(events)
+    shown = list(exposures)
+    ids = sorted({row[0] for row in rows} | {row[0] for row in shown}, key=str.encode)
+    number = {item: n for n, item in enumerate(ids)}
+    people = {who: 1000 + n for n, who in enumerate(sorted({row[1] for row in rows}))}
+    groups = baskets or [f"{who} {ago}" for _, who, _, ago in rows]
+    basket = {group: n for n, group in enumerate(sorted(set(groups)))}
+    parsed = signal.Params(**(params or {}))
+    with open_engine(folder=folder, threads=threads) as engine:
+        _table(engine, "items", item=("INTEGER", [number[i] for i in ids]), item_id=("VARCHAR", ids))
+        _table(
+            engine,
+            "events",
+            day=("INTEGER", [LAST_DAY - row[3] for row in rows]),
+            item=("INTEGER", [number[row[0]] for row in rows]),
+            who=("BIGINT", [people[row[1]] for row in rows]),
+            basket=("BIGINT", [basket[group] for group in groups]),
+            event_type=("VARCHAR", [row[2] for row in rows]),
+            request=("BIGINT", list(requests or [None] * len(rows))),
+        )
+        _table(
+            engine,
+            "exposures",
+            item=("INTEGER", [number[item] for item, _, _ in shown]),
+            rank=("INTEGER", [rank for _, rank, _ in shown]),
+            request=("BIGINT", [request for _, _, request in shown]),
+        )
+        for table, small in signal.tables(parsed, last_day=LAST_DAY, days=22).items():
+            engine.table(table, small)
+        steps = signal.steps()
+        for step, select in steps.items():
+            if step != "result":
+                engine.make(step, select)
+        return signal.finish(engine.arrays(steps["result"]), HEADING)
+
+
+def _table(engine: Engine, name: str, **columns: tuple[str, list[Any]]) -> None:
+    """Make a table of whole columns at once: row by row would take longer than what is tested."""
+    lists = ", ".join(
+        f"unnest(CAST($c{n} AS {kind}[])) AS {column}" for n, (column, (kind, _)) in enumerate(columns.items())
+    )
+    values = {f"c{n}": cells for n, (_, cells) in enumerate(columns.values())}
+    engine.run(f"CREATE TABLE {name} AS SELECT {lists}", **values)
+
+
+def opened(name: str, blob: bytes) -> Any:
+    columns = Columns(blob, where="test")
+    SIGNALS[name].check(columns, tenant="demo")
+    return SIGNALS[name].open(columns, tenant="demo")
+
+
+def ranking(blob: bytes) -> list[str]:
+    """Return the items of a popularity artifact, most popular first."""
+    artifact = opened("popularity", blob)
+    return [artifact.items[int(n)] for n in artifact.order]
+
+
+def scores(blob: bytes) -> dict[str, float]:
+    artifact = opened("popularity", blob)
+    return dict(zip(artifact.items.to_list(), artifact.score.tolist(), strict=True))
+
+
+def neighbours(blob: bytes, item: str) -> list[tuple[str, int]]:
+    """Return an item's neighbours in order, each with its support."""
+    artifact = opened("cooc", blob)
+    at = artifact.items.find(item)
+    if at is None:
+        return []
+    span = range(int(artifact.offsets[at]), int(artifact.offsets[at + 1]))
+    return [(artifact.items[int(artifact.neighbours[n])], int(artifact.support[n])) for n in span]
