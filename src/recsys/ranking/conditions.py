@@ -68,17 +68,17 @@ class Conditions:
     def keep(self, items: I4) -> Flags:
         """Tell for each item whether it passes."""
         shelf = self._shelf
-        passed = np.full(len(items), fill_value=not self.impossible, dtype=np.bool_)
+        passed: Flags = (np.zeros if self.impossible else np.ones)(len(items), dtype=np.bool_)
         if self.include is not None:
             passed &= np.isin(items, self.include)
         if self._min_price is not None:
-            passed &= shelf.price[items] >= self._min_price  # an unknown price is NaN and passes no bound
+            passed &= shelf.price.take(items) >= self._min_price  # an unknown price is NaN and passes no bound
         if self._max_price is not None:
-            passed &= shelf.price[items] <= self._max_price
+            passed &= shelf.price.take(items) <= self._max_price
         if self._after is not None:
-            passed &= shelf.created_at[items] >= self._after
+            passed &= shelf.created_at.take(items) >= self._after
         if self.required or self._forbidden or self._scopes:
-            places = shelf.place[items]
+            places = shelf.place.take(items)
             tags = shelf.labels["tag"]
             for code in self.required:
                 passed &= tags.has(code, places)

@@ -26,8 +26,8 @@ __all__ = ["ALGO_VERSION", "MAX_ANCHORS", "POOL", "Ranker"]
 ALGO_VERSION = "blend-1"
 """The scoring model's version. It changes whenever the same inputs can give another answer."""
 
-POOL = 100
-"""Personalisation, diversity and caps re-order the best ``max(POOL, 5·k)`` items; see :func:`_pool_size`."""
+POOL = 50
+"""Personalisation, diversity and caps re-order the best ``max(POOL, 3·k)`` items; see :func:`_pool_size`."""
 
 MAX_ANCHORS = 100
 """What a request may ask for with ``max_anchors``: as many as a history may hold."""
@@ -215,16 +215,16 @@ class Ranker:
     def _pins(self, standing: Standing, k: int, conditions: Conditions | None, caps: Caps, work: Work) -> list[int]:
         """Return the items the pin rules put first: only what may be shown, fits, and no cap refuses."""
         pinned: list[int] = []
+        fitting = standing.pinnable
+        if conditions is not None:
+            fitting = fitting[conditions.keep(fitting)]
+        welcome = set(fitting.tolist()) - work.excluded
         for pin in standing.pins:
-            items = pin.items
-            if conditions is not None:
-                kept = conditions.keep(np.array(items, dtype=np.int32)).tolist()
-                items = tuple(item for item, keep in zip(items, kept, strict=True) if keep)
             room = min(pin.limit, k - len(pinned))
-            for item in items:
+            for item in pin.items:
                 if room <= 0:
                     break
-                if item not in work.excluded and item not in work.pin_rules and caps.take(item):
+                if item in welcome and item not in work.pin_rules and caps.take(item):
                     pinned.append(item)
                     work.pin_rules[item] = pin.rule
                     room -= 1
@@ -252,7 +252,7 @@ class Ranker:
 
 
 def _pool_size(k: int) -> int:
-    return max(POOL, 5 * k)
+    return max(POOL, 3 * k)
 
 
 def _lane_for(standing: Standing, conditions: Conditions | None) -> Lane | None:
@@ -277,7 +277,7 @@ def _refill(
 ) -> list[int]:
     """Return the most popular items not taken yet that pass everything the others passed."""
     found: list[int] = []
-    for items, _ in walk(standing, lane, conditions):
+    for items, _ in walk(standing, lane, conditions, wanted=wanted):
         for item in items.tolist():
             if item not in taken and caps.take(item):
                 found.append(item)

@@ -1,7 +1,7 @@
 """Greedy choice from a pool: different enough, and not too many of one kind."""
 
 from collections.abc import Sequence
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heapreplace
 
 from recsys.ranking.shelf import Labels, Shelf
 
@@ -63,29 +63,34 @@ def choose_diverse(pool: Sequence[Scored], wanted: int, caps: Caps, *, tags: Lab
     top = -pool[0][0]
     bits: dict[int, int] = {}
     chosen: list[Scored] = []
-    chosen_marks: list[int] = []
-    # (minus the value, minus the score, item, tags as bits, largest similarity, compared with so many chosen)
-    heap: list[tuple[float, float, int, int, float, int]] = []
-    coming = 0
-    while len(chosen) < wanted and (heap or coming < len(pool)):
-        if coming < len(pool):
+    chosen_marks: list[tuple[int, int]] = []
+    # (minus the value, minus the score, item, tags as bits, how many, largest similarity, compared with so many)
+    heap: list[tuple[float, float, int, int, int, float, int]] = []
+    coming, end = 0, len(pool)
+    while len(chosen) < wanted and (heap or coming < end):
+        if coming < end:
             minus, item = pool[coming]
             bound = mmr_lambda * minus / top
-            if not heap or (bound, minus, item) < heap[0][:3]:
-                heappush(heap, (bound, minus, item, _marks(tags.of(item), bits), 0.0, 0))
+            if not heap or bound <= heap[0][0]:
                 coming += 1
+                codes = tags.of(item)
+                heappush(heap, (bound, minus, item, _marks(codes, bits), len(codes), 0.0, 0))
                 continue
-        _, minus, item, marks, nearest, seen = heappop(heap)
+        _, minus, item, marks, size, nearest, seen = heap[0]
         if seen < len(chosen):
-            for other in chosen_marks[seen:]:
-                either = (marks | other).bit_count()
-                if either:
-                    nearest = max(nearest, (marks & other).bit_count() / either)
+            for other, other_size in chosen_marks[seen:]:
+                both = marks & other
+                if both:
+                    shared = both.bit_count()
+                    near = shared / (size + other_size - shared)
+                    nearest = max(nearest, near)
             value = mmr_lambda * minus / top + (1.0 - mmr_lambda) * nearest
-            heappush(heap, (value, minus, item, marks, nearest, len(chosen)))
-        elif caps.take(item):
+            heapreplace(heap, (value, minus, item, marks, size, nearest, len(chosen)))
+            continue
+        heappop(heap)
+        if caps.take(item):
             chosen.append((minus, item))
-            chosen_marks.append(marks)
+            chosen_marks.append((marks, size))
     return chosen
 
 

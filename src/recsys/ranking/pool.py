@@ -18,7 +18,7 @@ from recsys.ranking.standing import Lane, Standing
 
 __all__ = ["Blend", "best", "walk"]
 
-_FIRST_STEP = 64  # items looked at together; the next step looks at four times as many
+_FIRST_STEP = 32  # and twice what is wanted are looked at together; the next step looks at four times as many
 _ROUNDING = 1.0 + 1e-12
 """A lane is sorted by ``popularity · lift``, a score is ``w · popularity · lift``: last digits differ."""
 
@@ -42,7 +42,7 @@ class Blend:
 
     def parts(self, item: int) -> tuple[float, float]:
         """Return what popularity and co-occurrence contribute to an item's score."""
-        by_popularity = self.w_popularity * float(self.shelf.popularity[item])
+        by_popularity = self.w_popularity * self.standing.popularity_of[item]
         if self.evidence is None:
             return by_popularity, 0.0
         total = self.evidence.sum_of[item]
@@ -81,17 +81,19 @@ def best(
     found = _neighbours(blend, wanted, excluded, conditions) if blend.evidence is not None else []
     if blend.w_popularity > 0.0:
         if conditions is None and blend.standing.lift is None:
-            found += _head(blend, wanted, excluded)
+            _add_head(blend, wanted, found, excluded)
         else:
-            found = _walked(blend, wanted, found, excluded=excluded, conditions=conditions, lane=lane)
+            _add_walked(blend, wanted, found, excluded=excluded, conditions=conditions, lane=lane)
         found.sort()
     return found[:wanted]
 
 
-def walk(standing: Standing, lane: Lane | None, conditions: Conditions | None) -> Iterator[tuple[I4, float]]:
+def walk(
+    standing: Standing, lane: Lane | None, conditions: Conditions | None, *, wanted: int
+) -> Iterator[tuple[I4, float]]:
     """Go down a lane in growing steps: the items that pass, and the largest value of all still to come."""
     here = standing.head if lane is None else lane
-    start, step = 0, _FIRST_STEP
+    start, step = 0, _FIRST_STEP + 2 * wanted
     while True:
         while start < len(here.items):
             items = here.items[start : start + step]
@@ -131,24 +133,26 @@ def _neighbours(blend: Blend, wanted: int, excluded: Set[int], conditions: Condi
     return found
 
 
-def _head(blend: Blend, wanted: int, excluded: Set[int]) -> list[Scored]:
-    """Take the most popular from the head: sorted already, so the first that may be taken are the best."""
+def _add_head(blend: Blend, wanted: int, found: list[Scored], excluded: Set[int]) -> None:
+    """Add the most popular from the head: sorted already, so the first that may be taken are the best."""
     weight, standing = blend.w_popularity, blend.standing
     sum_of = blend.evidence.sum_of if blend.evidence is not None else None
-    found: list[Scored] = []
+    enough = -found[wanted - 1][0] if len(found) >= wanted else 0.0
+    left = wanted
     for item, value in zip(standing.head_items, standing.head_values, strict=True):
-        if value <= 0.0:
-            return found
+        score = weight * value
+        if score < enough or score <= 0.0:
+            return
         if item not in excluded and (sum_of is None or sum_of[item] == 0.0):
-            found.append((-(weight * value), item))
-            if len(found) == wanted:
-                return found
+            found.append((-score, item))
+            left -= 1
+            if not left:
+                return
     if len(standing.head_items) < standing.live:
-        return _walked(blend, wanted, [], excluded=excluded)
-    return found
+        _add_walked(blend, wanted, found, excluded={*excluded, *standing.head_items})
 
 
-def _walked(
+def _add_walked(
     blend: Blend,
     wanted: int,
     found: list[Scored],
@@ -156,19 +160,21 @@ def _walked(
     excluded: Set[int],
     conditions: Conditions | None = None,
     lane: Lane | None = None,
-) -> list[Scored]:
-    """Add what the walk down a lane finds to what is found already, sorted."""
+) -> None:
+    """Add what a walk down a lane finds that can be among the ``wanted`` best."""
     sum_of = blend.evidence.sum_of if blend.evidence is not None else None
-    seen = set(excluded)
-    for items, coming in walk(blend.standing, lane, conditions):
+    enough = -found[wanted - 1][0] if len(found) >= wanted else 0.0
+    added = 0
+    for items, coming in walk(blend.standing, lane, conditions, wanted=wanted):
         scores = blend.of_strangers(items)
         for item, score in zip(items.tolist(), scores.tolist(), strict=True):
-            if score > 0.0 and item not in seen and (sum_of is None or sum_of[item] == 0.0):
-                seen.add(item)
-                found.append((-score, item))
-        if len(found) >= wanted:
-            found.sort()
-            del found[wanted:]
-            if blend.w_popularity * coming * _ROUNDING < -found[-1][0]:
-                break
-    return found
+            if score <= 0.0 or item in excluded or (sum_of is not None and sum_of[item] != 0.0):
+                continue
+            found.append((-score, item))
+            added += 1
+            if added == wanted and score > enough:
+                enough = score
+            elif score * _ROUNDING < enough:
+                break  # a lane falls, but for the last digit
+        if blend.w_popularity * coming * _ROUNDING < enough:
+            return

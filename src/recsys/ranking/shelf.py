@@ -21,6 +21,9 @@ KINDS = ("tag", "brand", "category", "country", "locale")
 """What an item can be labelled with."""
 
 
+_KEPT = 4096  # labels of often shown items, decoded once: half a megabyte at most
+
+
 def norm_pos(raw: F8, scale: float) -> F8:
     """Bring a signal's raw values to 0..1: ``(s/scale) / (s/scale + 1)`` above 0, else 0 (contract §4)."""
     ratio = np.maximum(raw, 0.0) / scale
@@ -59,7 +62,7 @@ class Labels:
         ascending.
     """
 
-    __slots__ = ("_codes", "_offsets", "_place_offsets", "_places", "any", "names", "offsets")
+    __slots__ = ("_codes", "_kept", "_offsets", "_place_offsets", "_places", "any", "names", "offsets")
 
     def __init__(self, *, names: Names, offsets: I8, codes: I4, place_offsets: I8, places: I4) -> None:
         self.names = names
@@ -69,10 +72,17 @@ class Labels:
         self._codes = codes.data
         self._place_offsets = place_offsets.data
         self._places = places
+        self._kept: dict[int, list[int]] = {}
 
     def of(self, item: int) -> list[int]:
-        """Return the codes of one item, ascending."""
-        return self._codes[self._offsets[item] : self._offsets[item + 1]].tolist()
+        """Return the codes of one item, ascending. Not to be changed: the list is shared."""
+        codes = self._kept.get(item)
+        if codes is None:
+            codes = self._codes[self._offsets[item] : self._offsets[item + 1]].tolist()
+            if len(self._kept) >= _KEPT:
+                self._kept.clear()
+            self._kept[item] = codes
+        return codes
 
     def names_of(self, item: int) -> list[str]:
         """Return the names of one item's labels."""

@@ -85,7 +85,7 @@ class MappedShelf:
         """Return the id of an item."""
         name = self._kept.get(item)
         if name is None:
-            name = str(self._bytes[self._offsets[item] : self._offsets[item + 1]], "utf-8")
+            name = self._bytes[self._offsets[item] : self._offsets[item + 1]].tobytes().decode()
             if len(self._kept) >= _NAMES_KEPT:
                 self._kept.clear()
             self._kept[item] = name

@@ -145,7 +145,7 @@ class Count:
 
 
 def answer(
-    world: World, request: RecommendRequest, *, now: float, pool_size: int = 100, least: int = 5
+    world: World, request: RecommendRequest, *, now: float, pool_size: int = 50, least: int = 3
 ) -> list[tuple[str, float]]:
     """Return (item id, score) in the order of the answer."""
     k = min(max(request.k, 1), world.config.limits.max_k)
