@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from tests.unit.releases.shop import TENANT, Shop, config, opened, rules
 
+from recsys.access import load_directory
 from recsys.encoding import digest
 from recsys.errors import OutcomeUnknown, RecsysError, UsageError
 from recsys.releases import Change, LostRace, NewerFormat, Releases, create_tenant
@@ -92,12 +93,20 @@ def test_a_resumed_ship_does_not_run_over_another_that_came_meanwhile():
         shop.ours.ship("home", shop.m(3), attempt=unknown.value.attempt)
 
 
-def test_an_attempt_that_arrives_late_is_recognised_by_its_id():
+@pytest.mark.parametrize("others", [0, 2])
+def test_an_attempt_that_arrives_late_is_recognised_by_its_id(others):
     shop = busy()
-    shop.meanwhile(lambda r: Releases(shop.store, TENANT, actor="us").ship("home", shop.m(3), attempt="mine"))
+
+    def arrives(theirs: Releases) -> None:
+        Releases(shop.store, TENANT, actor="us").ship("home", shop.m(3), attempt="mine")
+        for n in range(others):
+            theirs.ship("home", shop.m(4 + n))
+
+    shop.meanwhile(arrives)
     change = shop.ours.ship("home", shop.m(3), attempt="mine")
     assert change.changed
-    assert change.release == shop.theirs.current() == shop.theirs.read(6)
+    assert change.release == shop.theirs.read(6)
+    assert shop.theirs.current().generation == 6 + others
 
 
 def test_an_attempt_of_another_command_is_not_taken_for_this_one():
@@ -207,6 +216,7 @@ def test_a_crash_between_the_two_commits_of_a_new_tenant_is_finished_by_the_next
     with pytest.raises(KeyboardInterrupt):
         create_tenant(replace(store, releases=Dies()), "shop", actor="us")
     assert Releases(store, "shop", actor="us").head() is None
+    assert "shop" in load_directory(store).tenants
     assert create_tenant(store, "shop", actor="us").committed
 
 
