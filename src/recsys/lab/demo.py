@@ -271,6 +271,8 @@ class Demo:
         self._narrator.say(f"    the scheduler's next run is refused: {held['error']['message']}")
         self._people(visitors, "after it")
         self._recsys.run("releases", "resume", "--surface", _SURFACE, "--reason", "the export is filtered now")
+        clean = self._pipelines("--reason", "nightly run")
+        self._narrator.say(f"    the filtered export: {clean['why']}")
 
     def _diagnosed(self, symptom: str) -> Any:
         """Ask the doctor without telling what is wrong; it must find this symptom."""

@@ -1,10 +1,10 @@
 """Symptom: answers are fresh and full, and users like them less since a change."""
 
+import math
 from collections.abc import Sequence
 from itertools import groupby
 
 import msgspec
-from scipy.stats import norm
 
 from recsys.documents import read_rules
 from recsys.encoding import canonical, digest
@@ -99,7 +99,7 @@ def two_proportions(successes_a: int, n_a: int, successes_b: int, n_b: int) -> f
     spread = (pooled * (1 - pooled) * (1 / n_a + 1 / n_b)) ** 0.5
     if spread == 0:
         return 1.0
-    return float(2 * norm.sf(abs(successes_a / n_a - successes_b / n_b) / spread))
+    return math.erfc(abs(successes_a / n_a - successes_b / n_b) / spread / math.sqrt(2))
 
 
 def _epochs(case: Case, surface: str) -> list[Epoch]:

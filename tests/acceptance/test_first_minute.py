@@ -1,0 +1,85 @@
+"""The first minute, as a newcomer types it: real processes, from the command line."""
+
+import csv
+import os
+import random
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+_PAIRS = [("Teapot", "Teacup"), ("Hammer", "Nails"), ("Tent", "Sleeping bag"), ("Pen", "Notebook"), ("Bread", "Butter")]
+
+
+def _recsys(*words: str, folder: Path, code: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "recsys", *words],
+        cwd=folder,
+        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "160"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.timeout(300)
+def test_the_demo_shows_the_whole_promise_and_exits_0(tmp_path: Path) -> None:
+    said = _recsys("demo", folder=tmp_path)
+    for act in ("rule recall-list", "changed its artifacts", "chain, digests and pointer are right"):
+        assert act in said
+    assert (tmp_path / "var/demo/reports/blend.html").stat().st_size > 1000
+
+
+def _orders(path: Path) -> None:
+    """Write orders of a small shop in which five pairs of goods are bought together, and butter most of all."""
+    chance = random.Random(3)
+    moment = datetime(2026, 11, 1, 9, tzinfo=UTC)
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["Order ID", "Order Date", "Customer ID", "SKU", "Product Name", "Quantity", "Unit Price"])
+        for order in range(400):
+            moment += timedelta(minutes=chance.randrange(5, 60))
+            pair = _PAIRS[min(chance.randrange(7), 4)]
+            for title in pair:
+                sku = f"S{sum(map(ord, title)):04d}"
+                row = [
+                    f"O{order}",
+                    moment.strftime("%d/%m/%Y %H:%M"),
+                    f"c{chance.randrange(150)}",
+                    sku,
+                    title,
+                    1,
+                    "4.50",
+                ]
+                rows.writerow(row)
+        rows.writerow(["O999", moment.strftime("%d/%m/%Y %H:%M"), "c1", "S0001", "Returned thing", -1, "4.50"])
+
+
+@pytest.mark.timeout(180)
+def test_a_strangers_orders_become_recommendations_with_their_titles(tmp_path: Path) -> None:
+    _orders(tmp_path / "orders.csv")
+    said = _recsys("quickstart", "orders.csv", "--yes", "--port", "0", folder=tmp_path)
+    assert "%d/%m/%Y %H:%M" in said
+    together = said.split("What goes with")[1]
+    assert together.splitlines()[0].strip() in {"Bread", "Butter"}
+    first = together.splitlines()[1]
+    assert ("Butter" if "Bread" in together.splitlines()[0] else "Bread") in first
+    assert "Returned thing" not in said
+
+
+def test_an_unanswered_guess_makes_nothing(tmp_path: Path) -> None:
+    _orders(tmp_path / "orders.csv")
+    said = _recsys("quickstart", "orders.csv", folder=tmp_path, code=2)
+    assert "nothing was made" in said
+    assert not (tmp_path / "var").exists()
+
+
+def test_a_file_without_a_time_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text("sku,customer\nA,1\n")
+    said = _recsys("quickstart", "orders.csv", "--yes", folder=tmp_path, code=2)
+    assert "no column says when something was bought" in said
