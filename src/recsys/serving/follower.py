@@ -55,6 +55,7 @@ class Follower:
     def __init__(self, settings: Settings, *, run: str) -> None:
         self._settings = settings
         self._places = Places(settings.host_path)
+        self._places.root.mkdir(parents=True, exist_ok=True)
         self._run = run
         self._boot = boot_id()
         self._store: Store | None = None
@@ -115,8 +116,12 @@ class Follower:
             self._say(str(error))
             return
         if directory is not self._directory or not self._places.access.exists():
+            try:
+                _write_private(self._places.access, directory.encode())
+            except OSError as error:
+                _log.error("tenants and keys were not copied: %s", error)
+                return  # not taken over, so that it is tried again
             self._directory = directory
-            _write_private(self._places.access, directory.encode())
 
     def _follow(self, store: Store, tenant: str) -> None:
         """Read one tenant's head, and either confirm it or start to load it."""

@@ -45,9 +45,7 @@ def test_a_line_still_being_written_is_not_there_yet(tmp_path):
 
 
 def test_ids_of_people_become_pseudonyms_once():
-    event = Interaction(
-        ts="t", item_id="i", event_type="view", user_id="ann", anonymous_id="a", session_id="s"
-    )
+    event = Interaction(ts="t", item_id="i", event_type="view", user_id="ann", anonymous_id="a", session_id="s")
     hashed = pseudonymous(event, of=lambda raw: f"<{raw}>", key_id="k1")
     assert (hashed.user_id, hashed.anonymous_id, hashed.session_id) == ("<ann>", "<a>", "<s>")
     assert hashed.key_id == "k1"

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from recsys.events import Outcome, Spool, event_files, read_spool, recover
@@ -109,6 +109,7 @@ def test_a_killed_writer_loses_nothing_it_had_written(tmp_path):
 
 @settings(max_examples=40, deadline=None)
 @given(cut=st.integers(0, 400), zeros=st.integers(0, 50))
+@example(cut=1, zeros=0)
 def test_a_torn_tail_is_cut_and_every_whole_line_kept(tmp_path_factory, cut, zeros):
     root = tmp_path_factory.mktemp("spool")
     folder = root / "open" / "demo" / "outcomes" / "dt=2026-11-22"
@@ -167,3 +168,23 @@ def test_two_writers_of_one_name_never_share_a_file(tmp_path):
     first.append("demo", "outcomes", line(1))
     second.append("demo", "outcomes", line(2))
     assert len(event_files(tmp_path)) == 2
+
+
+def test_what_is_recovered_never_takes_the_place_of_another_file(tmp_path):
+    for state, number in (("ready", 1), ("open", 2)):
+        folder = tmp_path / state / "demo" / "outcomes" / "dt=2026-11-22"
+        folder.mkdir(parents=True)
+        (folder / "h1-w0-1.jsonl").write_bytes(line(number))
+    recover(tmp_path)
+    assert ids(tmp_path) == ["1", "2"]
+
+
+def test_a_recovery_killed_between_link_and_unlink_is_finished_by_the_next(tmp_path):
+    for state in ("ready", "open"):
+        (tmp_path / state / "demo" / "outcomes" / "dt=2026-11-22").mkdir(parents=True)
+    orphan = tmp_path / "open" / "demo" / "outcomes" / "dt=2026-11-22" / "h1-w0-1.jsonl"
+    orphan.write_bytes(line(1))
+    (tmp_path / "ready" / orphan.relative_to(tmp_path / "open")).hardlink_to(orphan)
+    recover(tmp_path)
+    assert len(list(tmp_path.rglob("*.jsonl"))) == 1
+    assert ids(tmp_path) == ["1"]

@@ -1,0 +1,132 @@
+"""The follower and what workers take over from it, in one process."""
+
+import pytest
+from tests.integration.serving.shops import Shop, until
+
+from recsys.serving.follower import Follower
+from recsys.serving.host_state import Places, read_host_state
+from recsys.serving.hosted import Hosted
+
+
+@pytest.fixture
+def shop(tmp_path):
+    made = Shop(tmp_path)
+    made.ship("a")
+    return made
+
+
+def follow(shop, generation, *, run="r1", **settings):
+    """Follow until this host serves a generation; return the follower."""
+    follower = Follower(shop.settings(**settings), run=run)
+    step_until(follower, lambda: served(shop) == generation)
+    return follower
+
+
+def step_until(follower, holds):
+    def stepped():
+        follower.step()
+        return holds()
+
+    until(stepped, "the follower")
+
+
+def state(shop):
+    return read_host_state(shop.root / "host" / "host.json")
+
+
+def served(shop):
+    found = state(shop)
+    return found.tenants["demo"].generation if found and "demo" in found.tenants else 0
+
+
+def hosted(shop, *, run="r1", verify=False):
+    made = Hosted(Places(shop.root / "host"), run=run)
+    made.take_over(verify=verify)
+    return made
+
+
+def test_what_the_follower_verified_is_live_for_the_workers_of_the_same_run(shop):
+    follow(shop, 2)
+    view = hosted(shop).view("demo")
+    assert (view.generation, view.rung(confirm_s=10.0)) == (2, "live")
+
+
+def test_what_was_confirmed_under_an_earlier_run_is_only_on_disk(shop):
+    follow(shop, 2)
+    assert hosted(shop, run="r2").view("demo").rung(confirm_s=10.0) == "disk"
+
+
+def test_a_worker_that_starts_on_a_damaged_copy_answers_from_the_floor(shop):
+    follow(shop, 2)
+    for path in (shop.root / "host" / "shelves" / "demo").iterdir():
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+    made = hosted(shop, verify=True)
+    assert made.view("demo").rung(confirm_s=10.0) == "floor"
+    assert "does not hash" in made.problems["demo"]
+
+
+def test_a_worker_stays_with_what_is_open_when_the_new_one_does_not_open(shop):
+    follower = follow(shop, 2)
+    workers = hosted(shop)
+    before = workers.view("demo").snapshot
+    shop.ship("b")
+    step_until(follower, lambda: served(shop) == 3)
+    newest = state(shop).tenants["demo"].kept[0]
+    (shop.root / "host" / newest.path / "snapshot.json").write_bytes(b"damaged")
+    workers.take_over()
+    view = workers.view("demo")
+    assert view.snapshot is before
+    assert view.rung(confirm_s=10.0) == "last_good"
+    assert "demo" in workers.problems
+
+
+def test_a_swap_is_a_new_view_and_a_request_keeps_the_one_it_took(shop):
+    follower = follow(shop, 2)
+    workers = hosted(shop)
+    taken = workers.view("demo")
+    shop.ship("b")
+    step_until(follower, lambda: served(shop) == 3)
+    assert workers.is_news()
+    workers.take_over()
+    assert (taken.generation, workers.view("demo").generation) == (2, 3)
+    assert taken.snapshot.generation == 2
+
+
+def test_three_verified_generations_are_kept_the_served_one_first(shop):
+    follower = follow(shop, 2)
+    for mark in "bcde":
+        generation = shop.ship(mark)
+        step_until(follower, lambda generation=generation: served(shop) == generation)
+    assert [kept.generation for kept in state(shop).tenants["demo"].kept] == [6, 5, 4]
+
+
+def test_a_replaced_log_is_not_followed_and_what_was_served_goes_on(shop):
+    import shutil
+
+    follow(shop, 2)
+    shutil.rmtree(shop.root / "store")
+    again = Shop(shop.root)
+    again.ship("x")
+    again.ship("y")
+    follower = Follower(shop.settings(), run="r2")
+    step_until(follower, lambda: state(shop).run == "r2" and "LOG_FORKED" in state(shop).tenants["demo"].problem)
+    assert served(shop) == 2
+    assert hosted(shop, run="r2").view("demo").generation == 2
+
+
+def test_a_copy_that_was_damaged_while_we_were_down_is_fetched_again(shop):
+    follow(shop, 2)
+    for path in (shop.root / "host" / "copies" / "demo").iterdir():
+        path.write_bytes(b"damaged")
+    follower = Follower(shop.settings(), run="r2")
+    step_until(follower, lambda: state(shop).run == "r2" and served(shop) == 2)
+    assert hosted(shop, run="r2", verify=True).view("demo").rung(confirm_s=10.0) == "live"
+
+
+def test_keys_are_copied_privately_and_work_without_the_store(shop):
+    follow(shop, 2)
+    assert (shop.root / "host" / "access.json").stat().st_mode & 0o777 == 0o600
+    shop.take_store_away()
+    assert hosted(shop).directory.authenticate(shop.client).tenant == "demo"
