@@ -10,6 +10,7 @@ __all__ = ["finish_change"]
 
 def finish_change(change: Change, **more: object) -> None:
     """Print a change for people, or as one document with what the command adds to it."""
+    undo = terminal.command(change.undo)
 
     def people() -> None:
         release = change.release
@@ -19,7 +20,7 @@ def finish_change(change: Change, **more: object) -> None:
             terminal.say(f"[bold]generation {release.generation}[/bold] of {release.tenant}: {escape(change.why)}")
         else:
             terminal.say(f"nothing changed: {escape(change.why)} (generation {release.generation} is in force)")
-        if change.undo:
-            terminal.say(f"[dim]undo:[/dim] {escape(change.undo)}")
+        if undo:
+            terminal.say(f"[dim]undo:[/dim] {escape(undo)}")
 
-    terminal.finish({**change.document(), **more}, people)
+    terminal.finish({**change.document(), "undo": undo, **more}, people)

@@ -124,13 +124,25 @@ def check_rules(file: DocumentFile) -> None:
 
 @rules.command("disable", epilog="Example: recsys rules disable block-all --tenant demo --reason 'empties home'")
 def disable(
-    rule_id: str, tenant: TenantOption = None, reason: ReasonOption = "", dry_run: DryRunOption = False
+    rule_id: str,
+    tenant: TenantOption = None,
+    reason: ReasonOption = "",
+    dry_run: DryRunOption = False,
+    attempt: AttemptOption = None,
 ) -> None:
     """Switch one rule off; passes under a hold. The smallest lever there is."""
-    finish_change(open_tenant(tenant).releases.disable_rule(rule_id, reason=reason, dry_run=dry_run))
+    releases = open_tenant(tenant).releases
+    finish_change(releases.disable_rule(rule_id, reason=reason, dry_run=dry_run, attempt=attempt))
 
 
 @rules.command("enable", epilog="Example: recsys rules enable pin-sale --tenant demo")
-def enable(rule_id: str, tenant: TenantOption = None, reason: ReasonOption = "", dry_run: DryRunOption = False) -> None:
+def enable(
+    rule_id: str,
+    tenant: TenantOption = None,
+    reason: ReasonOption = "",
+    dry_run: DryRunOption = False,
+    attempt: AttemptOption = None,
+) -> None:
     """Switch one rule on again."""
-    finish_change(open_tenant(tenant).releases.enable_rule(rule_id, reason=reason, dry_run=dry_run))
+    releases = open_tenant(tenant).releases
+    finish_change(releases.enable_rule(rule_id, reason=reason, dry_run=dry_run, attempt=attempt))

@@ -21,15 +21,23 @@ def add_to(app: typer.Typer) -> None:
 
 @items.command("withdraw", epilog="Example: recsys items withdraw mug-17 --tenant demo --reason 'recalled'")
 def withdraw(
-    ids: ItemIds, tenant: TenantOption = None, reason: ReasonOption = "", dry_run: DryRunOption = False
+    ids: ItemIds,
+    tenant: TenantOption = None,
+    reason: ReasonOption = "",
+    dry_run: DryRunOption = False,
+    attempt: AttemptOption = None,
 ) -> None:
     """Never serve these items again, on any rung; passes under a hold; no rollback brings them back."""
-    finish_change(open_tenant(tenant).releases.withdraw(ids, reason=reason, dry_run=dry_run))
+    finish_change(open_tenant(tenant).releases.withdraw(ids, reason=reason, dry_run=dry_run, attempt=attempt))
 
 
 @items.command("restore", epilog="Example: recsys items restore mug-17 --tenant demo")
 def restore(
-    ids: ItemIds, tenant: TenantOption = None, reason: ReasonOption = "", dry_run: DryRunOption = False
+    ids: ItemIds,
+    tenant: TenantOption = None,
+    reason: ReasonOption = "",
+    dry_run: DryRunOption = False,
+    attempt: AttemptOption = None,
 ) -> None:
     """Let withdrawn items be served again."""
-    finish_change(open_tenant(tenant).releases.restore_items(ids, reason=reason, dry_run=dry_run))
+    finish_change(open_tenant(tenant).releases.restore_items(ids, reason=reason, dry_run=dry_run, attempt=attempt))

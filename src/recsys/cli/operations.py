@@ -100,7 +100,7 @@ def _print(found: Diagnosis) -> None:
         for reason in finding.ruled_out:
             terminal.say(f"    [dim]not {escape(reason)}[/dim]")
         if finding.command:
-            terminal.say(f"  lever [bold]{finding.lever}[/bold]: {escape(finding.command)}")
+            terminal.say(f"  lever [bold]{finding.lever}[/bold]: {escape(terminal.command(finding.command))}")
         if finding.runbook:
             terminal.say(f"  [dim]runbook: {finding.runbook}[/dim]")
     for unseen in found.unseen:

@@ -196,9 +196,10 @@ def _say(report: RunReport) -> None:
     terminal.say(f"{state}: {escape(report.why)}")
     terminal.say(f"[dim]manifest {report.manifest}[/dim]")
     if report.undo:
-        terminal.say(f"[dim]undo:[/dim] {escape(report.undo)}")
+        terminal.say(f"[dim]undo:[/dim] {escape(terminal.command(report.undo))}")
 
 
 def _counts(counts: Any) -> None:
     for name, count in counts.items():
-        terminal.say(f"{count:>12,}  {escape(name)}")
+        if count:
+            terminal.say(f"{count:>12,}  {escape(name.replace('_', ' '))}")

@@ -172,10 +172,13 @@ def hold(
     lever: Annotated[list[HeldLever] | None, typer.Option(help="What to hold; may be repeated. Default: all.")] = None,
     reason: ReasonOption = "",
     dry_run: DryRunOption = False,
+    attempt: AttemptOption = None,
 ) -> None:
     """Stop shipping: refuse changes until resumed. Rollbacks pass."""
     finish_change(
-        open_tenant(tenant).releases.hold(surface=surface, levers=_levers(lever), reason=reason, dry_run=dry_run)
+        open_tenant(tenant).releases.hold(
+            surface=surface, levers=_levers(lever), reason=reason, dry_run=dry_run, attempt=attempt
+        )
     )
 
 
@@ -188,10 +191,13 @@ def resume(
     ] = None,
     reason: ReasonOption = "",
     dry_run: DryRunOption = False,
+    attempt: AttemptOption = None,
 ) -> None:
     """Let changes through again."""
     finish_change(
-        open_tenant(tenant).releases.resume(surface=surface, levers=_levers(lever), reason=reason, dry_run=dry_run)
+        open_tenant(tenant).releases.resume(
+            surface=surface, levers=_levers(lever), reason=reason, dry_run=dry_run, attempt=attempt
+        )
     )
 
 

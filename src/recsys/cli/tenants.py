@@ -65,7 +65,7 @@ def create_one(
         )
         return
     key, secret = create_key(of.store, of.tenant, role, actor=of.actor, reason=reason)
-    undo = f"recsys keys revoke {key.id} --tenant {of.tenant}"
+    undo = terminal.command(f"recsys keys revoke {key.id} --tenant {of.tenant}")
 
     def people() -> None:
         terminal.say(f"key {key.id} for {of.tenant}, role {role}. Its secret, shown this once:")
@@ -98,7 +98,7 @@ def revoke(key_id: str, tenant: TenantOption = None, reason: ReasonOption = "", 
     if not dry_run:
         revoke_key(of.store, of.tenant, key_id, actor=of.actor, reason=reason)
     done = "would revoke" if dry_run else "revoked"
-    instead = f"recsys keys create --tenant {of.tenant}"
+    instead = terminal.command(f"recsys keys create --tenant {of.tenant}")
 
     def people() -> None:
         terminal.say(

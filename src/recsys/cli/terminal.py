@@ -1,5 +1,7 @@
 """What every command speaks through: people on the terminal, or one JSON document on standard output."""
 
+import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,13 +23,16 @@ from recsys.progress import Advance
 __all__ = ["Terminal", "terminal"]
 
 
+_DEFAULT_STORE = "var/store"
+
+
 class Terminal:
     """How this run of the command talks, and the settings given before or after the command's name."""
 
     def __init__(self) -> None:
         self.json = False
         self.verbose = False
-        self.store = "var/store"
+        self.store = _DEFAULT_STORE
         self.people = Console(highlight=False)
         self.errors = Console(stderr=True, highlight=False)
 
@@ -35,6 +40,11 @@ class Terminal:
         """Take the global settings. With ``json`` everything for people goes to standard error."""
         self.store, self.json, self.verbose = store, json, verbose
         self.people = Console(stderr=json, highlight=False)
+
+    def command(self, line: str) -> str:
+        """Complete a printed command so that it meets the same store when it is pasted."""
+        given = self.store not in (_DEFAULT_STORE, os.environ.get("RECSYS_STORE"))
+        return f"{line} --store {shlex.quote(self.store)}" if line and given else line
 
     def say(self, text: str = "") -> None:
         """Print a line for people; rich markup is allowed, so escape what comes from outside."""

@@ -63,19 +63,23 @@ def run(*, orders: Path, yes: bool, folder: Path, tenant: str, port: int, keep: 
         )
         terminal.say(f"generation {report.generation} is live: {start} to {end}")
         for name, count in report.counts.items():
-            terminal.say(f"  {count:>10,}  {escape(name)}")
+            if count:
+                terminal.say(f"  {count:>10,}  {escape(name.replace('_', ' '))}")
         secret = create_key(suite.store, tenant, "client", actor=shop.actor, reason="quickstart").secret
         settings = Settings(store=str(folder / "store"), host_dir=str(folder / "host"), port=port, admin_port=0)
         with ServiceProcess(settings, log=folder / "service.log") as service:
             service.wait_ready()
             _show_answers(shop, service.base_url, secret, terminal)
-            terminal.say(f"\nmapping: {mapping_path}   store: {folder / 'store'}")
+            terminal.say(f"\nThe guess is kept in {mapping_path}: correct it there for your next run.")
             if keep:
+                _show_curl(service.base_url, secret, terminal)
                 terminal.say(f"The service goes on at {service.base_url}; Ctrl-C ends it.")
                 with suppress(KeyboardInterrupt):
                     threading.Event().wait()
-            else:
-                terminal.say(f"serve it: recsys serve --store {folder / 'store'} --host-dir {folder / 'host'}")
+        if not keep:
+            terminal.say("Serve it:")
+            terminal.say(f"  recsys serve --store {folder / 'store'} --host-dir {folder / 'host'}")
+            _show_curl("http://127.0.0.1:8000", secret, terminal)
 
 
 def _show_guess(found: Guess, terminal: Narrator) -> None:
@@ -108,10 +112,12 @@ def _show_answers(shop: Tenant, base_url: str, secret: str, terminal: Narrator) 
         terminal.say(f"\n[bold]{escape(heading)}[/bold]")
         for item in items:
             terminal.say(f"  {item['rank']:>2}  {escape(titles.get(item['item_id'], item['item_id']))}")
-    terminal.say("\nThe same from a page of yours:")
-    terminal.say(
-        f'  curl -s {base_url}/v1/recommend -H \'X-API-Key: {secret}\' -d \'{{"surface":"{_SURFACE}","k":5}}\''
-    )
+
+
+def _show_curl(base_url: str, secret: str, terminal: Narrator) -> None:
+    request = f'{{"surface":"{_SURFACE}","k":5}}'
+    terminal.say("Ask it as a page of yours would:")
+    terminal.say(f"  curl -s {base_url}/v1/recommend -H 'X-API-Key: {secret}' -d '{request}'")
 
 
 def _ask(page: httpx2.Client, path: str, request: Mapping[str, Any]) -> list[dict[str, Any]]:
