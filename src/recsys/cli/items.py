@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from recsys.cli.changes import finish_change
-from recsys.cli.options import DryRunOption, ReasonOption, TenantOption, open_tenant
+from recsys.cli.options import AttemptOption, DryRunOption, ReasonOption, TenantOption, open_tenant
 
 __all__ = ["add_to"]
 
