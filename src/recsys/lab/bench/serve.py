@@ -14,6 +14,7 @@ from recsys.access import create_key
 from recsys.encoding import canonical
 from recsys.errors import Failed
 from recsys.lab.bench.load import LoadPlan, LoadReport
+from recsys.lab.bench.profile import profile_answers
 from recsys.lab.bench.shop import item_ids, publish_shop
 from recsys.lab.machine import Machine, this_machine
 from recsys.progress import Progress
@@ -40,6 +41,8 @@ class ServeBench(msgspec.Struct, frozen=True, kw_only=True):
     recommend: LoadReport
     open_loop: LoadReport
     ratio: float
+    answer_us: float
+    """Microseconds of one answer's path alone, without server, sockets and disk."""
     machine: Machine
 
     def table(self) -> str:
@@ -60,6 +63,7 @@ class ServeBench(msgspec.Struct, frozen=True, kw_only=True):
             f"one worker on one core, key checked, exposure and decision record written; open loop at "
             f"{_OPEN_LOOP_SHARE:.0%} of the closed rate"
         )
+        lines.append(f"the answer's path alone, without server, sockets and disk: {self.answer_us:.0f} µs")
         lines.append(self.machine.line())
         return "\n".join(lines)
 
@@ -80,6 +84,10 @@ def run(
             secret = create_key(store, _TENANT, "client", actor="bench").secret
             publish_shop(store, _TENANT, items=items, surface=_SURFACE, day=datetime.now(UTC).date().isoformat())
             requests = _requests(root / "requests.jsonl", items=items, users=users, k=k)
+        with progress("profiling the answer's path"):
+            alone = profile_answers(store, _TENANT, requests.read_bytes().splitlines()[:5000], root=root / "profile")
+            if profile is not None:
+                profile.write_text(alone.text)
         settings = Settings(
             store=str(root / "store"), host_dir=str(root / "host"), port=0, admin_port=0, max_in_flight=1024
         )
@@ -118,6 +126,7 @@ def run(
         recommend=closed,
         open_loop=opened,
         ratio=closed.rps / static.rps if static.rps else 0.0,
+        answer_us=alone.answer_us,
         machine=this_machine(),
     )
 
