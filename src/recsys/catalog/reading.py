@@ -106,9 +106,13 @@ def _parquet(path: Path) -> Iterator[tuple[str, Item]]:
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
     try:
         connection.execute("SET TimeZone = 'UTC'")
-        result = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
-        names = [column[0] for column in result.description or ()]
+        described = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
+        names = [str(column[0]) for column in described]
         _check_columns(path, names)
+        # a time with a zone needs pytz to become Python's, and is text here anyway
+        times = [str(name) for name, kind, *_ in described if str(kind).startswith("TIMESTAMP WITH")]
+        read = [f"CAST(timezone('UTC', {name}) AS TIMESTAMP) AS {name}" if name in times else name for name in names]
+        result = connection.execute(f"SELECT {', '.join(read)} FROM read_parquet(?)", [str(path)])  # noqa: S608 - known names
         row = 0
         while batch := result.fetchmany(10_000):
             for cells in batch:

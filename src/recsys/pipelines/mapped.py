@@ -121,12 +121,16 @@ class _Probe:
         """Return the type an expression has."""
         return next(iter(self._engine.columns(f"(SELECT {expression} FROM {self._relation})").values()))
 
-    def check(self, what: str, expression: str) -> None:
-        """Raise :class:`BadInput` with the engine's words when an expression cannot be read."""
+    def check(self, what: str, expression: str, *, constant: bool = False) -> None:
+        """Raise :class:`BadInput` with the engine's words when an expression cannot be read.
+
+        A ``constant`` one is evaluated as well: no row would show that a zone does not exist.
+        """
         import duckdb
 
         try:
-            self._engine.rows(f"SELECT {expression} FROM {self._relation}")
+            once = f"SELECT CAST({expression} AS VARCHAR)"  # text: a time with a zone needs pytz to become Python's
+            self._engine.rows(once if constant else f"SELECT {expression} FROM {self._relation}")
         except duckdb.Error as error:
             said = str(error).split("\n", 1)[0]
             raise BadInput(
@@ -156,7 +160,7 @@ def _time(given: str | TimeColumn, probe: _Probe) -> dict[str, str]:
     text = f"CAST({expression} AS VARCHAR)"
     kind = probe.kind(expression)
     zone = literal(column.zone)
-    probe.check("ts.zone", f"timezone({zone}, TIMESTAMP '2026-01-01')")
+    probe.check("ts.zone", f"timezone({zone}, TIMESTAMP '2026-01-01')", constant=True)
     if kind.startswith("TIMESTAMP WITH TIME ZONE"):
         moment = f"timezone('UTC', {expression})"
     elif kind.startswith(("TIMESTAMP", "DATE")):
@@ -168,7 +172,7 @@ def _time(given: str | TimeColumn, probe: _Probe) -> dict[str, str]:
     elif column.format == "rfc3339":
         moment = timestamp(text)
     else:
-        probe.check("ts.format", f"try_strptime('', {literal(column.format)})")
+        probe.check("ts.format", f"try_strptime('', {literal(column.format)})", constant=True)
         parsed = f"try_strptime({text}, {literal(column.format)})"
         names_zone = probe.kind(parsed).startswith("TIMESTAMP WITH")
         moment = f"timezone('UTC', {parsed})" if names_zone else _in_zone(parsed, column.zone)
