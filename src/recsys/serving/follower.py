@@ -16,11 +16,12 @@ from typing import Any
 import msgspec
 
 from recsys.access import Directory, load_directory
-from recsys.encoding import canonical, rfc3339
+from recsys.encoding import rfc3339
 from recsys.errors import RecsysError
 from recsys.events import recover, ship
 from recsys.releases.record import FORMAT, Release
 from recsys.serving.clock import boot_id, since_boot
+from recsys.serving.heartbeat import Heartbeat, Replica, write_heartbeat
 from recsys.serving.host_state import (
     HostState,
     Kept,
@@ -128,8 +129,8 @@ class Follower:
         known = self._tenants.get(tenant, TenantState())
         try:
             head = store.releases.head(tenant, at_least=known.head if known.log else 0)
-            if known.log and known.generation:
-                self._require_same_log(store, tenant, known)
+            if known.kept and head != known.generation:
+                _require_same_record(store, tenant, known.kept[0])
         except (RecsysError, OSError) as error:
             if isinstance(error, Unavailable | OSError):
                 self._say(str(error))
@@ -153,14 +154,6 @@ class Follower:
         if tenant not in self._loads and not waits:
             self._loads[tenant] = self._loader.submit(self._load, store, tenant, head)
 
-    def _require_same_log(self, store: Store, tenant: str, known: TenantState) -> None:
-        """Re-read the record that is served before leaving it: another log under our feet is not followed."""
-        if known.confirmed_at is not None and known.head == known.generation:
-            return  # seen to be the head a moment ago, by this very run
-        record = _read_release(store, tenant, known.generation)
-        if record.log != known.log:
-            raise _forked(tenant, known, record)
-
     def _load(self, store: Store, tenant: str, head: int) -> Kept:
         """Copy, verify, compile, open and write the floor of one release, aside. Runs in the loader's
         thread.
@@ -168,7 +161,7 @@ class Follower:
         release = _read_release(store, tenant, head)
         known = self._tenants.get(tenant, TenantState())
         if known.log and release.log != known.log:
-            raise _forked(tenant, known, release)
+            raise _forked(tenant, f"is {release.log}, this host serves from {known.log}")
         if release.requires.format > FORMAT:
             raise SnapshotRejected(
                 tenant=tenant,
@@ -180,7 +173,8 @@ class Follower:
         floor = self._places.floor(tenant)
         floor.parent.mkdir(parents=True, exist_ok=True)
         write_floor(snapshot, floor)
-        return Kept(generation=head, path=str(path.relative_to(self._places.root)), log=release.log)
+        relative = str(path.relative_to(self._places.root))
+        return Kept(generation=head, path=relative, log=release.log, attempt=release.attempt)
 
     def _take(self, tenant: str, load: "Future[Kept]") -> None:
         """Switch to what was loaded, or say why not."""
@@ -274,24 +268,18 @@ class Follower:
         """Tell the others which generations this host serves. Advisory: nothing depends on it being there."""
         if self._store is None:
             return
-        beat = {
-            "host": self._settings.machine,
-            "at": rfc3339(time.time()),
-            "format": FORMAT,
-            "tenants": {
-                tenant: {
-                    "generation": state.generation,
-                    "head": state.head,
-                    "unconfirmed_s": None
-                    if state.confirmed_at is None
-                    else round(since_boot() - state.confirmed_at, 1),
-                    "rejected": state.rejected.reason if state.rejected else None,
-                }
-                for tenant, state in self._tenants.items()
-            },
+        replicas = {
+            tenant: Replica(
+                generation=state.generation,
+                head=state.head,
+                unconfirmed_s=None if state.confirmed_at is None else round(since_boot() - state.confirmed_at, 1),
+                rejected=state.rejected.reason if state.rejected else None,
+            )
+            for tenant, state in self._tenants.items()
         }
+        beat = Heartbeat(host=self._settings.machine, at=rfc3339(time.time()), format=FORMAT, tenants=replicas)
         try:
-            self._store.objects.replace(f"replicas/{self._settings.machine}.json", canonical(beat))
+            write_heartbeat(self._store.objects, beat)
         except (RecsysError, OSError) as error:
             _log.debug("no heartbeat: %s", error)
 
@@ -315,9 +303,19 @@ class _ForkedError(RecsysError):
     code = "LOG_FORKED"
 
 
-def _forked(tenant: str, known: TenantState, record: Release) -> _ForkedError:
+def _require_same_record(store: Store, tenant: str, served: Kept) -> None:
+    """Re-read the record that is served before leaving it: another log under our feet is not followed.
+
+    A store put back from an older copy keeps the log's identity and goes on differently, so the attempt counts too.
+    """
+    record = _read_release(store, tenant, served.generation)
+    if (record.log, record.attempt) != (served.log, served.attempt):
+        raise _forked(tenant, f"has another generation {served.generation} than the one this host serves")
+
+
+def _forked(tenant: str, what: str) -> _ForkedError:
     return _ForkedError(
-        f"LOG_FORKED: the log of {tenant} is {record.log}, this host serves from {known.log}",
+        f"LOG_FORKED: the log of {tenant} {what}",
         next_step="the store was restored or replaced; what was served goes on. See: recsys releases verify",
     )
 

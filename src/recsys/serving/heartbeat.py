@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import msgspec
 
-from recsys.encoding import parse_rfc3339
+from recsys.encoding import canonical, parse_rfc3339
 from recsys.errors import RecsysError
 from recsys.store import Objects
 
-__all__ = ["Heartbeat", "Replica", "read_heartbeats"]
+__all__ = ["Heartbeat", "Replica", "read_heartbeats", "write_heartbeat"]
 
 
 class Replica(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +31,11 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     def age_s(self, now_s: float) -> float:
         """Return how long ago it was written, by the clocks of two hosts: a label, never an order."""
         return now_s - parse_rfc3339(self.at, what=f"heartbeat of {self.host}")
+
+
+def write_heartbeat(objects: Objects, beat: Heartbeat) -> None:
+    """Leave it in the store, over the one before. Not forced to the disk: it is a hint."""
+    objects.replace(f"replicas/{beat.host}.json", canonical(beat), durable=False)
 
 
 def read_heartbeats(objects: Objects) -> list[Heartbeat]:

@@ -43,13 +43,14 @@ class Rejected(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """A verified generation of a tenant: its directory, relative to the host directory, and the log it is
-    of.
+    """A verified generation of a tenant: its directory, relative to the host directory; the log it is of, and the
+    attempt that made its record, which no other record has.
     """
 
     generation: int
     path: str
     log: str
+    attempt: str
 
 
 class TenantState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

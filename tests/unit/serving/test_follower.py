@@ -1,11 +1,15 @@
 """The follower and what workers take over from it, in one process."""
 
+import shutil
+
 import pytest
 from tests.integration.serving.shops import Shop, until
 
+from recsys.releases import Releases
 from recsys.serving.follower import Follower
 from recsys.serving.host_state import Places, read_host_state
 from recsys.serving.hosted import Hosted
+from recsys.store import open_store
 
 
 @pytest.fixture
@@ -130,3 +134,18 @@ def test_keys_are_copied_privately_and_work_without_the_store(shop):
     assert (shop.root / "host" / "access.json").stat().st_mode & 0o777 == 0o600
     shop.take_store_away()
     assert hosted(shop).directory.authenticate(shop.client).tenant == "demo"
+
+
+def test_a_store_put_back_from_an_older_copy_that_went_on_differently_is_not_followed(shop):
+    older = shop.root / "older"
+    shutil.copytree(shop.root / "store", older)
+    shop.ship("b")
+    follower = follow(shop, 3)
+    shutil.rmtree(shop.root / "store")
+    older.rename(shop.root / "store")
+    other = Releases(open_store(shop.root / "store"), "demo", actor="tests")
+    other.put_config(b'{"limits":{"max_k":10}}', reason="another third generation")
+    other.put_config(b'{"limits":{"max_k":11}}', reason="a fourth")
+    step_until(follower, lambda: "LOG_FORKED" in state(shop).tenants["demo"].problem)
+    assert served(shop) == 3
+    assert hosted(shop).view("demo").rung(confirm_s=10.0) == "last_good"
