@@ -1,5 +1,7 @@
 """The worked numbers of the contract, and each step by example."""
 
+from itertools import permutations
+
 import pytest
 
 from recsys.catalog import Item
@@ -273,3 +275,20 @@ def test_k_is_clamped_to_the_tenants_limit() -> None:
 def test_an_empty_shelf_gives_an_empty_answer() -> None:
     answer = asked(MemoryShelf([], popularity={}), constraints=Constraints(min_price=1.0, max_per_tag=1))
     assert (ids(answer), codes(answer)) == ([], ["SIGNAL_UNAVAILABLE"])
+
+
+def test_similarity_to_any_item_taken_before_counts_not_to_the_last() -> None:
+    tags = {"a": ("red",), "b": ("x", "y", "z"), "c": ("red", "x"), "d": ("wool",)}
+    shelf = MemoryShelf(
+        [Item(item_id=name, tags=own) for name, own in tags.items()],
+        popularity={"a": 9.0, "b": 8.9, "c": 8.8, "d": 1.17},
+    )
+    # c is half like a and a quarter like b: it is the half that counts
+    assert ids(asked(shelf, config=Config(diversity=Diversity(mmr_lambda=0.5)), k=4)) == ["a", "b", "d", "c"]
+
+
+def test_a_profile_does_not_depend_on_the_order_of_events() -> None:
+    items = [Item(item_id=f"i{count}", tags=tuple("abcdefg"[:count])) for count in (1, 2, 3, 6, 7)]
+    tags = MemoryShelf(items).labels["tag"]
+    profiles = {tuple(sorted(tag_profile(tags, events)[0].items())) for events in permutations(range(5))}
+    assert len(profiles) == 1

@@ -356,6 +356,18 @@ def test_a_segment_and_a_surface_come_before_the_tenant(tmp_path: Path) -> None:
     assert first("unheard_of") == first(None)
 
 
+def test_the_wider_popularity_orders_only_what_the_nearer_does_not_know(tmp_path: Path) -> None:
+    shop = Shop()
+    own = artifacts.popularity({"i04": 2.0, "i03": 2.0}, heading(scope="surface", surface="home"))
+    release = shop.release(
+        config={"weights": {"cooc": 1.0}},  # refilled from popularity, so its order shows
+        manifests={"home": shop.manifest(more={"popularity": (shop.ref(own, scope="surface"),)})},
+    )
+    snapshot = open_snapshot(prepare(release, blobs=shop.store.blobs, root=tmp_path))
+    shown = [item.item_id for item in recommend(snapshot, ASK, now=NOW).items]
+    assert shown == ["i03", "i04", "i17", "i16", "i15"]  # i03 and i04 tie here, whatever the tenant says
+
+
 def test_a_release_can_be_opened_at_any_generation_and_with_another_manifest(tmp_path: Path) -> None:
     shop = Shop()
     previous = None

@@ -1,0 +1,52 @@
+"""The pool is the exact best, wherever the walk stops."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.unit.ranking.reference import World
+from tests.unit.ranking.worlds import NOW, requests, shelf_of, worlds
+
+from recsys.ranking import pool, standing
+from recsys.ranking.conditions import Conditions
+from recsys.ranking.evidence import Evidence
+from recsys.ranking.pool import Blend, best
+from recsys.ranking.request import RecommendRequest
+from recsys.ranking.standing import RuleBook
+
+
+@pytest.fixture
+def short_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standing, "HEAD", 2)
+    monkeypatch.setattr(pool, "_FIRST_STEP", 0)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    world=worlds(),
+    request=requests,
+    wanted=st.integers(1, 3),
+    weights=st.sampled_from([(1.0, 0.0), (0.1, 1.0), (0.7, 0.3)]),
+)
+@pytest.mark.usefixtures("short_steps")
+def test_the_best_are_those_of_all(
+    world: World, request: RecommendRequest, wanted: int, weights: tuple[float, float]
+) -> None:
+    shelf = shelf_of(world)
+    held = RuleBook(shelf, world.rules, surface="home", segment=None, withdrawn=world.withdrawn).at(NOW)
+    anchors = [number for name in request.anchors.item_ids if (number := shelf.find(name)) is not None]
+    conditions = Conditions.of(shelf, request.constraints, request.candidates, request.context)
+    everything = np.arange(shelf.size, dtype=np.int32)
+    evidence = Evidence(shelf, "cooc", anchors)
+    try:
+        blend = Blend(shelf, held, evidence, w_popularity=weights[0], w_cooc=weights[1])
+        found = best(blend, wanted, excluded=set(anchors), conditions=conditions, lane=None)
+        passed = everything if conditions is None else everything[conditions.keep(everything)]
+        scored = sorted(
+            (-blend.of(item), item)
+            for item in passed.tolist()
+            if not held.out[item] and item not in anchors and blend.of(item) > 0.0
+        )
+    finally:
+        evidence.close()
+    assert found == scored[:wanted]
