@@ -17,7 +17,14 @@ from recsys.pipelines.faults import Tally, judge
 from recsys.pipelines.limits import Limits, check_limit
 from recsys.pipelines.mapped import CATALOG_PREFIX, catalog_columns, read_mapped
 from recsys.pipelines.mapping import EventMapping, read_mapping
-from recsys.pipelines.own_schema import EVENT_COLUMNS, EXPOSURE_COLUMNS, read_events, read_exposures
+from recsys.pipelines.own_schema import (
+    EVENT_COLUMNS,
+    EVENT_TYPES,
+    EXPOSURE_COLUMNS,
+    EXPOSURE_TYPES,
+    read_events,
+    read_exposures,
+)
 from recsys.pipelines.reading import Reading, rows_of
 from recsys.pipelines.rundir import Ingested, RunFolder
 from recsys.pipelines.sources import Source, find_files, format_of, sniff
@@ -209,12 +216,11 @@ def _reading(
 
 def _stage(engine: Engine, readings: Sequence[Reading], mapping: EventMapping | None, *, progress: Progress) -> Tally:
     """Read every group into the tables ``staged`` and ``staged_exposures``, judging each row."""
-    catalog = [(CATALOG_PREFIX + name, _kind(name)) for name in catalog_columns(mapping)]
-    texts = [(name, "VARCHAR") for name in EVENT_COLUMNS if name not in ("ts", "is_user")]
-    _table(engine, "staged", [*texts, ("is_user", "BOOLEAN"), ("hashed", "BOOLEAN"), *catalog])
-    texts = [(name, "VARCHAR") for name in EXPOSURE_COLUMNS if name not in ("ts", "items")]
-    items = ("items", "STRUCT(item_id VARCHAR, rank INTEGER)[]")
-    _table(engine, "staged_exposures", [*texts, items, ("by_user", "BOOLEAN")])
+    events = {name: EVENT_TYPES.get(name, "VARCHAR") for name in (*EVENT_COLUMNS, "hashed")}
+    catalog = {CATALOG_PREFIX + name: "DOUBLE" if name == "price" else "VARCHAR" for name in catalog_columns(mapping)}
+    _table(engine, "staged", events | catalog)
+    exposures = {name: EXPOSURE_TYPES.get(name, "VARCHAR") for name in EXPOSURE_COLUMNS}
+    _table(engine, "staged_exposures", exposures | {"by_user": "BOOLEAN"})
     tally = Tally()
     with progress("ingest", total=sum(len(reading.sources) for reading in readings)) as advance:
         for reading in readings:
@@ -223,13 +229,9 @@ def _stage(engine: Engine, readings: Sequence[Reading], mapping: EventMapping | 
     return tally
 
 
-def _table(engine: Engine, name: str, columns: Sequence[tuple[str, str]]) -> None:
+def _table(engine: Engine, name: str, columns: Mapping[str, str]) -> None:
     """Make an empty table of rows that were read and judged; ``part`` is the group of files they came from."""
-    engine.table(name, SmallTable((("ts", "TIMESTAMP"), *columns, ("verdict", "SMALLINT"), ("part", "INTEGER")), ()))
-
-
-def _kind(name: str) -> str:
-    return "DOUBLE" if name == "price" else "VARCHAR"
+    engine.table(name, SmallTable((*columns.items(), ("verdict", "SMALLINT"), ("part", "INTEGER")), ()))
 
 
 def _span(engine: Engine) -> tuple[Any, Any]:

@@ -5,10 +5,17 @@ from collections.abc import Callable, Sequence
 from recsys.encoding import did_you_mean
 from recsys.pipelines.engine import Engine, identifier, literal
 from recsys.pipelines.errors import BadInput
-from recsys.pipelines.reading import Fault, Reading, any_fault, rows_of, timestamp
+from recsys.pipelines.reading import Fault, Reading, any_fault, number_of, rows_of, timestamp
 from recsys.pipelines.sources import Source, known_fields, required_fields, schema_name
 
-__all__ = ["EVENT_COLUMNS", "EXPOSURE_COLUMNS", "read_events", "read_exposures"]
+__all__ = [
+    "EVENT_COLUMNS",
+    "EVENT_TYPES",
+    "EXPOSURE_COLUMNS",
+    "EXPOSURE_TYPES",
+    "read_events",
+    "read_exposures",
+]
 
 EVENT_COLUMNS = {
     "ts": "ts",
@@ -18,12 +25,28 @@ EVENT_COLUMNS = {
     "segment": "segment",
     "actor": "coalesce(user_id, anonymous_id)",
     "is_user": "user_id IS NOT NULL",
-    "session_id": "session_id",
-    "request_id": "request_id",
-    "event_id": "event_id",
+    "session": number_of("session_id"),
+    "request": number_of("request_id"),
+    "event": number_of("event_id"),
 }
 """What goes on of an event, as expressions over its canonical fields (``hashed`` is added by the reader)."""
-EXPOSURE_COLUMNS = ("ts", "request_id", "surface", "segment", "items")
+EVENT_TYPES = {
+    "ts": "TIMESTAMP",
+    "is_user": "BOOLEAN",
+    "hashed": "BOOLEAN",
+    "session": "BIGINT",
+    "request": "BIGINT",
+    "event": "BIGINT",
+}
+"""Types of what goes on that is not text."""
+EXPOSURE_COLUMNS = {
+    "ts": "ts",
+    "request": number_of("request_id"),
+    "surface": "surface",
+    "segment": "segment",
+    "items": "items",
+}
+EXPOSURE_TYPES = {"ts": "TIMESTAMP", "request": "BIGINT", "items": "STRUCT(item_id VARCHAR, rank INTEGER)[]"}
 _TEXTS = (
     "item_id",
     "event_type",
@@ -190,7 +213,7 @@ def _exposures(
     """Put a reading of exposures together; what bots and the shop's own staff were shown is dropped and
     counted.
     """
-    keep = {name: name for name in EXPOSURE_COLUMNS} | {"by_user": "coalesce(traffic, 'user') = 'user'"}
+    keep = EXPOSURE_COLUMNS | {"by_user": "coalesce(traffic, 'user') = 'user'"}
     return Reading(sources=tuple(sources), rows=rows, early=tuple(early), fields=fields, late=late, keep=keep)
 
 

@@ -146,6 +146,14 @@ def test_a_look_at_one_of_our_lists_is_not_a_choice(shop, tmp_path):
     assert made.counts["events"] == 2
 
 
+def test_what_an_event_does_not_say_is_null_in_the_canonical_events(shop, tmp_path):
+    path = write_jsonl(tmp_path / "e.jsonl", [event(session_id=None), event(request_id="r", session_id=None)])
+    bare, answered = sorted(canonical(tmp_path, take(shop, tmp_path, path)), key=lambda row: row["request"] is not None)
+    assert bare["request"] is None
+    assert answered["request"] > 0
+    assert bare["basket"] == answered["basket"] == bare["day"], "without a session a user's day is the basket"
+
+
 def exposure(**fields):
     return {
         "request_id": "r1",

@@ -133,6 +133,15 @@ def test_a_surface_with_enough_evidence_gets_its_own_popularity(shop, tmp_path):
     assert [ref.get("scope", "tenant") for ref in refs] == ["tenant", "surface"]
 
 
+def test_only_what_followed_our_answers_counts_less(shop, tmp_path):
+    rows = [event(item_id="own", event_type="click"), event(item_id="ours", event_type="click", request_id="r")]
+    report = go(shop, write_jsonl(tmp_path / "e.jsonl", rows), signals=["popularity"], end="2026-11-05")
+    blob = shop.store.blobs.read("demo", report.signals["popularity"].artifact)
+    popularity = SIGNALS["popularity"].open(Columns(blob, where="p"), tenant="demo")
+    scores = dict(zip(popularity.items.to_list(), popularity.score.tolist(), strict=True))
+    assert scores == {"own": 2.0, "ours": 1.0}
+
+
 def test_a_segment_is_told_by_the_exposures_its_outcomes_followed(shop, tmp_path):
     rows = visits() + [
         event(item_id="i00", event_type="click", user_id=f"n{n}", request_id=f"r{n}", session_id=None) for n in range(9)

@@ -12,14 +12,12 @@ SELECT
     coalesce(s.session, datediff('day', DATE '1970-01-01', s.ts)) AS basket,
     s.surface,
     s.segment,
-    CAST(hash(s.request_id) & 9223372036854775807::UBIGINT AS BIGINT) AS request
-FROM (
-    SELECT *, CAST(hash(session_id) & 9223372036854775807::UBIGINT AS BIGINT) AS session
-    FROM staged
-    WHERE verdict = 0 AND ${inside}
-) AS s
+    s.request
+FROM staged AS s
 LEFT JOIN people AS p ON p.actor = s.actor AND p.hashed = s.hashed
 WHERE
-    NOT (s.event_type = 'view' AND s.request_id IS NOT NULL)
-    AND (s.actor IS NOT NULL OR s.session_id IS NOT NULL)
-ORDER BY dt, who, basket, s.ts, s.item_id, s.event_type, s.surface, s.segment, request
+    s.verdict = 0
+    AND ${inside}
+    AND NOT (s.event_type = 'view' AND s.request IS NOT NULL)
+    AND (s.actor IS NOT NULL OR s.session IS NOT NULL)
+ORDER BY dt, who, basket, s.ts, s.item_id, s.event_type, s.surface, s.segment, s.request

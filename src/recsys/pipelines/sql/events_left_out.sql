@@ -9,8 +9,8 @@ FROM (
     SELECT
         is_user,
         ${inside} AS inside,
-        event_type = 'view' AND request_id IS NOT NULL AS looks,
-        actor IS NULL AND session_id IS NULL AS nobody
+        event_type = 'view' AND request IS NOT NULL AS looks,
+        actor IS NULL AND session IS NULL AS nobody
     FROM staged
     WHERE verdict = 0
 )

@@ -3,7 +3,7 @@
 SELECT DISTINCT
     CAST(ts AS DATE) AS dt,
     ts,
-    CAST(hash(request_id) & 9223372036854775807::UBIGINT AS BIGINT) AS request,
+    request,
     surface,
     segment,
     items
