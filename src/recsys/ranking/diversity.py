@@ -27,13 +27,12 @@ class Caps:
 
     def take(self, item: int) -> bool:
         """Count an item in if every cap allows it; tell whether it did."""
-        counted = [(labels.of(item), limit, counts) for labels, limit, counts in self._limits]
-        for codes, limit, counts in counted:
-            for code in codes:
+        for labels, limit, counts in self._limits:
+            for code in labels.of(item):
                 if counts.get(code, 0) >= limit:
                     return False
-        for codes, _, counts in counted:
-            for code in codes:
+        for labels, _, counts in self._limits:
+            for code in labels.of(item):
                 counts[code] = counts.get(code, 0) + 1
         return True
 
