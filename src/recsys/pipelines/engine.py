@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
+from recsys.errors import Failed
 from recsys.signals import SmallTable
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["Engine", "day_number", "identifier", "literal", "open_engine"]
+__all__ = ["Engine", "EngineFailed", "day_number", "identifier", "literal", "open_engine"]
 
 MEMORY_LIMIT = "2500MB"
 """What DuckDB may hold before it spills to disk: with Python beside it a run stays within 4 GB (goal S6)."""
@@ -32,6 +33,16 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+class EngineFailed(Failed):
+    """The engine could not do what it was asked: a file it cannot read, no room left. ``said`` is its first line."""
+
+    code = "ENGINE_FAILED"
+
+    def __init__(self, said: str) -> None:
+        super().__init__(f"the engine failed: {said}", next_step="nothing was published; check memory and disk space")
+        self.said = said
+
+
 class Engine:
     """One database in a folder of its own, gone when it is closed."""
 
@@ -40,11 +51,25 @@ class Engine:
 
     def run(self, sql: str, **values: Any) -> None:
         """Run one statement; ``$name`` in it stands for a value."""
-        self._connection.execute(sql, values or None)
+        self._execute(sql, values or None)
+
+    def _execute(self, sql: str, values: dict[str, Any] | None = None) -> "duckdb.DuckDBPyConnection":
+        import duckdb
+
+        try:
+            return self._connection.execute(sql, values)
+        except duckdb.InterruptException:
+            raise KeyboardInterrupt from None
+        except duckdb.Error as error:
+            raise EngineFailed(str(error).split("\n", 1)[0]) from error
+        except RuntimeError as error:
+            if "interrupted" in str(error):  # how Ctrl-C shows when Python noticed it first
+                raise KeyboardInterrupt from None
+            raise
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Return all rows of a small result."""
-        return self._connection.execute(sql).fetchall()
+        return self._execute(sql).fetchall()
 
     def value(self, sql: str) -> Any:
         """Return the first column of the first row."""
@@ -56,7 +81,7 @@ class Engine:
 
     def arrays(self, sql: str) -> Mapping[str, npt.NDArray[Any]]:
         """Return a result as one array per column."""
-        found: dict[str, npt.NDArray[Any]] = self._connection.execute(sql).fetchnumpy()
+        found: dict[str, npt.NDArray[Any]] = self._execute(sql).fetchnumpy()
         return found
 
     def columns(self, relation: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections import Counter
 
 import msgspec
 
-from recsys.pipelines.engine import Engine
+from recsys.pipelines.engine import Engine, EngineFailed
 from recsys.pipelines.errors import BadInput
 from recsys.pipelines.reading import Reading
 from recsys.pipelines.sources import Source, open_lines
@@ -83,7 +83,12 @@ def judge(engine: Engine, reading: Reading, tally: Tally) -> None:
     """Read one group into its table and count the verdicts."""
     table = "staged_exposures" if "items" in reading.keep else "staged"
     number = tally.groups
-    engine.run(f"INSERT INTO {table} BY NAME SELECT *, {number} AS part FROM ({reading.select()})")
+    try:
+        engine.run(f"INSERT INTO {table} BY NAME SELECT *, {number} AS part FROM ({reading.select()})")
+    except EngineFailed as error:
+        first = reading.sources[0].path
+        among = f" (or one of {len(reading.sources) - 1} files like it)" if len(reading.sources) > 1 else ""
+        raise BadInput(f"{first}{among} cannot be read: {error.said}", next_step="was it written to its end?") from None
     counted = engine.rows(f"SELECT verdict, count(*) FROM {table} WHERE part = {number} GROUP BY verdict")
     tally.add(reading, {int(v): int(n) for v, n in counted}, _torn_rows(engine, reading))
 

@@ -11,7 +11,7 @@ from recsys.catalog import Item, pack_catalog, read_catalog
 from recsys.encoding import digest
 from recsys.pipelines.canonical import Days, drop_duplicates, name_people, write_events, write_exposures
 from recsys.pipelines.derived_catalog import derive_items
-from recsys.pipelines.engine import Engine, literal, open_engine
+from recsys.pipelines.engine import Engine, EngineFailed, literal, open_engine
 from recsys.pipelines.errors import BadInput
 from recsys.pipelines.faults import Tally, judge
 from recsys.pipelines.limits import Limits, check_limit
@@ -172,7 +172,7 @@ def _frame(frame: object, *, engine: Engine, folder: Path) -> Path:
     try:
         engine.register("frame", frame)
         engine.run(f"COPY (SELECT * FROM frame) TO {literal(str(path))} (FORMAT parquet)")  # noqa: S608 - our own path
-    except duckdb.Error as error:
+    except (EngineFailed, duckdb.Error) as error:
         said = str(error).split("\n", 1)[0]
         raise BadInput(f"events are neither paths nor a data frame: {said}") from None
     return path
@@ -181,14 +181,13 @@ def _frame(frame: object, *, engine: Engine, folder: Path) -> Path:
 def _parquet_fields(path: Path, engine: Engine) -> tuple[str, ...] | None:
     if format_of(path) != "parquet":
         return None
-    import duckdb
-
     probe = Source(path=path, format="parquet", kind="mapped", fields=())
     try:
         return tuple(engine.columns(rows_of([probe])))
-    except duckdb.Error as error:
-        said = str(error).split("\n", 1)[0]
-        raise BadInput(f"{path} cannot be read as Parquet: {said}", next_step="was it written to its end?") from None
+    except EngineFailed as error:
+        raise BadInput(
+            f"{path} cannot be read as Parquet: {error.said}", next_step="was it written to its end?"
+        ) from None
 
 
 def _groups(sources: Iterable[Source]) -> list[list[Source]]:

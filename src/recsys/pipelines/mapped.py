@@ -5,7 +5,7 @@
 from collections.abc import Sequence
 
 from recsys.encoding import did_you_mean
-from recsys.pipelines.engine import Engine, identifier, literal
+from recsys.pipelines.engine import Engine, EngineFailed, identifier, literal
 from recsys.pipelines.errors import BadInput
 from recsys.pipelines.mapping import CatalogColumn, Column, EventMapping, TimeColumn
 from recsys.pipelines.own_schema import EVENT_COLUMNS
@@ -126,15 +126,13 @@ class _Probe:
 
         A ``constant`` one is evaluated as well: no row would show that a zone does not exist.
         """
-        import duckdb
-
         try:
             once = f"SELECT CAST({expression} AS VARCHAR)"  # text: a time with a zone needs pytz to become Python's
             self._engine.rows(once if constant else f"SELECT {expression} FROM {self._relation}")
-        except duckdb.Error as error:
-            said = str(error).split("\n", 1)[0]
+        except EngineFailed as error:
             raise BadInput(
-                f"mapping, `{what}`: {said}", next_step=f"the columns of {self._where} are: {', '.join(self._types)}"
+                f"mapping, `{what}`: {error.said}",
+                next_step=f"the columns of {self._where} are: {', '.join(self._types)}",
             ) from None
 
 

@@ -341,6 +341,14 @@ def test_a_truncated_gzip_file_says_so(shop, tmp_path):
     assert str(path) in refused(shop, tmp_path, path)
 
 
+def test_a_gzip_file_torn_past_its_first_lines_says_so(shop, tmp_path):
+    many = "".join(json.dumps(row | {"event_id": None}) + "\n" for row in visits() * 20)
+    whole = gzip.compress(many.encode())
+    path = tmp_path / "e.jsonl.gz"
+    path.write_bytes(whole[: len(whole) - 40])
+    assert f"{path} cannot be read" in refused(shop, tmp_path, path)
+
+
 def test_files_that_are_not_there_are_named(shop, tmp_path):
     assert "matches no file" in refused(shop, tmp_path, str(tmp_path / "*.parquet"))
     assert "does not exist" in refused(shop, tmp_path, tmp_path / "gone.jsonl")
