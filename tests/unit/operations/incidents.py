@@ -62,7 +62,12 @@ class Incident:
                 request_id=f"r{now:.0f}",
                 ts=rfc3339(now),
                 items=tuple(ShownItem(item_id=item.item_id, rank=item.rank) for item in answer.items),
-                context={"tenant_id": "demo", "surface": "home", "generation": str(snapshot.generation), "rung": "live"},
+                context={
+                    "tenant_id": "demo",
+                    "surface": "home",
+                    "generation": str(snapshot.generation),
+                    "rung": "live",
+                },
                 latency_ms=1.5,
                 decision=decision,
             )

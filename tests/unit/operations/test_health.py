@@ -1,0 +1,125 @@
+"""The health model: each layer's state follows from what the store holds, with its reason."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.operations.incidents import NOW_S, Incident
+
+from recsys.encoding import rfc3339
+from recsys.operations.health import health
+from recsys.operations.layers import Layer, judge
+from recsys.pipelines.report import LastRun, record_run
+from recsys.serving.heartbeat import Heartbeat, Replica, write_heartbeat
+
+_NOW_S = NOW_S + 86_400 * 364  # a few hours after the end of the shop's data window
+
+
+@pytest.fixture
+def incident(tmp_path: Path) -> Incident:
+    made = Incident(tmp_path)
+    made.ship()
+    return made
+
+
+def _beat(incident: Incident, *, age_s: float = 1.0, generation: int = 2, rejected: str | None = None) -> None:
+    replica = Replica(generation=generation, head=2, unconfirmed_s=0.1, rejected=rejected)
+    at = rfc3339(_NOW_S - age_s)
+    write_heartbeat(incident.store.objects, Heartbeat(host="web-1", at=at, format=1, tenants={"demo": replica}))
+
+
+def _layer(incident: Incident, name: str) -> Layer:
+    found = health(incident.store, ["demo"], window_s=400 * 86_400.0, now_s=_NOW_S)
+    layer: Layer = getattr(found.tenants["demo"].surfaces["home"], name)
+    return layer
+
+
+def test_a_host_that_serves_the_newest_generation_is_healthy(incident: Incident) -> None:
+    _beat(incident)
+    assert _layer(incident, "serving").state == "healthy"
+
+
+def test_without_a_word_from_any_host_serving_is_unknown(incident: Incident) -> None:
+    assert _layer(incident, "serving").state == "unknown"
+
+
+def test_a_host_that_fell_silent_does_not_count(incident: Incident) -> None:
+    _beat(incident, age_s=120)
+    assert _layer(incident, "serving").state == "unknown"
+
+
+def test_a_host_behind_is_named(incident: Incident) -> None:
+    _beat(incident, generation=1)
+    layer = _layer(incident, "serving")
+    assert layer.state == "degraded"
+    assert "web-1" in layer.reasons[0]
+
+
+def test_a_refused_release_is_degraded_with_the_hosts_reason(incident: Incident) -> None:
+    _beat(incident, generation=1, rejected="popularity: a score is not finite")
+    layer = _layer(incident, "serving")
+    assert layer.state == "degraded"
+    assert "a score is not finite" in layer.reasons[0]
+
+
+def test_empty_answers_fail_serving(incident: Incident) -> None:
+    _beat(incident)
+    incident.block_all()
+    incident.serve(60)
+    assert _layer(incident, "serving").state == "failing"
+
+
+@pytest.mark.parametrize(("hours", "state"), [(1, "healthy"), (25, "degraded"), (49, "failing")])
+def test_data_older_than_its_objective_degrades_and_then_fails(incident: Incident, hours: int, state: str) -> None:
+    end_of_data_s = 1_795_392_000.0  # 2026-11-23T00:00Z: the window ends with the 22nd
+    found = health(incident.store, ["demo"], now_s=end_of_data_s + hours * 3600)
+    assert found.tenants["demo"].surfaces["home"].pipelines.state == state
+
+
+def test_a_failed_run_is_said(incident: Incident) -> None:
+    run = LastRun(
+        tenant="demo", surface="home", stage="ingest", started=rfc3339(_NOW_S), error="shop.csv:7: no item_id"
+    )
+    record_run(incident.store, run)
+    assert "shop.csv:7" in _layer(incident, "pipelines").reasons[-1]
+
+
+def test_outcomes_without_their_exposure_degrade_evaluation(incident: Incident) -> None:
+    incident.serve(100, clicks=lambda _number: True)
+    lines = b"".join(
+        b'{"request_id":"lost-%d","item_id":"i01","event_type":"click","ts":"2025-11-24T15:00:00Z"}\n' % n
+        for n in range(10)
+    )
+    incident.store.objects.create("events/demo/outcomes/dt=2025-11-24/host-9-1.jsonl", lines)
+    layer = _layer(incident, "evaluation")
+    assert layer.state == "degraded"
+    assert layer.values["outcomes_matched"] == pytest.approx(100 / 110, abs=1e-4)
+
+
+def test_no_answers_leave_evaluation_unknown(incident: Incident) -> None:
+    assert _layer(incident, "evaluation").state == "unknown"
+
+
+def test_a_hold_is_said_with_who_and_how_to_let_go(incident: Incident) -> None:
+    incident.releases.hold(surface="home", levers=("artifacts",), reason="incident 7")
+    (reason,) = _layer(incident, "releases").reasons
+    for fact in ("incident 7", "by test", "recsys releases resume --tenant demo --surface home"):
+        assert fact in reason
+
+
+def test_a_hold_of_another_surface_is_none_of_its_business(incident: Incident) -> None:
+    incident.releases.hold(surface="pdp", levers=("artifacts",), reason="incident 7")
+    assert _layer(incident, "releases").state == "healthy"
+
+
+@pytest.mark.parametrize(
+    ("held", "state"),
+    [
+        ([], "healthy"),
+        (["unknown"], "unknown"),
+        (["unknown", "degraded"], "degraded"),
+        (["failing", "degraded"], "failing"),
+    ],
+)
+def test_the_worst_finding_is_the_state_of_a_layer(held: list[Any], state: str) -> None:
+    assert judge({}, *((True, one, "why") for one in held)).state == state
