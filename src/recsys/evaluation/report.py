@@ -151,6 +151,16 @@ class Comparison(_Part, frozen=True, kw_only=True):
     drop: float
     interval: Interval | None
 
+    @property
+    def change(self) -> float:
+        """Return candidate minus baseline, as people read it."""
+        return 0.0 - self.drop
+
+    @property
+    def change_interval(self) -> Interval | None:
+        found = self.interval
+        return None if found is None else Interval(low=0.0 - found.high, high=0.0 - found.low)
+
 
 class GateResult(_Part, frozen=True, kw_only=True):
     """``unclear``: the interval holds both good and bad; more requests are needed. ``not_judged``: no

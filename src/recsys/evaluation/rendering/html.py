@@ -1,14 +1,20 @@
 """A report as one HTML page: the decision first, plots, every table. It fetches nothing and runs nothing."""
 
+import re
 from html import escape
 from importlib.resources import files
 
 from recsys.evaluation.rendering.markdown import headline
 from recsys.evaluation.rendering.plots import intervals_plot, joins_plot
-from recsys.evaluation.rendering.tables import Section, sections
+from recsys.evaluation.rendering.tables import Column, Section, Table, sections
 from recsys.evaluation.report import Report
 
 __all__ = ["body", "render"]
+
+LONG = 40
+"""A table of more rows scrolls inside its own box, so that what follows it can be found."""
+
+_QUOTED = re.compile(r"`([^`]+)`")
 
 
 def render(report: Report) -> str:
@@ -16,7 +22,9 @@ def render(report: Report) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(headline(report))}</title></head>\n<body>{body(report)}</body></html>\n"
+        '<meta name="color-scheme" content="light dark">'
+        f"<title>{escape(headline(report))}</title></head>\n"
+        f'<body class="recsys-page">{body(report)}</body></html>\n'
     )
 
 
@@ -28,7 +36,7 @@ def body(report: Report) -> str:
         "Joins by day": joins_plot(report.days, least=report.config.integrity.min_join_rate),
     }
     parts = [f"<style>{style}</style>", f'<main class="recsys-report">{_decision(report)}']
-    parts += [_section(section, plots.get(section[0], "")) for section in sections(report)]
+    parts += [_section(section, plots.get(section.title, "")) for section in sections(report)]
     return "\n".join([*parts, "</main>"])
 
 
@@ -40,7 +48,7 @@ def _decision(report: Report) -> str:
         ("What to do", decision.what_to_do),
         ("Lever", decision.lever),
     )
-    told = "".join(f"<dt>{title}</dt><dd>{escape(text)}</dd>" for title, text in said)
+    told = "".join(f"<dt>{title}</dt><dd>{_prose(text)}</dd>" for title, text in said)
     return (
         f'<header class="{decision.outcome}"><p>Offline evaluation</p>'
         f"<h1>{escape(headline(report))}</h1><dl>{told}</dl></header>"
@@ -48,17 +56,31 @@ def _decision(report: Report) -> str:
 
 
 def _section(section: Section, plot: str) -> str:
-    title, note, (head, *rows) = section
-    said = f"<p>{escape(note)}</p>" if note else ""
-    heads = "".join(f"<th>{escape(text)}</th>" for text in head)
-    cells = "".join(f"<tr>{''.join(_cell(text) for text in row)}</tr>" for row in rows)
-    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{cells}</tbody></table>"
-    if len(rows) > 40:
-        table = f"<details><summary>{len(rows)} rows</summary>{table}</details>"
-    return f'<section><h2>{escape(title)}</h2>{said}{plot}<div class="wide">{table}</div></section>'
+    note = f"<p>{_prose(section.note)}</p>" if section.note else ""
+    said = "".join(f"<li>{_prose(text)}</li>" for text in section.said)
+    listed = f"<ul>{said}</ul>" if said else ""
+    drawn = f'<div class="box">{plot}</div>' if plot else ""
+    rows = len(section.table.rows)
+    table = f'<div class="box">{_table(section.table)}</div>'
+    if rows > LONG:
+        table = f'<p class="count">{rows:,} rows</p><div class="box long">{_table(section.table)}</div>'
+    return f"<section><h2>{escape(section.title)}</h2>{note}{listed}{drawn}{table}</section>"
 
 
-def _cell(text: str) -> str:
-    shown = {"hold", "fail", "decided", "ok", "pass", "unclear"}
-    mark = f' class="{text}"' if text in shown else ""
-    return f"<td{mark}>{escape(text)}</td>"
+def _table(table: Table) -> str:
+    heads = "".join(f'<th class="{column.kind}">{escape(column.title)}</th>' for column in table.columns)
+    rows = "".join(
+        "<tr>" + "".join(_cell(column, text) for column, text in zip(table.columns, row, strict=True)) + "</tr>"
+        for row in table.rows
+    )
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _cell(column: Column, text: str) -> str:
+    state = f" {text.replace(' ', '_')}" if column.kind == "state" else ""
+    return f'<td class="{column.kind}{state}">{_prose(text)}</td>'
+
+
+def _prose(text: str) -> str:
+    """Names come from the data: none may open a tag. What stands in backticks is set as code."""
+    return _QUOTED.sub(r"<code>\1</code>", escape(text))

@@ -3,7 +3,7 @@
 from recsys.evaluation.rendering.tables import Table, sections
 from recsys.evaluation.report import Report
 
-__all__ = ["render"]
+__all__ = ["headline", "render"]
 
 
 def render(report: Report) -> str:
@@ -21,10 +21,11 @@ def render(report: Report) -> str:
         f"**Lever.** {_plain(decision.lever)}",
         "",
     ]
-    for title, note, table in sections(report):
-        lines += [f"## {title}", ""]
-        lines += [note, ""] if note else []
-        lines += [*_rows(table), ""]
+    for section in sections(report):
+        lines += [f"## {section.title}", ""]
+        lines += [_plain(section.note), ""] if section.note else []
+        lines += [*(f"- {_plain(text)}" for text in section.said), ""] if section.said else []
+        lines += [*_rows(section.table), ""]
     return "\n".join(lines)
 
 
@@ -36,12 +37,15 @@ def headline(report: Report) -> str:
 
 
 def _rows(table: Table) -> list[str]:
-    head, *rows = table
     return [
-        "| " + " | ".join(_cell(text) for text in head) + " |",
-        "|" + " --- |" * len(head),
-        *("| " + " | ".join(_cell(text) for text in row) + " |" for row in rows),
+        _row(tuple(column.title for column in table.columns)),
+        "|" + "".join(" ---: |" if column.kind == "number" else " --- |" for column in table.columns),
+        *(_row(row) for row in table.rows),
     ]
+
+
+def _row(texts: tuple[str, ...]) -> str:
+    return "| " + " | ".join(_cell(text) for text in texts) + " |"
 
 
 def _cell(text: str) -> str:

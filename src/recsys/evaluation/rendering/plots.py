@@ -1,10 +1,11 @@
 """Plots as plain SVG text: no script, no font, nothing to fetch; readable in print."""
 
+import math
 from collections.abc import Callable, Sequence
 from html import escape
 
 from recsys.evaluation.report import Day, Interval, Measured
-from recsys.evaluation.words import figure, percent
+from recsys.evaluation.words import percent, value_and_span
 
 __all__ = ["intervals_plot", "joins_plot"]
 
@@ -22,8 +23,10 @@ def intervals_plot(metrics: Sequence[Measured]) -> str:
     shown = [(m, value, interval) for m, value, interval in rows if _fits(value)]
     if not shown:
         return ""
-    low = min(0.0, *(interval.low for _, _, interval in shown))
-    high = max(*(interval.high for _, _, interval in shown), 1e-9, low + 1e-9)
+    ticks = _ticks(
+        min(0.0, *(interval.low for _, _, interval in shown)), max(0.0, *(interval.high for _, _, interval in shown))
+    )
+    low, high = ticks[0], ticks[-1]
     scale = (WIDTH - LABELS - RIGHT) / (high - low)
 
     def x(value: float) -> float:
@@ -31,15 +34,25 @@ def intervals_plot(metrics: Sequence[Measured]) -> str:
 
     height = ROW * len(shown) + 30
     parts = [_open(height, "Metrics with their intervals")]
-    for tick in (low, low + (high - low) / 2, high):
+    for tick in ticks:
         parts.append(f'<line class="grid" x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="4" y2="{height - 22}"/>')
-        parts.append(f'<text class="tick" x="{x(tick):.1f}" y="{height - 6}">{figure(tick)}</text>')
+        parts.append(f'<text class="tick" x="{x(tick):.1f}" y="{height - 6}">{tick:z.12g}</text>')
     for number, (metric, value, interval) in enumerate(shown):
         y = ROW * number + ROW / 2 + 2
         parts.append(f'<text class="name" x="{LABELS - 10}" y="{y + 4:.1f}">{_name(metric)}</text>')
         parts += _whisker(x, y, value, interval)
-        parts.append(f'<text x="{WIDTH - RIGHT + 12}" y="{y + 4:.1f}">{figure(value)}</text>')
+        text, _ = value_and_span(value, interval)
+        parts.append(f'<text x="{WIDTH - RIGHT + 24}" y="{y + 4:.1f}">{text}</text>')
     return "".join([*parts, "</svg>"])
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Return round numbers, three to seven, that reach from at or below ``low`` to at or above ``high``."""
+    reach = max(high - low, 1e-9)
+    power = 10.0 ** math.floor(math.log10(reach))
+    step = next(power * each for each in (0.2, 0.5, 1.0, 2.0) if reach <= 5 * power * each)
+    first, last = math.floor(low / step), math.ceil(high / step)
+    return [round(number * step, 12) for number in range(first, max(last, first + 1) + 1)]
 
 
 def _fits(value: float) -> bool:

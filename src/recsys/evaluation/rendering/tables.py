@@ -1,103 +1,141 @@
 """The tables of a report, the same in Markdown and HTML. Everything in the JSON has a place here."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
 import msgspec
 
-from recsys.encoding import canonical
 from recsys.evaluation.metrics import METRICS
-from recsys.evaluation.report import GateResult, Joins, Measured, Report, Slice
-from recsys.evaluation.words import figure, percent, span
+from recsys.evaluation.report import GateResult, Interval, Joins, Measured, Report
+from recsys.evaluation.words import exact, figure, percent, span, times, value_and_span
 
-__all__ = ["Section", "Table", "sections"]
+__all__ = ["Column", "Section", "Table", "sections"]
 
-Table = list[tuple[str, ...]]
-"""The first row is the head."""
+Row = tuple[str, ...]
 
-Section = tuple[str, str, Table]
-"""Title, a note, and the table."""
+
+class Column(msgspec.Struct, frozen=True):
+    """A column and how it is set: a ``word`` or ``number`` is never broken, ``prose`` wraps at its spaces,
+    ``value`` (which may be a digest) anywhere.
+    """
+
+    title: str
+    kind: Literal["word", "state", "number", "prose", "value"] = "word"
+
+
+class Table(msgspec.Struct, frozen=True):
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+
+class Section(msgspec.Struct, frozen=True):
+    """A title, what to know to read the table, the table, and ``said``: sentences on what it shows."""
+
+    title: str
+    note: str
+    table: Table
+    said: Row = ()
 
 
 def sections(report: Report) -> list[Section]:
-    """Return every part of a report, in reading order."""
-    return [
-        ("How it was decided", "Rules are asked in order; the first that fires decides.", _steps(report)),
-        ("Integrity", "Whether the data can decide anything.", _integrity(report)),
-        ("Gates", _gates_note(report), _gates(report)),
-        ("Metrics", _metrics_note(report), _metrics(report.offline.metrics)),
-        ("Slices", "For diagnosis only: no gate looks at them.", _slices(report.offline.slices)),
-        ("Joins by slice", _JOINS_NOTE, _slice_joins(report)),
-        ("Joins by day", _JOINS_NOTE, _days(report)),
-        ("Outcomes that do not count", "Each at the first reason that applies.", _drops(report)),
-        ("What was judged", "", _data(report)),
-        ("Inputs and thresholds of the decision", "", _flat(_inputs(report))),
-        ("Settings", "", _flat(msgspec.to_builtins(report.config))),
-        ("Versions", "", _versions(report)),
-        ("Pairing", _PAIRING_NOTE, _pairing(report)),
+    """Return every part of a report that has something in it, in reading order."""
+    found = [
+        Section("How it was decided", "Rules are asked in order; the first that fires decides.", _steps(report)),
+        Section("Integrity", "Whether the data can decide anything.", _integrity(report)),
+        Section("Gates", _gates_note(report), _gates(report), said=tuple(g.sentence for g in report.offline.gates)),
+        Section("Metrics", _metrics_note(report), _metrics(report)),
+        Section("Slices", _slices_note(report), _slices(report)),
+        Section("Joins by day", _JOINS_NOTE, _days(report)),
+        Section("Joins by slice", _SLICE_JOINS_NOTE, _slice_joins(report)),
+        Section("Outcomes that do not count", "Each at the first reason that applies.", _drops(report)),
+        Section("What was judged", "", _data(report)),
+        Section("Inputs and thresholds of the decision", "", _listed(_inputs(report))),
+        Section("Settings", "", _listed(msgspec.to_builtins(report.config), write=exact)),
+        Section("Versions", "", _versions(report)),
+        Section("Pairing", _PAIRING_NOTE, _pairing(report)),
     ]
+    return [section for section in found if section.table.rows]
 
 
 _JOINS_NOTE = (
-    "outcomes_matched is the share of outcomes whose exposure exists; exposures_with_outcome the share "
+    "`outcomes_matched` is the share of outcomes whose exposure exists; `exposures_with_outcome` the share "
     "of exposures that somebody acted on. A dash: the log cannot say."
 )
+_SLICE_JOINS_NOTE = "As by day. An outcome without exposure tells nothing of its slice but its `surface`."
 _PAIRING_NOTE = "What a later run needs to compare itself with this one request by request; the sums are in the JSON."
 
 
+def _table(columns: tuple[Column, ...], rows: Iterable[Row]) -> Table:
+    return Table(columns, tuple(rows))
+
+
 def _steps(report: Report) -> Table:
-    head = ("rule", "state", "finding")
-    return [
-        head,
-        *((step.rule, step.state.replace("_", " "), step.finding) for step in report.decision.steps),
-    ]
+    columns = (Column("rule"), Column("state", "state"), Column("finding", "prose"))
+    steps = report.decision.steps
+    return _table(columns, ((step.rule, step.state.replace("_", " "), step.finding) for step in steps))
 
 
 def _integrity(report: Report) -> Table:
-    head = ("check", "state", "value", "threshold", "what was seen")
-    rows = ((c.name, c.state, figure(c.value), figure(c.threshold), c.sentence) for c in report.integrity)
-    return [head, *rows]
+    columns = (
+        Column("check"),
+        Column("state", "state"),
+        Column("value", "number"),
+        Column("threshold", "number"),
+        Column("what was seen", "prose"),
+    )
+    rows = ((c.name, c.state, figure(c.value), exact(c.threshold), c.sentence) for c in report.integrity)
+    return _table(columns, rows)
 
 
 def _gates_note(report: Report) -> str:
-    if not report.offline.gates:
-        return "The config names no gate."
-    against = f"Baseline: `{report.baseline}`." if report.baseline else "There was no baseline."
-    return f"{against} A drop is baseline minus this run, paired request by request, with users as units."
+    against = f"The baseline is `{report.baseline}`." if report.baseline else "There was no baseline."
+    return f"{against} A change is this run minus the baseline, paired request by request, with users as units."
 
 
 def _gates(report: Report) -> Table:
-    head = (
-        "metric",
-        "over",
-        "state",
-        "value",
-        "interval",
-        "baseline",
-        "drop",
-        "drop interval",
-        "max drop",
-        "min",
-        "why",
+    columns = (
+        Column("metric"),
+        Column("over"),
+        Column("state", "state"),
+        Column("value", "number"),
+        Column(_interval_title(report), "number"),
+        Column("baseline", "number"),
+        Column("change", "number"),
+        Column("its interval", "number"),
+        Column("may drop", "number"),
+        Column("at least", "number"),
     )
-    return [head, *(_gate(gate) for gate in report.offline.gates)]
+    return _without_empty_columns(_table(columns, (_gate(gate) for gate in report.offline.gates)))
 
 
-def _gate(gate: GateResult) -> tuple[str, ...]:
-    seen = gate.comparison
+def _gate(gate: GateResult) -> Row:
+    value, interval = value_and_span(gate.value, gate.interval)
+    baseline = change = changes = "–"
+    if seen := gate.comparison:
+        baseline, _ = value_and_span(seen.baseline, gate.interval)
+        change, changes = value_and_span(seen.change, seen.change_interval, sign=True)
     return (
         gate.metric,
         gate.over,
         gate.state.replace("_", " "),
-        figure(gate.value),
-        span(gate.interval),
-        figure(seen.baseline if seen else None),
-        figure(seen.drop if seen else None),
-        span(seen.interval if seen else None),
+        value,
+        interval,
+        baseline,
+        change,
+        changes,
         figure(gate.max_drop),
-        figure(gate.min_value),
-        gate.sentence,
+        exact(gate.min_value),
     )
+
+
+def _without_empty_columns(table: Table) -> Table:
+    kept = [n for n in range(len(table.columns)) if any(row[n] != "–" for row in table.rows)]
+    rows = (tuple(row[n] for n in kept) for row in table.rows)
+    return _table(tuple(table.columns[n] for n in kept), rows)
+
+
+def _interval_title(report: Report) -> str:
+    return f"{100 * report.config.offline.confidence:g}% interval"
 
 
 def _metrics_note(report: Report) -> str:
@@ -110,37 +148,56 @@ def _metrics_note(report: Report) -> str:
     )
 
 
-_MEASURED = ("metric", "over", "value", "interval", "requests", "users", "what it is")
-
-
-def _metrics(metrics: tuple[Measured, ...]) -> Table:
-    return [_MEASURED, *(_measured(each) for each in metrics)]
-
-
-def _measured(each: Measured) -> tuple[str, ...]:
-    name = each.metric.partition("@")[0].partition(":")[0]
-    notes = [METRICS[name].sentence if name in METRICS else ""]
-    notes += [f"{key.replace('_', ' ')} {figure(value)}" for key, value in sorted(each.details.items())]
+def _measured_columns(report: Report) -> tuple[Column, ...]:
     return (
-        each.metric,
-        each.over,
-        figure(each.value),
-        span(each.interval) if each.interval else f"none: {each.why_no_interval}",
-        f"{each.requests:,}",
-        f"{each.units:,}",
-        "; ".join(notes),
+        Column("metric"),
+        Column("over"),
+        Column("value", "number"),
+        Column(_interval_title(report), "number"),
+        Column("requests", "number"),
+        Column("users", "number"),
     )
 
 
-def _slices(slices: tuple[Slice, ...]) -> Table:
-    head = ("slice", *_MEASURED[:-1])
-    return [head, *((f"{s.key} = {s.value}", *_measured(m)[:-1]) for s in slices for m in s.metrics)]
+def _measured(each: Measured) -> Row:
+    return (
+        each.metric,
+        each.over,
+        *value_and_span(each.value, each.interval),
+        f"{each.requests:,}",
+        f"{each.units:,}",
+    )
 
 
-_JOINED = ("exposures", "exposures_with_outcome", "outcomes", "outcomes_matched")
+def _metrics(report: Report) -> Table:
+    columns = (*_measured_columns(report), Column("what it is", "prose"))
+    return _table(columns, ((*_measured(each), _explained(each)) for each in report.offline.metrics))
 
 
-def _joined(joins: Joins) -> tuple[str, ...]:
+def _explained(each: Measured) -> str:
+    name = each.metric.partition("@")[0].partition(":")[0]
+    notes = [METRICS[name].sentence] if name in METRICS else []
+    notes += [f"{key.replace('_', ' ')} {figure(value)}" for key, value in sorted(each.details.items())]
+    notes += [f"no interval: {each.why_no_interval}"] if each.why_no_interval else []
+    return "; ".join(notes)
+
+
+def _slices_note(report: Report) -> str:
+    reasons = {each.why_no_interval for found in report.offline.slices for each in found.metrics} - {""}
+    return "For diagnosis only: no gate looks at them." + "".join(f" A dash: {reason}." for reason in sorted(reasons))
+
+
+def _slices(report: Report) -> Table:
+    rows = ((f"{s.key} = {s.value}", *_measured(m)) for s in report.offline.slices for m in s.metrics)
+    return _table((Column("slice"), *_measured_columns(report)), rows)
+
+
+_JOINED = tuple(
+    Column(title, "number") for title in ("exposures", "exposures_with_outcome", "outcomes", "outcomes_matched")
+)
+
+
+def _joined(joins: Joins) -> Row:
     outcomes = "–" if joins.outcomes is None else f"{joins.outcomes:,}"
     return (
         f"{joins.exposures:,}",
@@ -150,24 +207,29 @@ def _joined(joins: Joins) -> tuple[str, ...]:
     )
 
 
+def _days(report: Report) -> Table:
+    rows = [("all", *_joined(report.joins)), *((day.day, *_joined(day.joins)) for day in report.days)]
+    return _table((Column("day"), *_JOINED), rows)
+
+
 def _slice_joins(report: Report) -> Table:
     rows = ((f"{s.key} = {s.value}", *_joined(s.joins)) for s in report.offline.slices)
-    return [("slice", *_JOINED), ("all", *_joined(report.joins)), *rows]
-
-
-def _days(report: Report) -> Table:
-    return [("day", *_JOINED), *((day.day, *_joined(day.joins)) for day in report.days)]
+    return _table((Column("slice"), *_JOINED), rows)
 
 
 def _drops(report: Report) -> Table:
-    return [("reason", "outcomes"), *((drop.reason, f"{drop.outcomes:,}") for drop in report.drops)]
+    columns = (Column("reason"), Column("outcomes", "number"))
+    return _table(columns, ((drop.reason, f"{drop.outcomes:,}") for drop in report.drops))
+
+
+_NAMED = (Column("name"), Column("value", "value"))
 
 
 def _data(report: Report) -> Table:
-    rows = _flat({key: value for key, value in msgspec.to_builtins(report.data).items() if key != "roles"})
-    for role in report.data.roles:
-        rows.append((role.role, f"{role.rows:,} rows in {role.files} files"))
-    return [*rows, ("mode", report.mode), ("report format", str(report.format))]
+    whole = msgspec.to_builtins(report.data)
+    rows = [row for name, value in whole.items() if name != "roles" for row in _flat(name, value, figure)]
+    rows += [(role.role, f"{times(role.rows, 'row')} in {times(role.files, 'file')}") for role in report.data.roles]
+    return _table(_NAMED, [*rows, ("mode", report.mode), ("report format", str(report.format))])
 
 
 def _inputs(report: Report) -> dict[str, Any]:
@@ -176,28 +238,42 @@ def _inputs(report: Report) -> dict[str, Any]:
 
 
 def _versions(report: Report) -> Table:
-    return [("of", "version"), *((name, version) for name, version in sorted(report.versions.items()))]
+    return _table((Column("of"), Column("version", "value")), sorted(report.versions.items()))
 
 
 def _pairing(report: Report) -> Table:
+    columns = (Column("metric"), Column("users with a value", "number"), Column("in units of", "number"))
     pairing = report.offline.pairing
     rows = (
         (label, f"{len(sums):,} of {pairing.units:,}", f"1/{pairing.scale[label]:,}")
         for label, sums in sorted(pairing.sums.items())
     )
-    return [("metric", "users with a value", "in units of"), *rows]
+    return _table(columns, rows)
 
 
-def _flat(values: Mapping[str, Any]) -> Table:
+def _listed(values: Mapping[str, Any], *, write: Any = figure) -> Table:
     """Write nested settings as dotted names with their values."""
-    rows: Table = [("name", "value")]
-    for name, value in sorted(values.items()):
-        if isinstance(value, dict) and value:
-            rows += [(f"{name}.{inner[0]}", inner[1]) for inner in _flat(value)[1:]]
-        elif isinstance(value, str):
-            rows.append((name, value))
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            rows.append((name, figure(value)))
-        else:
-            rows.append((name, canonical(value).decode()))
-    return rows
+    return _table(_NAMED, (row for name, value in sorted(values.items()) for row in _flat(name, value, write)))
+
+
+def _flat(name: str, value: Any, write: Any) -> list[Row]:
+    if isinstance(value, dict) and set(value) == {"low", "high"}:
+        return [(name, span(msgspec.convert(value, Interval)))]
+    if isinstance(value, dict):
+        return [row for inner, each in sorted(value.items()) for row in _flat(f"{name}.{inner}", each, write)]
+    if isinstance(value, list | tuple) and any(isinstance(each, dict) for each in value):
+        return [(f"{name}.{number}", _given(each, write)) for number, each in enumerate(value, start=1)]
+    return [(name, _plain(value, write))]
+
+
+def _given(values: Mapping[str, Any], write: Any) -> str:
+    """Write what is given of a small record: ``name ndcg, k 20``."""
+    return ", ".join(f"{name} {_plain(value, write)}" for name, value in values.items() if value is not None)
+
+
+def _plain(value: Any, write: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return ", ".join(_plain(each, write) for each in value) or "none"
+    return value if isinstance(value, str) else write(value)
