@@ -168,6 +168,8 @@ class Desk:
         if request.context.now is not None and not principal.may(Right.OVERRIDE):
             raise Refusal(403, "FORBIDDEN", "context.now is for operators")
         view = self._view(principal.tenant)
+        if request.candidates.exclude_ids:
+            _check_excluded(view, request)
         if path == "/v1/recommend/validate":
             return self._validated(view, request)
         answered = answer(
@@ -296,6 +298,16 @@ def _no_route(method: str, path: str) -> Refusal:
     if path in _POSTS or path in _GETS:
         return Refusal(405, "METHOD", f"{path} takes {'POST' if path in _POSTS else 'GET'}, not {method[:16]}")
     return Refusal(404, "NO_ROUTE", f"there is nothing at {path[:120]}")
+
+
+def _check_excluded(view: View, request: RecommendRequest | SimilarRequest) -> None:
+    """Keep to the tenant's own limit, which may be tighter than ours."""
+    if view.snapshot is None:
+        return
+    most = view.snapshot.config.at(request.surface).limits.max_exclude_ids
+    if len(request.candidates.exclude_ids) > most:
+        found = len(request.candidates.exclude_ids)
+        raise Refusal(422, "INVALID", f"candidates.exclude_ids has {found} ids, at most {most} are taken here")
 
 
 def _posted(body: bytes) -> list[Outcome | Interaction]:

@@ -134,11 +134,12 @@ def test_config_is_put_with_what_was_seen_and_refused_when_it_moved_on(tmp_path)
         seen = service.admin(path)
         assert seen.json == {}
         tag = seen.headers["etag"]
-        put = service.admin(path, {"limits": {"max_k": 3}}, method="PUT", if_match=tag)
+        put = service.admin(path, {"limits": {"max_k": 3, "max_exclude_ids": 2}}, method="PUT", if_match=tag)
         assert put.status == 200, put.body
         assert put.json["undo"]
         service.answers_from(3)
         assert len(service.recommend(k=50).json["items"]) == 3
+        assert service.recommend(candidates={"exclude_ids": ["a", "b", "c"]}).status == 422
         stale = service.admin(path, {}, method="PUT", if_match=tag)
         assert (stale.status, stale.json["code"]) == (409, "STALE_HEAD")
         wrong = service.admin(path, {"limts": {}}, method="PUT")
