@@ -41,7 +41,7 @@ def _holding(facts: Facts) -> tuple[str, ...]:
 
 
 def _gates(state: str) -> Callable[[Facts], tuple[str, ...]]:
-    return lambda facts: tuple(f"{gate.metric}: {gate.sentence}" for gate in facts.gates if gate.state == state)
+    return lambda facts: tuple(gate.sentence for gate in facts.gates if gate.state == state)
 
 
 def _passing(facts: Facts) -> tuple[str, ...]:
@@ -52,9 +52,22 @@ def _passing(facts: Facts) -> tuple[str, ...]:
 
 def _unjudged(facts: Facts) -> tuple[str, ...]:
     if not facts.gates:
-        return ("the config has no gate, so only the data was judged",)
-    waiting = ", ".join(gate.metric for gate in facts.gates if gate.state == "not_judged")
-    return (f"there was no baseline, which was allowed, so these gates were not judged: {waiting}",)
+        return (f"only the data was judged: {_data_judged(facts)}", "the config names no gate")
+    waiting = _listed([gate.metric for gate in facts.gates if gate.state == "not_judged"])
+    unjudged = f"there was no baseline, which was allowed, so nothing was judged for a drop: {waiting}"
+    held = _gates("pass")(facts)
+    return (*held, unjudged) if held else (f"only the data was judged: {_data_judged(facts)}", unjudged)
+
+
+def _data_judged(facts: Facts) -> str:
+    """Say which checks the data passed, and which it gave no means to make."""
+    sound = _listed([check.name for check in facts.integrity if check.state == "ok"])
+    unmeasured = _listed([check.name for check in facts.integrity if check.state == "unmeasured"])
+    return f"{sound} are in order" + (f"; {unmeasured} could not be measured" if unmeasured else "")
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 RULES: tuple[Rule, ...] = (
@@ -124,7 +137,7 @@ def decide(facts: Facts, config: Config) -> Decision:
     return Decision(
         outcome=rule.outcome,
         rule=rule.name,
-        what_happened=". ".join(_sentence(each) for each in found) + ".",
+        what_happened=" ".join(_sentence(each) for each in found),
         how_sure=_how_sure(facts, config),
         what_to_do=rule.what_to_do,
         lever=rule.lever,
@@ -144,7 +157,9 @@ def decide(facts: Facts, config: Config) -> Decision:
 
 
 def _sentence(text: str) -> str:
-    return text.rstrip(".")
+    """End it, and begin it with a capital, unless it begins with the name of a metric or a check."""
+    first, _, rest = text.rstrip(".").partition(" ")
+    return f"{first.capitalize() if first.isalpha() else first} {rest}."
 
 
 def _gate_inputs(gate: GateResult) -> dict[str, object]:
@@ -158,18 +173,17 @@ def _how_sure(facts: Facts, config: Config) -> str:
         f"Judged on {times(data.requests, 'request')} of {times(data.units, 'user')} "
         f"from {data.window_start[:10]} to {data.window_end[:10]}; "
         f"{data.requests_with_relevant:,} of them led to something. "
-    )
-    sure = (
         f"Intervals are {100 * config.offline.confidence:g}%, with users as units: "
-        "one user's requests are not independent."
+        "one user's requests are not independent. "
     )
     if data.lists == "logged":
-        sure += (
-            " These are the lists that were shown: they tell how the live system did, not how another would have done."
+        return (
+            base + "These are the lists that were shown: they tell how the live system did, "
+            "not how another would have done."
         )
-    else:
-        sure += (
-            " Outcomes come only from what was shown then, so a list of other items is judged "
+    if config.attribution.require_shown:
+        return (
+            base + "Outcomes come only from what was shown then, so a list of other items is judged "
             "more harshly than it deserves."
         )
-    return base + sure
+    return base + "Outcomes on items that were not shown count too."

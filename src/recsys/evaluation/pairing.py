@@ -16,7 +16,7 @@ from recsys.evaluation.errors import NotComparable, NotInData
 from recsys.evaluation.intervals import Moments, ratio, ratio_interval
 from recsys.evaluation.measures import VIEWED, Mean, means_of
 from recsys.evaluation.report import Comparison, Data, GateResult, Interval, Measured, OfflineResult, Pairing
-from recsys.evaluation.words import figure, span
+from recsys.evaluation.words import decimals, exact, figure, fixed, percent, span, value_and_span
 
 __all__ = ["Units", "check_comparable", "judge_gates", "units_of"]
 
@@ -92,7 +92,7 @@ def judge_gates(
         mean = primary[gate.metric]
         measured = next(m for m in metrics if (m.metric, m.over) == (gate.metric, mean.over))
         comparison = _compare(gate, mean, units, baseline, config) if baseline else None
-        found.append(_judge(gate, measured, comparison))
+        found.append(_judge(gate, measured, comparison, confidence=config.offline.confidence))
     return tuple(found)
 
 
@@ -124,15 +124,15 @@ def _moments(sums: Sums, requests: Sums, scale: int) -> Moments:
     )
 
 
-def _judge(gate: Gate, measured: Measured, comparison: Comparison | None) -> GateResult:
+def _judge(gate: Gate, measured: Measured, comparison: Comparison | None, *, confidence: float) -> GateResult:
     margin = gate.max_drop
     if margin is not None and gate.relative and comparison:
         margin *= comparison.baseline
     judged: list[tuple[State, str]] = []
     if gate.max_drop is not None:
-        judged.append(_judge_drop(comparison, margin or 0.0))
+        judged.append(_judge_drop(gate, measured, comparison, margin or 0.0, confidence))
     if gate.min_value is not None:
-        judged.append(_judge_value(measured, gate.min_value))
+        judged.append(_judge_value(gate, measured, gate.min_value, confidence))
     state = max((state for state, _ in judged), key=_WORST_LAST.index)
     return GateResult(
         metric=gate.metric,
@@ -147,29 +147,49 @@ def _judge(gate: Gate, measured: Measured, comparison: Comparison | None) -> Gat
     )
 
 
-def _judge_drop(comparison: Comparison | None, margin: float) -> tuple[State, str]:
+def _judge_drop(
+    gate: Gate, measured: Measured, comparison: Comparison | None, margin: float, confidence: float
+) -> tuple[State, str]:
     if comparison is None:
-        return "not_judged", "there is no baseline to drop from"
+        return "not_judged", f"{gate.metric} has no baseline to drop from"
     interval, drop = comparison.interval, comparison.drop
-    moved = f"it moved from {figure(comparison.baseline)} by {figure(-drop)}"
+    moved = f"{gate.metric} {_moved(comparison, measured.value or 0.0, confidence)}"
+    allowed = f"a drop of at most {figure(margin)}"
+    allowed += f" ({percent(gate.max_drop)} of the baseline) is allowed" if gate.relative else " is allowed"
+    sure = f"{moved}; {allowed}"
     if interval is None:
-        return "unclear", f"{moved}, with too few units for an interval"
-    sure = f"the drop is within {span(interval)}, {figure(margin)} is allowed"
+        return "unclear", sure
     if interval.low > margin:
-        return "fail", f"{moved}; {sure}: it dropped too far"
+        return "fail", f"{sure}: it fell too far"
     if interval.high <= margin:
-        return "pass", f"{moved}; {sure}"
-    return "unclear", f"{moved}; {sure}: not settled{_more(interval, drop, margin)}"
+        return "pass", sure
+    return "unclear", f"{sure}: not settled{_more(interval, drop, margin)}"
 
 
-def _judge_value(measured: Measured, least: float) -> tuple[State, str]:
-    interval = measured.interval
-    if interval is None:
-        return "unclear", f"it is {figure(measured.value)}, with too few units for an interval"
-    sure = f"it is within {span(interval)}, at least {figure(least)} is demanded"
-    if interval.high < least:
+def _moved(comparison: Comparison, value: float, confidence: float) -> str:
+    """Say how a metric went from the baseline to this run, with the decimals its change needs."""
+    before, by = comparison.baseline, comparison.change_interval
+    places = decimals(before, value, width=by.high - by.low if by else 0.0)
+    way = "rose" if comparison.change > 0 else "fell"
+    moved = f"{way} from {fixed(before, places)} to {fixed(value, places)}"
+    if comparison.change == 0:
+        moved = f"stayed at {fixed(value, places)}"
+    if by is None:
+        return f"{moved}, with too few users for an interval"
+    # A small change of a large figure has decimals of its own, or it would read as none.
+    change = span(by, places=max(places, decimals(by.low, by.high) - 1), sign=True)
+    return f"{moved} ({percent(confidence)} interval of the change {change})"
+
+
+def _judge_value(gate: Gate, measured: Measured, least: float, confidence: float) -> tuple[State, str]:
+    value, within = value_and_span(measured.value, measured.interval)
+    demanded = f"at least {exact(least)} is demanded"
+    if measured.interval is None:
+        return "unclear", f"{gate.metric} is {value}, with too few users for an interval; {demanded}"
+    sure = f"{gate.metric} is {value} ({percent(confidence)} interval {within}); {demanded}"
+    if measured.interval.high < least:
         return "fail", f"{sure}: it is too low"
-    if interval.low >= least:
+    if measured.interval.low >= least:
         return "pass", sure
     return "unclear", f"{sure}: not settled"
 
@@ -181,4 +201,4 @@ def _more(interval: Interval, drop: float, margin: float) -> str:
     if drop >= margin:
         return ""
     factor = ((interval.high - drop) / (margin - drop)) ** 2
-    return f", about {factor:.1f} times as many users would" if factor < 1000 else ""
+    return f", about {factor:.1f} times as many users would settle it" if factor < 1000 else ""

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -43,15 +45,21 @@ def test_a_clearly_worse_ranker_fails_its_gate_and_names_it(log):
     assert report.exit_code == 4
     assert report.decision.outcome == "gate_failed"
     assert report.decision.rule == "gates_failed"
-    assert "mrr@5" in report.decision.what_happened
-    assert "it dropped too far" in report.decision.what_happened
+    assert report.decision.what_happened == (
+        "mrr@5 fell from 0.648 to 0.322 (95% interval of the change -0.396 to -0.257); "
+        "a drop of at most 0.02 is allowed: it fell too far."
+    )
     assert report.baseline.startswith("sha256:")
 
 
 def test_a_better_ranker_passes(log):
     shop(log)
     before = judge(log, "edcba")
-    assert judge(log, "abcde", baseline=before, max_drop=0.0).exit_code == 0
+    report = judge(log, "abcde", baseline=before, max_drop=0.0)
+    assert report.exit_code == 0
+    assert report.decision.what_happened == (
+        "mrr@5 rose from 0.322 to 0.648 (95% interval of the change +0.257 to +0.396); a drop of at most 0 is allowed."
+    )
 
 
 def test_a_drop_the_data_cannot_settle_holds_and_says_how_much_more_is_needed(log):
@@ -62,7 +70,8 @@ def test_a_drop_the_data_cannot_settle_holds_and_says_how_much_more_is_needed(lo
     assert gate.comparison.interval.low <= 0.04 < gate.comparison.interval.high
     assert mixed.exit_code == 2
     assert mixed.decision.rule == "gates_unclear"
-    assert "times as many users" in mixed.decision.what_happened
+    assert "mrr@5 fell from" in mixed.decision.what_happened
+    assert re.search(r"allowed: not settled, about \d+\.\d times as many users would settle it", gate.sentence)
 
 
 def test_a_drop_past_the_margin_that_may_be_chance_holds_rather_than_fails(log):
@@ -114,6 +123,7 @@ def test_a_relative_drop_is_a_share_of_the_baseline(log):
     report = judge(log, "abcde", baseline=before, max_drop=0.1, relative=True)
     gate = report.offline.gates[0]
     assert gate.max_drop == pytest.approx(0.1 * gate.comparison.baseline)
+    assert "(10% of the baseline) is allowed" in gate.sentence
 
 
 @pytest.mark.parametrize(("least", "code"), [(0.1, 0), (0.99, 4), (0.64, 2)])
@@ -128,6 +138,32 @@ def test_an_allowed_missing_baseline_passes_without_calling_it_a_reason_to_ship(
     assert report.exit_code == 0
     assert report.decision.rule == "nothing_to_compare"
     assert report.offline.gates[0].state == "not_judged"
+    assert report.decision.what_happened.startswith("Only the data was judged: outcomes_matched, ")
+    assert "nothing was judged for a drop: mrr@5" in report.decision.what_happened
+
+
+def test_without_a_gate_it_is_said_that_only_the_data_was_judged(tiny):
+    assert tiny.run().decision.what_happened == (
+        "Only the data was judged: outcomes_matched, duplicate_request_ids, clocks and outcomes_counting are in "
+        "order; unrecorded could not be measured. The config names no gate."
+    )
+
+
+def test_what_passed_without_a_baseline_is_said_beside_what_was_not_judged(tiny):
+    gates = [{"metric": "mrr@2", "min_value": -9}, {"metric": "ndcg@2", "max_drop": 0.1}]
+    report = tiny.run("mrr@2", "ndcg@2", offline={"gates": gates})
+    assert report.decision.rule == "nothing_to_compare"
+    assert report.decision.what_happened.startswith("mrr@2 is 0.25 (95% interval ")
+    assert "Only the data" not in report.decision.what_happened
+    assert report.decision.what_happened.endswith("nothing was judged for a drop: ndcg@2.")
+
+
+@pytest.mark.parametrize(("require_shown", "said"), [(True, True), (False, False)])
+def test_other_items_are_called_judged_too_harshly_only_when_they_are(tiny, require_shown, said):
+    tiny.rank("r1", ["i2"])
+    report = tiny.run("mrr@2", attribution={"require_shown": require_shown})
+    assert ("more harshly than it deserves" in report.decision.how_sure) == said
+    assert ("items that were not shown count too" in report.decision.how_sure) != said
 
 
 def test_a_baseline_read_from_its_file_is_the_baseline(log, tmp_path):
