@@ -11,7 +11,7 @@ from recsys.cli.terminal import terminal
 from recsys.errors import UsageError
 
 if TYPE_CHECKING:
-    from recsys.evaluation.report import Decision
+    from recsys.evaluation.results import Decision
 
 __all__ = ["add_to"]
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from recsys.evaluation.config import Config
 from recsys.evaluation.engine import Engine, sql_text
 from recsys.evaluation.metrics import Metric
-from recsys.evaluation.report import Measured
+from recsys.evaluation.results import Measured
 
 __all__ = ["HEAD_SHARE", "measure_catalogue"]
 

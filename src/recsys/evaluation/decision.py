@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from recsys.evaluation.config import Config
-from recsys.evaluation.report import Check, Data, Decision, GateResult, Step
+from recsys.evaluation.results import Check, Data, Decision, GateResult, Step
 from recsys.evaluation.words import times
 
 __all__ = ["RULES", "Facts", "Rule", "decide"]

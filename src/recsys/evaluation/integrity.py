@@ -5,7 +5,7 @@ holds.
 from recsys.evaluation.config import Config
 from recsys.evaluation.engine import Engine
 from recsys.evaluation.judged import Judged
-from recsys.evaluation.report import Check, Day, Drop, Joins
+from recsys.evaluation.results import Check, Day, Drop, Joins
 from recsys.evaluation.words import figure, percent, times
 
 __all__ = ["check_integrity"]

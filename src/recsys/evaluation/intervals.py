@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import msgspec
 
-from recsys.evaluation.report import Interval
+from recsys.evaluation.results import Interval
 
 __all__ = ["Moments", "ratio", "ratio_interval"]
 

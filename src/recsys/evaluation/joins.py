@@ -6,7 +6,7 @@ from recsys.encoding import rfc3339
 from recsys.evaluation.config import Config
 from recsys.evaluation.engine import Engine
 from recsys.evaluation.judged import Judged, slice_columns
-from recsys.evaluation.report import Day, Drop, Joins
+from recsys.evaluation.results import Day, Drop, Joins
 
 __all__ = ["joins_by_day", "joins_by_slice", "joins_over_all", "outcome_drops"]
 

@@ -10,7 +10,7 @@ from recsys.evaluation.errors import NotInData
 from recsys.evaluation.intervals import Moments, ratio, ratio_interval
 from recsys.evaluation.judged import Judged, slice_columns
 from recsys.evaluation.metrics import Metric
-from recsys.evaluation.report import Measured
+from recsys.evaluation.results import Measured
 
 __all__ = ["Mean", "check_answerable", "means_of", "measure_means", "score_requests"]
 

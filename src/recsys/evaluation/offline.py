@@ -19,7 +19,8 @@ from recsys.evaluation.joins import joins_by_day, joins_by_slice, joins_over_all
 from recsys.evaluation.judged import Judged, bring_together
 from recsys.evaluation.measures import check_answerable, measure_means, score_requests
 from recsys.evaluation.pairing import check_comparable, judge_gates, units_of
-from recsys.evaluation.report import Data, Joins, Measured, OfflineResult, Report, RoleData, Slice
+from recsys.evaluation.report import Report
+from recsys.evaluation.results import Data, Joins, Measured, OfflineResult, RoleData, Slice
 from recsys.evaluation.sources import Opened, open_sources
 from recsys.progress import Progress
 

@@ -15,8 +15,8 @@ from recsys.evaluation.engine import Engine, sql_text
 from recsys.evaluation.errors import NotComparable, NotInData
 from recsys.evaluation.intervals import Moments, ratio, ratio_interval
 from recsys.evaluation.measures import VIEWED, Mean, means_of
-from recsys.evaluation.report import Comparison, Data, GateResult, Interval, Measured, OfflineResult, Pairing
-from recsys.evaluation.words import decimals, exact, figure, fixed, percent, span, value_and_span
+from recsys.evaluation.results import Comparison, Data, GateResult, Interval, Measured, OfflineResult, Pairing
+from recsys.evaluation.words import decimals, exact, fixed, percent, span, value_and_span
 
 __all__ = ["Units", "check_comparable", "judge_gates", "units_of"]
 
@@ -154,8 +154,10 @@ def _judge_drop(
         return "not_judged", f"{gate.metric} has no baseline to drop from"
     interval, drop = comparison.interval, comparison.drop
     moved = f"{gate.metric} {_moved(comparison, measured.value or 0.0, confidence)}"
-    allowed = f"a drop of at most {figure(margin)}"
-    allowed += f" ({percent(gate.max_drop)} of the baseline) is allowed" if gate.relative else " is allowed"
+    most = exact(margin)
+    if gate.relative:
+        most = f"{fixed(margin, decimals(margin))} ({percent(gate.max_drop)} of the baseline)"
+    allowed = f"a drop of at most {most} is allowed"
     sure = f"{moved}; {allowed}"
     if interval is None:
         return "unclear", sure

@@ -7,7 +7,7 @@ from importlib.resources import files
 from recsys.evaluation.rendering.markdown import headline
 from recsys.evaluation.rendering.plots import intervals_plot, joins_plot
 from recsys.evaluation.rendering.tables import Column, Section, Table, sections
-from recsys.evaluation.report import Report
+from recsys.evaluation.results import Results
 
 __all__ = ["body", "render"]
 
@@ -17,31 +17,31 @@ LONG = 40
 _QUOTED = re.compile(r"`([^`]+)`")
 
 
-def render(report: Report) -> str:
+def render(results: Results) -> str:
     """Write the whole page."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>{escape(headline(report))}</title></head>\n"
-        f'<body class="recsys-page">{body(report)}</body></html>\n'
+        f"<title>{escape(headline(results))}</title></head>\n"
+        f'<body class="recsys-page">{body(results)}</body></html>\n'
     )
 
 
-def body(report: Report) -> str:
+def body(results: Results) -> str:
     """Write what stands in the page, with its style, so that a notebook can show it too."""
     style = files("recsys.evaluation").joinpath("rendering", "report.css").read_text(encoding="utf-8")
     plots = {
-        "Metrics": intervals_plot(report.offline.metrics),
-        "Joins by day": joins_plot(report.days, least=report.config.integrity.min_join_rate),
+        "Metrics": intervals_plot(results.offline.metrics),
+        "Joins by day": joins_plot(results.days, least=results.config.integrity.min_join_rate),
     }
-    parts = [f"<style>{style}</style>", f'<main class="recsys-report">{_decision(report)}']
-    parts += [_section(section, plots.get(section.title, "")) for section in sections(report)]
+    parts = [f"<style>{style}</style>", f'<main class="recsys-report">{_decision(results)}']
+    parts += [_section(section, plots.get(section.title, "")) for section in sections(results)]
     return "\n".join([*parts, "</main>"])
 
 
-def _decision(report: Report) -> str:
-    decision = report.decision
+def _decision(results: Results) -> str:
+    decision = results.decision
     said = (
         ("What happened", decision.what_happened),
         ("How sure", decision.how_sure),
@@ -51,7 +51,7 @@ def _decision(report: Report) -> str:
     told = "".join(f"<dt>{title}</dt><dd>{_prose(text)}</dd>" for title, text in said)
     return (
         f'<header class="{decision.outcome}"><p>Offline evaluation</p>'
-        f"<h1>{escape(headline(report))}</h1><dl>{told}</dl></header>"
+        f"<h1>{escape(headline(results))}</h1><dl>{told}</dl></header>"
     )
 
 

@@ -1,16 +1,16 @@
 """A report as Markdown: the decision first, then everything it rests on."""
 
 from recsys.evaluation.rendering.tables import Table, sections
-from recsys.evaluation.report import Report
+from recsys.evaluation.results import Results
 
 __all__ = ["headline", "render"]
 
 
-def render(report: Report) -> str:
+def render(results: Results) -> str:
     """Write the whole report."""
-    decision = report.decision
+    decision = results.decision
     lines = [
-        f"# {headline(report)}",
+        f"# {headline(results)}",
         "",
         f"**What happened.** {_plain(decision.what_happened)}",
         "",
@@ -21,7 +21,7 @@ def render(report: Report) -> str:
         f"**Lever.** {_plain(decision.lever)}",
         "",
     ]
-    for section in sections(report):
+    for section in sections(results):
         lines += [f"## {section.title}", ""]
         lines += [_plain(section.note), ""] if section.note else []
         lines += [*(f"- {_plain(text)}" for text in section.said), ""] if section.said else []
@@ -29,11 +29,11 @@ def render(report: Report) -> str:
     return "\n".join(lines)
 
 
-def headline(report: Report) -> str:
+def headline(results: Results) -> str:
     """Return the decision in a line: the outcome, its exit code, and the rule that decided."""
     words = {"pass": "Pass", "hold": "Hold", "gate_failed": "Gate failed"}
-    outcome = words[report.decision.outcome]
-    return f"{outcome}: decided by rule {report.decision.rule} (exit code {report.exit_code})"
+    outcome = words[results.decision.outcome]
+    return f"{outcome}: decided by rule {results.decision.rule} (exit code {results.exit_code})"
 
 
 def _rows(table: Table) -> list[str]:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from html import escape
 
-from recsys.evaluation.report import Day, Interval, Measured
+from recsys.evaluation.results import Day, Interval, Measured
 from recsys.evaluation.words import percent, value_and_span
 
 __all__ = ["intervals_plot", "joins_plot"]

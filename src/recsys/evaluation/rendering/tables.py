@@ -6,7 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from recsys.evaluation.metrics import METRICS
-from recsys.evaluation.report import GateResult, Interval, Joins, Measured, Report
+from recsys.evaluation.results import GateResult, Interval, Joins, Measured, Results
 from recsys.evaluation.words import exact, figure, percent, span, times, value_and_span
 
 __all__ = ["Column", "Section", "Table", "sections"]
@@ -37,22 +37,22 @@ class Section(msgspec.Struct, frozen=True):
     said: Row = ()
 
 
-def sections(report: Report) -> list[Section]:
+def sections(results: Results) -> list[Section]:
     """Return every part of a report that has something in it, in reading order."""
     found = [
-        Section("How it was decided", "Rules are asked in order; the first that fires decides.", _steps(report)),
-        Section("Integrity", "Whether the data can decide anything.", _integrity(report)),
-        Section("Gates", _gates_note(report), _gates(report), said=tuple(g.sentence for g in report.offline.gates)),
-        Section("Metrics", _metrics_note(report), _metrics(report)),
-        Section("Slices", _slices_note(report), _slices(report)),
-        Section("Joins by day", _JOINS_NOTE, _days(report)),
-        Section("Joins by slice", _SLICE_JOINS_NOTE, _slice_joins(report)),
-        Section("Outcomes that do not count", "Each at the first reason that applies.", _drops(report)),
-        Section("What was judged", "", _data(report)),
-        Section("Inputs and thresholds of the decision", "", _listed(_inputs(report))),
-        Section("Settings", "", _listed(msgspec.to_builtins(report.config), write=exact)),
-        Section("Versions", "", _versions(report)),
-        Section("Pairing", _PAIRING_NOTE, _pairing(report)),
+        Section("How it was decided", "Rules are asked in order; the first that fires decides.", _steps(results)),
+        Section("Integrity", "Whether the data can decide anything.", _integrity(results)),
+        Section("Gates", _gates_note(results), _gates(results), said=tuple(g.sentence for g in results.offline.gates)),
+        Section("Metrics", _metrics_note(results), _metrics(results)),
+        Section("Slices", _slices_note(results), _slices(results)),
+        Section("Joins by day", _JOINS_NOTE, _days(results)),
+        Section("Joins by slice", _SLICE_JOINS_NOTE, _slice_joins(results)),
+        Section("Outcomes that do not count", "Each at the first reason that applies.", _drops(results)),
+        Section("What was judged", "", _data(results)),
+        Section("Inputs and thresholds of the decision", "", _listed(_inputs(results))),
+        Section("Settings", "", _listed(msgspec.to_builtins(results.config), write=exact)),
+        Section("Versions", "", _versions(results)),
+        Section("Pairing", _PAIRING_NOTE, _pairing(results)),
     ]
     return [section for section in found if section.table.rows]
 
@@ -69,13 +69,13 @@ def _table(columns: tuple[Column, ...], rows: Iterable[Row]) -> Table:
     return Table(columns, tuple(rows))
 
 
-def _steps(report: Report) -> Table:
+def _steps(results: Results) -> Table:
     columns = (Column("rule"), Column("state", "state"), Column("finding", "prose"))
-    steps = report.decision.steps
+    steps = results.decision.steps
     return _table(columns, ((step.rule, step.state.replace("_", " "), step.finding) for step in steps))
 
 
-def _integrity(report: Report) -> Table:
+def _integrity(results: Results) -> Table:
     columns = (
         Column("check"),
         Column("state", "state"),
@@ -83,29 +83,29 @@ def _integrity(report: Report) -> Table:
         Column("threshold", "number"),
         Column("what was seen", "prose"),
     )
-    rows = ((c.name, c.state, figure(c.value), exact(c.threshold), c.sentence) for c in report.integrity)
+    rows = ((c.name, c.state, figure(c.value), exact(c.threshold), c.sentence) for c in results.integrity)
     return _table(columns, rows)
 
 
-def _gates_note(report: Report) -> str:
-    against = f"The baseline is `{report.baseline}`." if report.baseline else "There was no baseline."
+def _gates_note(results: Results) -> str:
+    against = f"The baseline is `{results.baseline}`." if results.baseline else "There was no baseline."
     return f"{against} A change is this run minus the baseline, paired request by request, with users as units."
 
 
-def _gates(report: Report) -> Table:
+def _gates(results: Results) -> Table:
     columns = (
         Column("metric"),
         Column("over"),
         Column("state", "state"),
         Column("value", "number"),
-        Column(_interval_title(report), "number"),
+        Column(_interval_title(results), "number"),
         Column("baseline", "number"),
         Column("change", "number"),
         Column("its interval", "number"),
         Column("may drop", "number"),
         Column("at least", "number"),
     )
-    return _without_empty_columns(_table(columns, (_gate(gate) for gate in report.offline.gates)))
+    return _without_empty_columns(_table(columns, (_gate(gate) for gate in results.offline.gates)))
 
 
 def _gate(gate: GateResult) -> Row:
@@ -134,26 +134,26 @@ def _without_empty_columns(table: Table) -> Table:
     return _table(tuple(table.columns[n] for n in kept), rows)
 
 
-def _interval_title(report: Report) -> str:
-    return f"{100 * report.config.offline.confidence:g}% interval"
+def _interval_title(results: Results) -> str:
+    return f"{100 * results.config.offline.confidence:g}% interval"
 
 
-def _metrics_note(report: Report) -> str:
+def _metrics_note(results: Results) -> str:
     kind = "logged lists (what was shown)"
-    if report.data.lists == "reranked":
-        kind = f"re-ranked lists of `{report.data.ranker}`"
+    if results.data.lists == "reranked":
+        kind = f"re-ranked lists of `{results.data.ranker}`"
     return (
         f"Of {kind}. `served` is every request judged, `relevant` those that led to something, "
         "`viewed` those with a view, `lists` all lists together."
     )
 
 
-def _measured_columns(report: Report) -> tuple[Column, ...]:
+def _measured_columns(results: Results) -> tuple[Column, ...]:
     return (
         Column("metric"),
         Column("over"),
         Column("value", "number"),
-        Column(_interval_title(report), "number"),
+        Column(_interval_title(results), "number"),
         Column("requests", "number"),
         Column("users", "number"),
     )
@@ -169,9 +169,9 @@ def _measured(each: Measured) -> Row:
     )
 
 
-def _metrics(report: Report) -> Table:
-    columns = (*_measured_columns(report), Column("what it is", "prose"))
-    return _table(columns, ((*_measured(each), _explained(each)) for each in report.offline.metrics))
+def _metrics(results: Results) -> Table:
+    columns = (*_measured_columns(results), Column("what it is", "prose"))
+    return _table(columns, ((*_measured(each), _explained(each)) for each in results.offline.metrics))
 
 
 def _explained(each: Measured) -> str:
@@ -182,14 +182,14 @@ def _explained(each: Measured) -> str:
     return "; ".join(notes)
 
 
-def _slices_note(report: Report) -> str:
-    reasons = {each.why_no_interval for found in report.offline.slices for each in found.metrics} - {""}
+def _slices_note(results: Results) -> str:
+    reasons = {each.why_no_interval for found in results.offline.slices for each in found.metrics} - {""}
     return "For diagnosis only: no gate looks at them." + "".join(f" A dash: {reason}." for reason in sorted(reasons))
 
 
-def _slices(report: Report) -> Table:
-    rows = ((f"{s.key} = {s.value}", *_measured(m)) for s in report.offline.slices for m in s.metrics)
-    return _table((Column("slice"), *_measured_columns(report)), rows)
+def _slices(results: Results) -> Table:
+    rows = ((f"{s.key} = {s.value}", *_measured(m)) for s in results.offline.slices for m in s.metrics)
+    return _table((Column("slice"), *_measured_columns(results)), rows)
 
 
 _JOINED = tuple(
@@ -207,43 +207,43 @@ def _joined(joins: Joins) -> Row:
     )
 
 
-def _days(report: Report) -> Table:
-    rows = [("all", *_joined(report.joins)), *((day.day, *_joined(day.joins)) for day in report.days)]
+def _days(results: Results) -> Table:
+    rows = [("all", *_joined(results.joins)), *((day.day, *_joined(day.joins)) for day in results.days)]
     return _table((Column("day"), *_JOINED), rows)
 
 
-def _slice_joins(report: Report) -> Table:
-    rows = ((f"{s.key} = {s.value}", *_joined(s.joins)) for s in report.offline.slices)
+def _slice_joins(results: Results) -> Table:
+    rows = ((f"{s.key} = {s.value}", *_joined(s.joins)) for s in results.offline.slices)
     return _table((Column("slice"), *_JOINED), rows)
 
 
-def _drops(report: Report) -> Table:
+def _drops(results: Results) -> Table:
     columns = (Column("reason"), Column("outcomes", "number"))
-    return _table(columns, ((drop.reason, f"{drop.outcomes:,}") for drop in report.drops))
+    return _table(columns, ((drop.reason, f"{drop.outcomes:,}") for drop in results.drops))
 
 
 _NAMED = (Column("name"), Column("value", "value"))
 
 
-def _data(report: Report) -> Table:
-    whole = msgspec.to_builtins(report.data)
+def _data(results: Results) -> Table:
+    whole = msgspec.to_builtins(results.data)
     rows = [row for name, value in whole.items() if name != "roles" for row in _flat(name, value, figure)]
-    rows += [(role.role, f"{times(role.rows, 'row')} in {times(role.files, 'file')}") for role in report.data.roles]
-    return _table(_NAMED, [*rows, ("mode", report.mode), ("report format", str(report.format))])
+    rows += [(role.role, f"{times(role.rows, 'row')} in {times(role.files, 'file')}") for role in results.data.roles]
+    return _table(_NAMED, [*rows, ("mode", results.mode), ("report format", str(results.format))])
 
 
-def _inputs(report: Report) -> dict[str, Any]:
-    decision = msgspec.to_builtins(report.decision)
+def _inputs(results: Results) -> dict[str, Any]:
+    decision = msgspec.to_builtins(results.decision)
     return {"inputs": decision["inputs"], "thresholds": decision["thresholds"]}
 
 
-def _versions(report: Report) -> Table:
-    return _table((Column("of"), Column("version", "value")), sorted(report.versions.items()))
+def _versions(results: Results) -> Table:
+    return _table((Column("of"), Column("version", "value")), sorted(results.versions.items()))
 
 
-def _pairing(report: Report) -> Table:
+def _pairing(results: Results) -> Table:
     columns = (Column("metric"), Column("users with a value", "number"), Column("in units of", "number"))
-    pairing = report.offline.pairing
+    pairing = results.offline.pairing
     rows = (
         (label, f"{len(sums):,} of {pairing.units:,}", f"1/{pairing.scale[label]:,}")
         for label, sums in sorted(pairing.sums.items())
