@@ -207,9 +207,10 @@ class Demo:
             traffic = visitors.come(visits, advance=advance)
         self._note(
             when,
-            f"{traffic.visits:,} visits, {traffic.ctr:.1%} with a click, {traffic.empty} empty, 0 failed "
+            f"{traffic.visits:,} visits, {traffic.ctr:.1%} with a click, {traffic.empty} empty, {traffic.failed} failed "
             f"(generation {', '.join(map(str, traffic.generations))}, {', '.join(traffic.rungs)})",
         )
+        _require(not traffic.failed, f"{traffic.failed} requests were not answered")
         return traffic
 
     def _logs_are_sound(self) -> None:
@@ -293,7 +294,7 @@ class Demo:
     def _green(self) -> None:
         status = self._recsys.run("status")["tenants"][_TENANT]["surfaces"][_SURFACE]
         for layer, found in status.items():
-            self._note(layer, found["state"] + "".join(f"; {reason}" for reason in found["reasons"]))
+            self._note(f"status: {layer}", found["state"] + "".join(f"; {reason}" for reason in found["reasons"]))
         _require(all(found["state"] == "healthy" for found in status.values()), "status is not green")
         _require(self._recsys.run("doctor")["healthy"], "the doctor still finds something")
         verified = self._recsys.run("releases", "verify")

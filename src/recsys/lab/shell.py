@@ -43,10 +43,12 @@ class Shell:
             capture_output=True,
             check=False,
         )
-        if done.returncode != expect:
+        if done.returncode != expect or not done.stdout.strip():
             said = (done.stderr or done.stdout).decode().strip()
-            raise Failed(f"recsys {' '.join(words)} exited {done.returncode}, expected {expect}", next_step=said)
-        return msgspec.json.decode(done.stdout) if done.stdout.strip() else None
+            raise Failed(
+                f"recsys {' '.join(words)} exited {done.returncode}, and not {expect} with a document", next_step=said
+            )
+        return msgspec.json.decode(done.stdout)
 
     def timed(self, *words: str) -> tuple[Any, float]:
         """Run a command and return its document and when it had returned, on the monotonic clock."""

@@ -17,7 +17,7 @@ __all__ = ["Traffic", "Visitors"]
 
 
 class Traffic(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a number of visits. ``clicked`` counts answers with at least one click."""
+    """What came of a number of visits. ``failed`` were not answered; ``clicked`` had at least one click."""
 
     visits: int
     empty: int
@@ -74,14 +74,18 @@ class Visitors:
 
     def come(self, visits: int, *, advance: Advance = lambda _visits: None) -> Traffic:
         """Let people come one after another; each looks at the answer as the shop's truth says, and clicks."""
-        empty = clicked = 0
+        empty = failed = clicked = 0
         generations: set[int] = set()
         rungs: set[str] = set()
         waiting: list[dict[str, Any]] = []
         for _ in range(visits):
             advance(1)
             visit = self._shopper.next_visit()
-            answer = self.ask(visit)
+            try:
+                answer = self.ask(visit)
+            except (Failed, httpx2.HTTPError):
+                failed += 1
+                continue
             generations.add(answer["meta"]["generation"])
             rungs.add(answer["meta"]["rung"])
             shown = [item["item_id"] for item in answer["items"]]
@@ -96,7 +100,7 @@ class Visitors:
         return Traffic(
             visits=visits,
             empty=empty,
-            failed=0,
+            failed=failed,
             clicked=clicked,
             generations=tuple(sorted(generations)),
             rungs=tuple(sorted(rungs)),

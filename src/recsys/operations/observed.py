@@ -5,6 +5,7 @@ the store yet. Reading them needs no service.
 """
 
 import re
+import shutil
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -23,6 +24,8 @@ from recsys.store import Store
 __all__ = ["GenerationStats", "Joins", "Observed", "Sample"]
 
 _LARGEST_LINE_BYTES = 32 << 20
+_LOOKS = 10
+"""How often a spool whose files move is looked at again; each file moves twice in its life."""
 _EXPOSURE_COLUMNS = (
     "{request_id:'VARCHAR', ts:'TIMESTAMP', context:'MAP(VARCHAR, VARCHAR)', "
     "items:'STRUCT(item_id VARCHAR)[]', latency_ms:'DOUBLE', decision:'JSON'}"
@@ -151,9 +154,23 @@ class Observed:
                 self._store.objects.fetch(key, copy)
                 yield copy
         if self._spool is not None:
-            for file in event_files(self._spool, tenant=self._tenant, stream=stream):
-                if file.day >= self._day:
-                    yield file.path
+            yield from self._spooled(self._spool, stream)
+
+    def _spooled(self, spool: Path, stream: Stream) -> list[Path]:
+        """Take this host's files as they are now. A running service moves them on under our feet: then look again."""
+        for _ in range(_LOOKS):
+            held: list[Path] = []
+            try:
+                for file in event_files(spool, tenant=self._tenant, stream=stream):
+                    if file.day >= self._day:
+                        copy = Path(self._copies.name) / f"{stream}-spool-{len(held)}.jsonl"
+                        copy.unlink(missing_ok=True)
+                        shutil.copyfile(file.path, copy)
+                        held.append(copy)
+            except FileNotFoundError:
+                continue
+            return held
+        return held
 
 
 def _sql(name: str) -> str:

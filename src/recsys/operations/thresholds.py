@@ -11,12 +11,17 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     min_answers: int = 50
     """Fewer answers of one generation on one surface say nothing about rates."""
     empty_rate_degraded: float = 0.02
+    """Constraints leave nothing now and then; above this something else does."""
     empty_rate_failing: float = 0.20
+    """One answer in five without an item is an incident."""
     fallback_rate_degraded: float = 0.05
+    """Answers from a lower rung than ``live``. A restart or a swap explains a few."""
     p99_degraded_ms: float = 50.0
+    """The service's own time for an answer, recording included."""
     heartbeat_missing_s: float = 30.0
     """A host that has not written for this long is not counted as serving."""
     outcomes_matched_degraded: float = 0.95
+    """Below it no decision may rest on these logs; offline evaluation holds at the same share by default."""
     freshness_failing_factor: float = 2.0
     """Data older than this many times its objective is failing; past the objective it is degraded."""
     ctr_drop_relative: float = 0.15
