@@ -207,7 +207,8 @@ class Demo:
             traffic = visitors.come(visits, advance=advance)
         self._note(
             when,
-            f"{traffic.visits:,} visits, {traffic.ctr:.1%} with a click, {traffic.empty} empty, {traffic.failed} failed "
+            f"{traffic.visits:,} visits, {traffic.ctr:.1%} with a click, "
+            f"{traffic.empty} empty, {traffic.failed} failed "
             f"(generation {', '.join(map(str, traffic.generations))}, {', '.join(traffic.rungs)})",
         )
         _require(not traffic.failed, f"{traffic.failed} requests were not answered")
