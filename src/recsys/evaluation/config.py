@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from recsys.encoding import Invalid, convert, did_you_mean
+from recsys.encoding import did_you_mean
 from recsys.evaluation.errors import NotInData, SettingsInvalid
 from recsys.evaluation.metrics import METRICS, Metric
-from recsys.evaluation.strict_yaml import read_mapping
+from recsys.evaluation.settings import read_settings
 
 __all__ = ["Attribution", "Config", "Gate", "Integrity", "MetricSpec", "Offline", "read_config"]
 
@@ -103,11 +103,7 @@ def read_config(source: str | Path | Mapping[str, Any] | Config) -> Config:
     if isinstance(source, Config):
         config = source
     else:
-        values, _ = read_mapping(source, what="config")
-        try:
-            config = convert(values, Config, what="config")
-        except Invalid as error:
-            raise SettingsInvalid(error.message, next_step=error.next_step) from None
+        config, _ = read_settings(source, Config, what="config")
     _check(config)
     return config
 

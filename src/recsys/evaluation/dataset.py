@@ -7,9 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from recsys.encoding import Invalid, convert
-from recsys.evaluation.errors import BadData, SettingsInvalid
-from recsys.evaluation.strict_yaml import read_mapping
+from recsys.evaluation.errors import BadData
+from recsys.evaluation.settings import read_settings
 
 __all__ = ["Dataset", "Source", "find_files", "read_dataset"]
 
@@ -46,11 +45,7 @@ def read_dataset(source: str | Path | Mapping[str, Any] | Dataset) -> tuple[Data
     """Read a dataset file (YAML) or mapping; also returns the folder its relative paths start from."""
     if isinstance(source, Dataset):
         return source, Path()
-    values, folder = read_mapping(source, what="dataset")
-    try:
-        return convert(values, Dataset, what="dataset"), folder
-    except Invalid as error:
-        raise SettingsInvalid(error.message, next_step=error.next_step) from None
+    return read_settings(source, Dataset, what="dataset")
 
 
 def find_files(paths: str | Path | tuple[str | Path, ...], *, folder: Path, role: str) -> tuple[Path, ...]:

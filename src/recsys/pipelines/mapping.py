@@ -6,13 +6,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from recsys.encoding import Invalid, convert
-from recsys.pipelines.errors import BadInput
+from recsys.encoding import convert
+from recsys.yaml_file import read_yaml
 
 __all__ = ["CatalogColumn", "CatalogMapping", "Column", "EventMapping", "Filter", "TimeColumn", "read_mapping"]
-
-MAX_SIZE_BYTES = 1 << 20
-"""A mapping past a mebibyte is some other file, named by mistake."""
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -128,53 +125,12 @@ def read_mapping(source: "str | Path | Mapping[str, Any] | EventMapping") -> Eve
 
     Raises
     ------
-    Invalid, BadInput
-        With the file, the path inside it, and the nearest name for an unknown key.
+    Invalid
+        With the file, the line or the path inside it, and the nearest name for an unknown key.
     """
     if isinstance(source, EventMapping):
         return source
     if isinstance(source, Mapping):
         return convert(dict(source), EventMapping, what="mapping")
     path = Path(source)
-    return convert(_yaml(path), EventMapping, what=f"mapping {path}")
-
-
-def _yaml(path: Path) -> Any:
-    import yaml
-
-    try:
-        if path.stat().st_size > MAX_SIZE_BYTES:
-            raise BadInput(f"mapping {path} is larger than 1 MiB", next_step="is this the mapping file?")
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"mapping {path}: {error.strerror}", next_step="check the path") from None
-    except UnicodeDecodeError as error:
-        raise BadInput(f"mapping {path}: not UTF-8 at byte {error.start}") from None
-    try:
-        document = yaml.load(text, Loader=_strict_loader())  # noqa: S506 - a SafeLoader that refuses double keys
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise BadInput(f"mapping {path}, line {line}: {error.problem}") from None
-    if not isinstance(document, dict):
-        raise Invalid(f"mapping {path}", "must be a mapping of keys to values")
-    return document
-
-
-def _strict_loader() -> type[Any]:
-    """Make a YAML loader to which a key given twice is an error, not the last one."""
-    import yaml
-
-    class Strict(yaml.SafeLoader):
-        pass
-
-    def mapping(loader: Any, node: Any) -> dict[Any, Any]:
-        seen: dict[Any, Any] = {}
-        for key_node, value_node in node.value:
-            key = loader.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"`{key}` is given twice", key_node.start_mark)
-            seen[key] = loader.construct_object(value_node, deep=True)
-        return seen
-
-    Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
-    return Strict
+    return convert(read_yaml(path, what="mapping"), EventMapping, what=f"mapping {path}")
