@@ -39,7 +39,15 @@ def run_offline(
             check_answerable(engine, config, reranked=judged.reranked)
             joins, days = joins_over_all(engine), joins_by_day(engine)
             drops = outcome_drops(engine, judged, joins)
-            checks = check_integrity(engine, config, judged=judged, joins=joins, days=days, drops=drops)
+            checks = check_integrity(
+                engine,
+                config,
+                judged=judged,
+                joins=joins,
+                days=days,
+                drops=drops,
+                with_assignments="assignments" in opened,
+            )
         with progress("measure"):
             score_requests(engine, config, judged)
             means = measure_means(engine, config)

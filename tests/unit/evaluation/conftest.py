@@ -1,7 +1,8 @@
 """A small log to write by hand, and the shortest way from it to a report."""
 
+import copy
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,10 @@ class Log:
 
     def rank(self, request: str, items: Iterable[str], *, ranker: str = "candidate") -> None:
         self.rows["ranklists"].append({"request_id": request, "ranker": ranker, "items": ranked(items)})
+
+    def fill(self, other: "Log") -> None:
+        """Take the rows of another log; what is done to them here leaves the other as it is."""
+        self.rows = copy.deepcopy(other.rows)
 
     def dataset(self) -> dict[str, Any]:
         found = {}
@@ -87,12 +92,18 @@ class Read:
         return {drop.reason: drop.outcomes for drop in report.drops if drop.outcomes}
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Log:
-    return Log(tmp_path)
+@pytest.fixture(scope="session")
+def new_log(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Log]:
+    """Makes empty logs, for what a module's tests share; a test by itself takes ``log``."""
+    return lambda: Log(tmp_path_factory.mktemp("log"))
 
 
 @pytest.fixture
+def log(new_log: Callable[[], Log]) -> Log:
+    return new_log()
+
+
+@pytest.fixture(scope="session")
 def read() -> type[Read]:
     return Read
 

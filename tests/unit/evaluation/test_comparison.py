@@ -8,29 +8,54 @@ from recsys.evaluation import read_report
 from recsys.evaluation.errors import NotComparable, NotInData
 
 
-def shop(log, *, requests=300, users=60, seed=1):
-    """Requests of users who each click the item they like, ``a`` to ``e``; some twice."""
-    random = np.random.default_rng(seed)
-    for number in range(requests):
-        user = f"u{random.integers(users)}"
+@pytest.fixture(scope="module")
+def visits(new_log):
+    """300 requests of 60 users who each click the item they like, ``a`` to ``e``."""
+    log, random = new_log(), np.random.default_rng(1)
+    for number in range(300):
+        user = f"u{random.integers(60)}"
         log.show(f"r{number:03}", "abcde", user=user)
         log.act(f"r{number:03}", "abcde"[random.choice(5, p=[0.4, 0.25, 0.15, 0.1, 0.1])])
     return log
 
 
-def judge(log, order, *, baseline=None, ranker="candidate", **gate):
+@pytest.fixture
+def shop(log, visits):
+    log.fill(visits)
+    return log
+
+
+@pytest.fixture(scope="module")
+def before(visits):
+    """The report of the better order of the items, the baseline of most tests here."""
+    return judge(visits, "abcde", ranker="live")
+
+
+@pytest.fixture(scope="module")
+def mixed_run(visits, before):
+    return judge(visits, mixed, baseline=before, max_drop=0.5)
+
+
+def mixed(number):
+    """A third of the lists a little worse."""
+    return "abcde" if number % 3 else "bacde"
+
+
+def rank_all(log, order, *, ranker="candidate"):
     """Rank every request by ``order``, a list or a function of the request's number."""
     log.rows["ranklists"] = []
     for number, row in enumerate(log.rows["exposures"]):
         log.rank(row["request_id"], order(number) if callable(order) else order, ranker=ranker)
+
+
+def judge(log, order, *, baseline=None, ranker="candidate", **gate):
+    rank_all(log, order, ranker=ranker)
     gates = [{"metric": "mrr@5"} | gate] if gate else []
     return log.run("mrr@5", "ndcg@5", baseline=baseline, offline={"gates": gates})
 
 
-def test_the_same_ranker_again_drops_by_exactly_nothing_and_passes(log):
-    shop(log)
-    before = judge(log, "abcde")
-    report = judge(log, "abcde", baseline=before, max_drop=0.0)
+def test_the_same_ranker_again_drops_by_exactly_nothing_and_passes(shop, before):
+    report = judge(shop, "abcde", baseline=before, max_drop=0.0)
     (gate,) = report.offline.gates
     assert gate.comparison.drop == 0
     assert (gate.comparison.interval.low, gate.comparison.interval.high) == (0, 0)
@@ -38,10 +63,8 @@ def test_the_same_ranker_again_drops_by_exactly_nothing_and_passes(log):
     assert report.decision.rule == "gates_passed"
 
 
-def test_a_clearly_worse_ranker_fails_its_gate_and_names_it(log):
-    shop(log)
-    before = judge(log, "abcde", ranker="live")
-    report = judge(log, "edcba", baseline=before, max_drop=0.02)
+def test_a_clearly_worse_ranker_fails_its_gate_and_names_it(shop, before):
+    report = judge(shop, "edcba", baseline=before, max_drop=0.02)
     assert report.exit_code == 4
     assert report.decision.outcome == "gate_failed"
     assert report.decision.rule == "gates_failed"
@@ -52,48 +75,35 @@ def test_a_clearly_worse_ranker_fails_its_gate_and_names_it(log):
     assert report.baseline.startswith("sha256:")
 
 
-def test_a_better_ranker_passes(log):
-    shop(log)
-    before = judge(log, "edcba")
-    report = judge(log, "abcde", baseline=before, max_drop=0.0)
+def test_a_better_ranker_passes(shop):
+    worse = judge(shop, "edcba")
+    report = judge(shop, "abcde", baseline=worse, max_drop=0.0)
     assert report.exit_code == 0
     assert report.decision.what_happened == (
         "mrr@5 rose from 0.322 to 0.648 (95% interval of the change +0.257 to +0.396); a drop of at most 0 is allowed."
     )
 
 
-def test_a_drop_the_data_cannot_settle_holds_and_says_how_much_more_is_needed(log):
-    shop(log)
-    before = judge(log, "abcde")
-    mixed = judge(log, lambda n: "abcde" if n % 3 else "bacde", baseline=before, max_drop=0.04)
-    (gate,) = mixed.offline.gates
+def test_a_drop_the_data_cannot_settle_holds_and_says_how_much_more_is_needed(shop, before):
+    report = judge(shop, mixed, baseline=before, max_drop=0.04)
+    (gate,) = report.offline.gates
     assert gate.comparison.interval.low <= 0.04 < gate.comparison.interval.high
-    assert mixed.exit_code == 2
-    assert mixed.decision.rule == "gates_unclear"
-    assert "mrr@5 fell from" in mixed.decision.what_happened
+    assert report.exit_code == 2
+    assert report.decision.rule == "gates_unclear"
+    assert "mrr@5 fell from" in report.decision.what_happened
     assert re.search(r"allowed: not settled, about \d+\.\d times as many users would settle it", gate.sentence)
 
 
-def test_a_drop_past_the_margin_that_may_be_chance_holds_rather_than_fails(log):
-    shop(log)
-    before = judge(log, "abcde")
-    seen = judge(log, lambda n: "abcde" if n % 3 else "bacde", baseline=before, max_drop=0.5)
-    drop = seen.offline.gates[0].comparison.drop
-    again = judge(log, lambda n: "abcde" if n % 3 else "bacde", baseline=before, max_drop=0.9 * drop)
+def test_a_drop_past_the_margin_that_may_be_chance_holds_rather_than_fails(shop, before, mixed_run):
+    drop = mixed_run.offline.gates[0].comparison.drop
+    again = judge(shop, mixed, baseline=before, max_drop=0.9 * drop)
     assert again.decision.rule == "gates_unclear"
 
 
-def test_the_paired_interval_is_that_of_per_user_differences(log):
-    shop(log)
-
-    def mixed(number):
-        return "abcde" if number % 3 else "bacde"
-
-    before = judge(log, "abcde")
-    report = judge(log, mixed, baseline=before, max_drop=0.5)
-    clicked = {row["request_id"]: row["item_id"] for row in log.rows["outcomes"]}
+def test_the_paired_interval_is_that_of_per_user_differences(visits, mixed_run):
+    clicked = {row["request_id"]: row["item_id"] for row in visits.rows["outcomes"]}
     drops: dict[str, list[float]] = {}
-    for number, row in enumerate(log.rows["exposures"]):
+    for number, row in enumerate(visits.rows["exposures"]):
         item = clicked[row["request_id"]]
         drop = 1 / ("abcde".index(item) + 1) - 1 / (mixed(number).index(item) + 1)
         drops.setdefault(row["user_id"], []).append(drop)
@@ -102,39 +112,33 @@ def test_the_paired_interval_is_that_of_per_user_differences(log):
     users = len(n)
     error = np.sqrt(users / (users - 1) * ((total - mean * n) ** 2).sum()) / n.sum()
     half = stats.t.ppf(0.975, users - 1) * error
-    found = report.offline.gates[0].comparison
+    found = mixed_run.offline.gates[0].comparison
     assert found.drop == pytest.approx(mean, abs=1e-9)
     assert found.interval.low == pytest.approx(mean - half, abs=1e-9)
     assert found.interval.high == pytest.approx(mean + half, abs=1e-9)
 
 
-def test_pairing_is_tighter_than_two_separate_intervals(log):
-    shop(log)
-    before = judge(log, "abcde")
-    report = judge(log, lambda n: "abcde" if n % 10 else "bacde", baseline=before, max_drop=0.5)
+def test_pairing_is_tighter_than_two_separate_intervals(shop, before):
+    report = judge(shop, lambda n: "abcde" if n % 10 else "bacde", baseline=before, max_drop=0.5)
     gate = report.offline.gates[0]
     width = gate.comparison.interval.high - gate.comparison.interval.low
     assert width < 0.5 * (gate.interval.high - gate.interval.low)
 
 
-def test_a_relative_drop_is_a_share_of_the_baseline(log):
-    shop(log)
-    before = judge(log, "abcde")
-    report = judge(log, "abcde", baseline=before, max_drop=0.1, relative=True)
+def test_a_relative_drop_is_a_share_of_the_baseline(shop, before):
+    report = judge(shop, "abcde", baseline=before, max_drop=0.1, relative=True)
     gate = report.offline.gates[0]
     assert gate.max_drop == pytest.approx(0.1 * gate.comparison.baseline)
     assert "(10% of the baseline) is allowed" in gate.sentence
 
 
 @pytest.mark.parametrize(("least", "code"), [(0.1, 0), (0.99, 4), (0.64, 2)])
-def test_a_least_value_is_judged_by_its_interval_without_any_baseline(log, least, code):
-    shop(log)
-    assert judge(log, "abcde", min_value=least).exit_code == code
+def test_a_least_value_is_judged_by_its_interval_without_any_baseline(shop, least, code):
+    assert judge(shop, "abcde", min_value=least).exit_code == code
 
 
-def test_an_allowed_missing_baseline_passes_without_calling_it_a_reason_to_ship(log):
-    shop(log)
-    report = judge(log, "abcde", max_drop=0.01)
+def test_an_allowed_missing_baseline_passes_without_calling_it_a_reason_to_ship(shop):
+    report = judge(shop, "abcde", max_drop=0.01)
     assert report.exit_code == 0
     assert report.decision.rule == "nothing_to_compare"
     assert report.offline.gates[0].state == "not_judged"
@@ -166,23 +170,18 @@ def test_other_items_are_called_judged_too_harshly_only_when_they_are(tiny, requ
     assert ("items that were not shown count too" in report.decision.how_sure) != said
 
 
-def test_a_baseline_read_from_its_file_is_the_baseline(log, tmp_path):
-    shop(log)
-    before = judge(log, "abcde")
+def test_a_baseline_read_from_its_file_is_the_baseline(shop, before, tmp_path):
     path = tmp_path / "baseline.json"
     path.write_bytes(before.to_json())
     assert read_report(path) == before
-    log.rows["ranklists"] = []
-    again = judge(log, "edcba", baseline=read_report(path), max_drop=0.02)
+    again = judge(shop, "edcba", baseline=read_report(path), max_drop=0.02)
     assert again.exit_code == 4
 
 
-def test_a_baseline_on_other_outcomes_is_refused(log):
-    shop(log)
-    before = judge(log, "abcde")
-    log.rows["outcomes"].pop()
+def test_a_baseline_on_other_outcomes_is_refused(shop, before):
+    shop.rows["outcomes"].pop()
     with pytest.raises(NotComparable, match="other exposures, outcomes"):
-        judge(log, "abcde", baseline=before, max_drop=0.1)
+        judge(shop, "abcde", baseline=before, max_drop=0.1)
 
 
 def test_a_baseline_under_other_attribution_is_refused(tiny):
@@ -191,19 +190,16 @@ def test_a_baseline_under_other_attribution_is_refused(tiny):
         tiny.run(baseline=before, attribution={"window_h": 1})
 
 
-def test_a_baseline_over_other_requests_is_refused(log):
-    shop(log)
-    before = judge(log, "abcde")
-    log.rows["ranklists"].pop()
+def test_a_baseline_over_other_requests_is_refused(shop, before):
+    rank_all(shop, "abcde")
+    shop.rows["ranklists"].pop()
     with pytest.raises(NotComparable, match="other requests were judged"):
-        log.run("mrr@5", baseline=before)
+        shop.run("mrr@5", baseline=before)
 
 
-def test_a_baseline_that_chose_from_other_candidates_is_refused(log):
-    shop(log)
-    before = judge(log, "abcde")
+def test_a_baseline_that_chose_from_other_candidates_is_refused(shop, before):
     with pytest.raises(NotComparable, match="one chose from shown candidates, the other from open"):
-        judge(log, "abcxy", baseline=before, max_drop=0.1)
+        judge(shop, "abcxy", baseline=before, max_drop=0.1)
 
 
 def test_logged_and_re_ranked_lists_are_never_compared(tiny):
