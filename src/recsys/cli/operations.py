@@ -40,7 +40,7 @@ def add_to(app: typer.Typer) -> None:
 def status(tenant: TenantOption = None, host_dir: HostOption = Path("var/host"), hours: HoursOption = 24.0) -> None:
     """Show the health of every tenant and surface, over serving, pipelines, evaluation and releases."""
     suite = open_suite()
-    names = [tenant] if tenant else suite.tenants()
+    names = [suite.tenant(tenant).tenant] if tenant else suite.tenants()  # a tenant that is not there is not healthy
     found = health(suite.store, names, window_s=hours * 3600, spool=_spool(host_dir))
     terminal.finish(found, lambda: _table(found))
     if found.worst() == "failing":
@@ -78,7 +78,7 @@ def doctor(
     wanted = tuple(name for name in SYMPTOMS if symptom in (None, name))
     found = diagnose(
         suite.store,
-        [tenant] if tenant else suite.tenants(),
+        [suite.tenant(tenant).tenant] if tenant else suite.tenants(),
         symptoms=wanted,
         window_s=hours * 3600,
         spool=_spool(host_dir),

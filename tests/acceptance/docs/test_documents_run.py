@@ -81,6 +81,9 @@ def _environment(steps: list[Command | Direction]) -> dict[str, str]:
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
         "EXAMPLES": str(REPOSITORY / "examples"),
         "RECSYS_ACTOR": "you@shop",
+        # Oftener than by default, so that a busy machine does not make a reader's `sleep 6` too short.
+        "RECSYS_SERVE_HEARTBEAT_S": "1",
+        "RECSYS_SERVE_ACCESS_POLL_S": "0.3",
     }
     if "RETAIL" in typed:
         if not RETAIL.exists():

@@ -194,3 +194,9 @@ def test_status_of_an_empty_tenant_is_no_error(cli: Cli) -> None:
 def test_the_doctor_refuses_a_symptom_it_does_not_know(cli: Cli) -> None:
     cli("doctor", "headache", code=2)
     assert "empty-recs" in cli.said
+
+
+@pytest.mark.parametrize("command", ["status", "doctor"])
+def test_a_misspelt_tenant_is_not_called_healthy(cli: Cli, command: str) -> None:
+    cli(command, "--tenant", "dmeo", code=2)
+    assert "has no tenant dmeo" in cli.said
