@@ -152,6 +152,7 @@ def answer(
     confirm_s: float,
     started: float,
     now: float,
+    unrecorded: int = 0,
 ) -> Answered:
     """Rank, and write down what was decided.
 
@@ -165,6 +166,9 @@ def answer(
         ``time.perf_counter()`` when the request came in.
     now
         Seconds since 1970; ``context.now`` of the request stands above it.
+    unrecorded
+        How many answers of this tenant were not recorded since the last one that was: written into this one's
+        exposure, so that evaluation knows what its logs lack.
     """
     surface, segment = request.surface, request.segment
     if type(request) is RecommendRequest:
@@ -218,7 +222,7 @@ def answer(
             request_id,
             _moments.text(at),
             [ShownItem(item_id=item.item_id, rank=item.rank) for item in ranked.items],
-            _context(view, request, rung),
+            _context(view, request, rung, unrecorded),
             round(total_ms, 3),
             _Decision(request, now, view.generation, ALGO_VERSION, digest, rung),
             user_id,
@@ -264,7 +268,9 @@ def _floor_notices(ranked: Answer) -> tuple[Notice, ...]:
     return ranked.warnings + NOTICES["floor"]
 
 
-def _context(view: View, request: RecommendRequest | SimilarRequest, rung: Rung) -> msgspec.Raw:
+def _context(view: View, request: RecommendRequest | SimilarRequest, rung: Rung, unrecorded: int) -> msgspec.Raw:
+    if unrecorded:
+        return msgspec.Raw(_encode(_context_map(view, request, rung) | {"unrecorded": str(unrecorded)}))
     key = (request.surface, request.segment, rung, request.traffic)
     known = view.contexts.get(key)
     if known is None:
@@ -287,5 +293,6 @@ def _context_map(view: View, request: RecommendRequest | SimilarRequest, rung: R
         "algo_version": ALGO_VERSION,
         "rung": rung,
         "traffic": request.traffic,
+        "unrecorded": "0",
     }
     return {name: value for name, value in context.items() if value is not None}

@@ -123,6 +123,7 @@ class Desk:
         self._in_flight = 0
         self._cells: dict[tuple[str, str, str], _TenantCells] = {}
         self._pseudonyms: dict[str, PseudonymCache] = {}
+        self._unrecorded: dict[str, int] = {}
         self.draining = False
 
     async def handle(self, method: str, path: str, header: Headers, read_body: Callable[[], Awaitable[bytes]]) -> Reply:
@@ -142,6 +143,10 @@ class Desk:
         if call.client_id is not None:
             reply.headers.append(("x-request-id", call.client_id))
         return reply
+
+    def recorded_late(self, tenant: str, answers: int) -> None:
+        """Take back that answers were not recorded: the disk took them in the end."""
+        self._unrecorded[tenant] = max(0, self._unrecorded.get(tenant, 0) - answers)
 
     async def _route(self, call: _Call) -> Reply:
         if call.method == "GET":
@@ -172,6 +177,7 @@ class Desk:
             _check_excluded(view, request)
         if path == "/v1/recommend/validate":
             return self._validated(view, request)
+        lost = self._unrecorded.pop(principal.tenant, 0)
         answered = answer(
             view,
             request,
@@ -181,8 +187,11 @@ class Desk:
             confirm_s=self._settings.confirm_s,
             started=call.started,
             now=self._wall(),
+            unrecorded=lost,
         )
         recorded = await self._exposures.append(principal.tenant, "exposures", answered.line)
+        if not recorded:
+            self._unrecorded[principal.tenant] = self._unrecorded.get(principal.tenant, 0) + lost + 1
         cells = self._cells_of(view, request.surface, path)
         self._count(cells, answered, recorded=recorded, seconds=time.perf_counter() - call.started)
         return Reply(200, [_JSON, *_GUARD], answered.body)

@@ -98,6 +98,8 @@ class Worker:
     def _count_late(self, tenant: str, stream: str, lines: int) -> None:
         cell = self._counters.cell("recsys_events_recorded_late", {"tenant": tenant, "stream": stream})
         self._counters.cells[cell] += lines
+        if stream == "exposures" and self._desk is not None:
+            self._desk.recorded_late(tenant, lines)
 
     def close(self) -> None:
         """Write what waits, and finish the files."""

@@ -175,6 +175,24 @@ def test_a_disk_that_takes_no_events_fails_no_answer_and_acknowledges_no_event(s
         assert b"recsys_answers_unrecorded_total{" in service.admin("/metrics").body
 
 
+def test_answers_that_were_not_recorded_are_told_by_the_next_one_that_is(shop):
+    spool = shop.root / "host" / "spool"
+    spool.parent.mkdir()
+    spool.write_bytes(b"not a directory")
+    with served(shop, workers=1) as service:
+        service.answers_from(2)
+        lost = sum(service.recommend().status == 200 for _ in range(5))
+        spool.unlink()
+
+        def told():
+            service.recommend()
+            lines = [line for path in spool.glob("**/*.jsonl") for line in path.read_bytes().splitlines()]
+            return [int(json.loads(line)["context"]["unrecorded"]) for line in lines]
+
+        assert until(told, "an exposure")[0] >= lost
+        assert until(lambda: len(counts := told()) > 1 and counts, "the next one")[1] == 0
+
+
 def test_each_host_says_in_the_store_what_it_serves(shop):
     with served(shop, host_name="web-1") as service:
         service.answers_from(2)
