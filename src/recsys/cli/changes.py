@@ -10,7 +10,7 @@ __all__ = ["finish_change"]
 
 def finish_change(change: Change, **more: object) -> None:
     """Print a change for people, or as one document with what the command adds to it."""
-    undo = terminal.command(change.undo)
+    undo = "" if change.dry_run else terminal.command(change.undo)  # what was not made has no undo
 
     def people() -> None:
         release = change.release

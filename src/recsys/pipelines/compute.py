@@ -113,7 +113,7 @@ class _Computation:
         few = _too_few(signal, params, scope, rows)
         if few is not None:
             where = f"{scope} {made.surface if scope == 'surface' else made.segment}"
-            return few if scope == "tenant" else f"{signal.name} of {where}: {few}; the wider scope answers"
+            return few if scope == "tenant" else f"the tenant's {signal.name} answers for {where}: {few}"
         if signal.name == "cooc":
             check_limit("neighbours", seen=len(rows["item_id"]), limits=self._limits)
         heading = Heading(

@@ -62,7 +62,7 @@ def publish(
             signals=_signals(computed),
             counts=_counts(made),
             notes=computed.notes,
-            why="not shipped: only published",
+            why="published only, as asked",
         )
         if ship:
             report = _ship(target, report, reason=reason, actor=actor, dry_run=dry_run)

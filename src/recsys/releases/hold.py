@@ -10,7 +10,7 @@ from recsys.encoding import Invalid
 from recsys.errors import Refused, UsageError
 from recsys.releases.errors import Held
 from recsys.releases.plan import Draft, Facts, NoChange
-from recsys.releases.record import LEVERS, Action, Hold, Lever, Release
+from recsys.releases.record import LEVERS, Action, Hold, Lever, Release, artifacts_of
 
 __all__ = ["PlaceHold", "Resume", "all_levers", "check_document", "check_ship", "covering", "said"]
 
@@ -100,7 +100,10 @@ class PlaceHold(msgspec.Struct, frozen=True, kw_only=True):
             since=self.since,
             generation=head.generation + 1,
         )
-        return Draft(release=replace(head, holds=(*head.holds, placed)), why=f"held: {said(missing, self.surface)}")
+        why = f"held: {said(missing, self.surface)}"
+        if self.surface is not None and artifacts_of(self.surface) not in head.changed:
+            why += f" (nothing was ever shipped for {self.surface}; is it spelt right?)"
+        return Draft(release=replace(head, holds=(*head.holds, placed)), why=why)
 
 
 class Resume(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,17 +122,19 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True):
 
     def plan(self, head: Release, facts: Facts) -> Draft | NoChange:  # noqa: ARG002 - holds need no other facts
         left: list[Hold] = []
+        lifted: set[str] = set()
         for hold in head.holds:
             if hold.surface != self.surface:
                 left.append(hold)
                 continue
+            lifted |= set(hold.levers) & set(self.levers)
             still = tuple(lever for lever in hold.levers if lever not in self.levers)
             if still:
                 left.append(replace(hold, levers=still))
         if tuple(left) != head.holds:
             return Draft(
                 release=replace(head, holds=tuple(left)),
-                why=f"may change again: {said(self.levers, self.surface)}",
+                why=f"may change again: {said([x for x in self.levers if x in lifted], self.surface)}",
             )
         others = [hold for hold in head.holds if set(hold.levers) & set(self.levers)]
         if not others or (self.surface is not None and all(hold.surface for hold in others)):

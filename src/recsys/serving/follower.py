@@ -201,6 +201,7 @@ class Follower:
         _log.info("serving generation %d of %s", loaded.generation, tenant)
         self._changed = True
         self._write()
+        self._due.pop("beat", None)  # a switch is news: others need not wait for the next beat
         self._collect()
 
     def _reject(self, tenant: str, known: TenantState, generation: int, reason: str) -> None:

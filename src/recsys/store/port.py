@@ -53,7 +53,7 @@ class Corrupt(Failed):
 
     def __init__(self, key: str, *, expected: str, found: str) -> None:
         super().__init__(
-            f"{key} is damaged: expected {expected}, found {found}",
+            f"{key} is damaged: its content has digest {_short(found)}, not {_short(expected)}",
             next_step="nothing was served from it; see which releases name it with: recsys releases verify",
         )
         self.key = key
@@ -201,3 +201,8 @@ class Log(Protocol):
 
     def streams(self) -> list[str]:
         """List the streams that have a record, sorted."""
+
+
+def _short(digest: str) -> str:
+    """Cut a digest to what a person compares."""
+    return digest[:19] + "…" if digest.startswith("sha256:") else digest

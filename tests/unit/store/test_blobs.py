@@ -48,7 +48,7 @@ def test_a_flipped_bit_is_never_read(bit: int) -> None:
     damaged = bytearray(data)
     damaged[bit // 8] ^= 1 << bit % 8
     objects.replace(blobs.key("demo", digest), bytes(damaged))
-    with pytest.raises(Corrupt, match=digest):
+    with pytest.raises(Corrupt, match=digest.removeprefix("sha256:")):
         blobs.read("demo", digest)
 
 

@@ -30,6 +30,8 @@ def check_delivery(case: Case, surface: str) -> Finding | None:
         evidence={"hosts": sorted(refused), "serving_generation": serving, "head": case.head.generation},
         ruled_out=("users: they are answered from the last good generation",),
         lever=lever,
-        command=levers.rollback(case.tenant, lever, surface=surface, to=serving, reason="refused by every host"),
+        command=levers.rollback(
+            case.tenant, lever, surface=surface, to=serving, reason=f"refused by {len(refused)} of {len(alive)} hosts"
+        ),
         runbook="docs/runbooks/stale-manifest.md",
     )
