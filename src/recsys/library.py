@@ -127,6 +127,12 @@ class Tenant:
         """Open a release for answers: the newest, generation ``at``, or the newest with ``manifest`` in place."""
         return open_release(self.store, self.tenant, generation=at, manifest=manifest, root=self._cache)
 
+    def unknown_items(self, item_ids: Iterable[str]) -> list[str]:
+        """Return those of the ids that nothing in force knows: misspelt, or gone from the catalogue."""
+        snapshot = self.snapshot()
+        shelves = [shelf for surface in snapshot.surfaces() if (shelf := snapshot.shelf(surface)) is not None]
+        return [item for item in item_ids if all(shelf.find(item) is None for shelf in shelves)]
+
     def recommend(
         self,
         surface: str,

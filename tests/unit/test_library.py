@@ -83,3 +83,7 @@ def test_an_answer_shows_itself_in_a_notebook_and_escapes_what_it_shows(shop: Te
 def test_a_suite_is_a_context_manager(tmp_path: Path) -> None:
     with recsys.open(tmp_path / "store", create=True) as suite:
         assert suite.tenants() == []
+
+
+def test_an_id_that_nothing_served_knows_is_told(shop: Tenant) -> None:
+    assert shop.unknown_items(["i01", "nosuch"]) == ["nosuch"]

@@ -6,12 +6,22 @@ import typer
 
 from recsys.cli.changes import finish_change
 from recsys.cli.options import AttemptOption, DryRunOption, ReasonOption, TenantOption, open_tenant
+from recsys.cli.terminal import terminal
+from recsys.errors import RecsysError
+from recsys.library import Tenant
 
 __all__ = ["add_to"]
 
 items = typer.Typer(no_args_is_help=True, help="Withdraw items from every answer, whatever is rolled back later.")
 
 ItemIds = Annotated[list[str], typer.Argument(metavar="ID…", help="Item ids.")]
+
+
+def _unknown(of: Tenant, ids: list[str]) -> list[str]:
+    try:
+        return of.unknown_items(ids)
+    except RecsysError:
+        return []  # the withdrawal stands; that the release cannot be opened is another command's news
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,7 +38,12 @@ def withdraw(
     attempt: AttemptOption = None,
 ) -> None:
     """Never serve these items again, on any rung; passes under a hold; no rollback brings them back."""
-    finish_change(open_tenant(tenant).releases.withdraw(ids, reason=reason, dry_run=dry_run, attempt=attempt))
+    of = open_tenant(tenant)
+    change = of.releases.withdraw(ids, reason=reason, dry_run=dry_run, attempt=attempt)
+    unknown = _unknown(of, ids)
+    finish_change(change, unknown=unknown)
+    if unknown:
+        terminal.warn(f"nothing that is served knows {', '.join(unknown)}; spelt right?")
 
 
 @items.command("restore", epilog="Example: recsys items restore mug-17 --tenant demo")

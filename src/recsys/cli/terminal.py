@@ -79,6 +79,10 @@ class Terminal:
             task = bars.add_task(stage, total=total)
             yield lambda units: bars.advance(task, units)
 
+    def warn(self, text: str) -> None:
+        """Print something to look at, on standard error."""
+        self.errors.print(f"[yellow]note:[/yellow] {escape(text)}", soft_wrap=True)
+
     def fail(self, message: str, next_step: str) -> None:
         """Print an error: one line saying what and where, one saying what to do."""
         self.errors.print(f"[bold red]error:[/bold red] {escape(message)}", soft_wrap=True)

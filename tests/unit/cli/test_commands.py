@@ -200,3 +200,17 @@ def test_the_doctor_refuses_a_symptom_it_does_not_know(cli: Cli) -> None:
 def test_a_misspelt_tenant_is_not_called_healthy(cli: Cli, command: str) -> None:
     cli(command, "--tenant", "dmeo", code=2)
     assert "has no tenant dmeo" in cli.said
+
+
+def test_withdrawing_an_id_that_nothing_serves_is_done_and_said(cli: Cli) -> None:
+    change = cli.json("items", "withdraw", "nosuch", "--reason", "recall")
+    assert change["unknown"] == ["nosuch"]
+    assert "nosuch" in cli.said
+
+
+def test_holding_a_surface_that_never_was_is_done_and_said(cli: Cli) -> None:
+    assert "is it spelt right?" in cli("releases", "hold", "--surface", "hmoe", "--reason", "incident")
+
+
+def test_a_dry_run_names_no_undo_of_what_was_not_made(cli: Cli) -> None:
+    assert cli.json("items", "withdraw", "nosuch", "--dry-run")["undo"] == ""
