@@ -6,7 +6,7 @@ the store yet. Reading them needs no service.
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,13 +21,13 @@ from recsys.events import Decision, Stream, event_files
 from recsys.events.layout import utc_day
 from recsys.store import Store
 
-__all__ = ["GenerationStats", "Joins", "Observed", "Sample"]
+__all__ = ["Clicks", "GenerationStats", "Joins", "Observed", "Sample"]
 
 _LARGEST_LINE_BYTES = 32 << 20
 _LOOKS = 10
 """How often a spool whose files move is looked at again; each file moves twice in its life."""
 _EXPOSURE_COLUMNS = (
-    "{request_id:'VARCHAR', ts:'TIMESTAMP', context:'MAP(VARCHAR, VARCHAR)', "
+    "{request_id:'VARCHAR', ts:'TIMESTAMP', user_id:'VARCHAR', context:'MAP(VARCHAR, VARCHAR)', "
     "items:'STRUCT(item_id VARCHAR)[]', latency_ms:'DOUBLE', decision:'JSON'}"
 )
 _OUTCOME_COLUMNS = "{request_id:'VARCHAR', item_id:'VARCHAR', event_type:'VARCHAR', ts:'TIMESTAMP', event_id:'VARCHAR'}"
@@ -61,6 +61,20 @@ class GenerationStats(msgspec.Struct, frozen=True, kw_only=True):
     def ctr(self) -> float:
         """Share of answers with at least one click or conversion on them; denominator: served."""
         return self.clicked / self.answers
+
+
+class Clicks(msgspec.Struct, frozen=True, kw_only=True):
+    """How often people clicked. ``variance`` is that of ``rate``, by person: a person's answers are not independent."""
+
+    people: int
+    answers: int
+    clicked: int
+    variance: float
+
+    @property
+    def rate(self) -> float:
+        """Share of answers with at least one click or conversion on them; denominator: served."""
+        return self.clicked / self.answers if self.answers else 0.0
 
 
 class Joins(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +128,21 @@ class Observed:
         names = [column[0] for column in cursor.description]
         rows = (GenerationStats(**dict(zip(names, row, strict=True))) for row in cursor.fetchall())
         return tuple(row for row in rows if surface is None or row.surface == surface)
+
+    def clicks(self, surface: str, generations: Sequence[int]) -> Clicks:
+        """Return how often people clicked on what these generations showed them.
+
+        The variance of the ratio is by the delta method over people (Deng, Knoblich & Lu 2018, "Applying the delta
+        method in metric analytics", section 3).
+        """
+        row = self._engine.execute(_sql("clicks"), {"surface": surface, "generations": list(generations)}).fetchall()[0]
+        people, answers, clicked, clicked_squared, clicked_answers, answers_squared = (int(value) for value in row)
+        variance = 0.0
+        if people > 1:
+            rate = clicked / answers
+            spread = clicked_squared - 2 * rate * clicked_answers + rate * rate * answers_squared
+            variance = people / (people - 1) * spread / (answers * answers)
+        return Clicks(people=people, answers=answers, clicked=clicked, variance=variance)
 
     def joins(self) -> Joins:
         """Return how well outcomes find their exposures."""

@@ -43,8 +43,18 @@ class Incident:
     def block_all(self) -> None:
         self.block("everything", [item.item_id for item in ITEMS] + ["x1"])
 
-    def serve(self, answers: int, *, clicks: Callable[[int], bool] = lambda _number: False, k: int = 5) -> None:
-        """Answer so many requests from the newest release and write the log as the service would."""
+    def serve(
+        self,
+        answers: int,
+        *,
+        clicks: Callable[[int], bool] = lambda _number: False,
+        k: int = 5,
+        people: Callable[[int], str | None] = lambda _number: None,
+    ) -> None:
+        """Answer so many requests from the newest release and write the log as the service would.
+
+        ``people`` names who asks; without it everybody asks once.
+        """
         snapshot = open_release(self.store, "demo", root=self._cache)
         exposures, outcomes = [], []
         for number in range(answers):
@@ -61,6 +71,7 @@ class Incident:
             exposure = Exposure(
                 request_id=f"r{now:.0f}",
                 ts=rfc3339(now),
+                user_id=people(number),
                 items=tuple(ShownItem(item_id=item.item_id, rank=item.rank) for item in answer.items),
                 context={
                     "tenant_id": "demo",

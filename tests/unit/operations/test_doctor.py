@@ -114,6 +114,17 @@ def test_noise_is_not_called_a_regression(incident: Incident) -> None:
     assert incident.doctor("regressed").healthy
 
 
+def test_one_person_who_clicked_a_lot_and_left_is_no_regression(incident: Incident) -> None:
+    incident.serve(
+        400,
+        clicks=lambda number: number % 2 == 0 or number % 10 == 1,
+        people=lambda number: "one-person" if number % 2 == 0 else f"p{number}",
+    )
+    incident.ship(popularity=artifacts.popularity({item: score + 1 for item, score in POPULARITY.items()}))
+    incident.serve(400, clicks=lambda number: number % 10 == 1, people=lambda number: f"q{number}")
+    assert incident.doctor("regressed").healthy
+
+
 def test_too_few_answers_are_said_to_be_too_few(incident: Incident) -> None:
     incident.serve(400, clicks=_OFTEN)
     incident.ship(popularity=artifacts.popularity({"i01": 5.0}))

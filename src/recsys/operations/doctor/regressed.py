@@ -11,11 +11,11 @@ from recsys.encoding import canonical, digest
 from recsys.operations.doctor import levers
 from recsys.operations.doctor.finding import Case, Finding
 from recsys.operations.doctor.whatif import Imagined, again, overlap, with_lever
-from recsys.operations.observed import GenerationStats, Sample
+from recsys.operations.observed import Clicks, GenerationStats, Sample
 from recsys.operations.thresholds import THRESHOLDS
 from recsys.releases import Release
 
-__all__ = ["Epoch", "check_regressed", "two_proportions"]
+__all__ = ["Epoch", "check_regressed", "difference"]
 
 _SAMPLE = 25
 _ENOUGH_ANSWERS = 200  # per side: below it a fall of a third in a click rate of 0.2 is missed more often than seen
@@ -25,15 +25,9 @@ class Epoch(msgspec.Struct, frozen=True, kw_only=True):
     """Consecutive generations that served a surface the same content."""
 
     content: tuple[str, ...]
-    first: int
-    last: int
+    generations: tuple[int, ...]
     answers: int
     clicked: int
-
-    @property
-    def ctr(self) -> float:
-        """Share of answers with a click; denominator: served."""
-        return self.clicked / self.answers
 
 
 def check_regressed(case: Case, surface: str) -> Finding | None:
@@ -41,28 +35,33 @@ def check_regressed(case: Case, surface: str) -> Finding | None:
     epochs = _epochs(case, surface)
     if len(epochs) < 2:
         return None
-    now = epochs[-1]
-    before = _before(epochs)
-    if before is None or now.answers < _ENOUGH_ANSWERS:
+    newest, older = epochs[-1], _before(epochs)
+    first = newest.generations[0]
+    if older is None or newest.answers < _ENOUGH_ANSWERS:
         case.unseen.append(
-            f"{surface}: {now.answers} answers since generation {now.first}; {_ENOUGH_ANSWERS} are needed there and "
+            f"{surface}: {newest.answers} answers since generation {first}; {_ENOUGH_ANSWERS} are needed there and "
             "before to compare click rates"
         )
         return None
-    p_value = two_proportions(before.clicked, before.answers, now.clicked, now.answers)
-    fell = 1 - now.ctr / before.ctr if before.ctr else 0.0
+    now = case.observed.clicks(surface, newest.generations)
+    before = case.observed.clicks(surface, older.generations)
+    p_value = difference(before, now)
+    fell = 1 - now.rate / before.rate if before.rate else 0.0
     if p_value >= THRESHOLDS.ctr_drop_p_value or fell < THRESHOLDS.ctr_drop_relative:
         return None
-    good, bad = case.releases.read(before.last), case.releases.read(now.first)
+    last = older.generations[-1]
+    good, bad = case.releases.read(last), case.releases.read(first)
     evidence: dict[str, object] = {
-        "ctr_before": round(before.ctr, 4),
-        "ctr_now": round(now.ctr, 4),
+        "ctr_before": round(before.rate, 4),
+        "ctr_now": round(now.rate, 4),
         "fell": round(fell, 3),
         "p_value": float(f"{p_value:.2g}"),
         "answers_before": before.answers,
         "answers_now": now.answers,
-        "generation_before": before.last,
-        "generation_now": now.first,
+        "people_before": before.people,
+        "people_now": now.people,
+        "generation_before": last,
+        "generation_now": first,
         "changed_by": bad.actor,
         "changed_at": bad.at,
         "reason_given": bad.reason,
@@ -72,34 +71,32 @@ def check_regressed(case: Case, surface: str) -> Finding | None:
         for lever in ("rules", "config", "artifacts")
         if with_lever(bad, good, lever=lever, surface=surface) != bad
     ]
-    samples = case.observed.sample(surface=surface, generation=now.last, limit=_SAMPLE)
+    samples = case.observed.sample(surface=surface, generation=newest.generations[-1], limit=_SAMPLE)
     lever, lists = _lever(case, surface, good, moved, samples)
     evidence |= lists
-    still = tuple(
-        f"{name}: as in generation {before.last}" for name in ("rules", "config", "artifacts") if name not in moved
-    )
+    still = tuple(f"{name}: as in generation {last}" for name in ("rules", "config", "artifacts") if name not in moved)
     return Finding(
         tenant=case.tenant,
         symptom="regressed",
         surface=surface,
-        cause=f"users click {fell:.0%} less on {surface} since generation {now.first} changed its {lever}",
+        cause=f"users click {fell:.0%} less on {surface} since generation {first} changed its {lever}",
         evidence=evidence,
         ruled_out=("empty answers: the rate is normal", *still),
         lever=lever,
         command=levers.rollback(
-            case.tenant, lever, surface=surface, to=before.last, reason=f"{fell:.0%} fewer clicks since {now.first}"
+            case.tenant, lever, surface=surface, to=last, reason=f"{fell:.0%} fewer clicks since {first}"
         ),
         runbook="docs/runbooks/relevance-regressed.md",
     )
 
 
-def two_proportions(successes_a: int, n_a: int, successes_b: int, n_b: int) -> float:
-    """Return the two-sided p-value of the pooled two-proportion z-test (Fleiss, Levin & Paik 2003, section 3.2)."""
-    pooled = (successes_a + successes_b) / (n_a + n_b)
-    spread = (pooled * (1 - pooled) * (1 / n_a + 1 / n_b)) ** 0.5
-    if spread == 0:
-        return 1.0
-    return math.erfc(abs(successes_a / n_a - successes_b / n_b) / spread / math.sqrt(2))
+def difference(a: Clicks, b: Clicks) -> float:
+    """Return the two-sided p-value of the difference of two click rates, by the normal approximation.
+
+    People seen on both sides make the true variance smaller than the sum of the two: the test is then the stricter.
+    """
+    spread = math.sqrt(a.variance + b.variance)
+    return math.erfc(abs(a.rate - b.rate) / spread / math.sqrt(2)) if spread else 1.0
 
 
 def _epochs(case: Case, surface: str) -> list[Epoch]:
@@ -109,8 +106,7 @@ def _epochs(case: Case, surface: str) -> list[Epoch]:
         epochs.append(
             Epoch(
                 content=content,
-                first=members[0].generation,
-                last=members[-1].generation,
+                generations=tuple(row.generation for row in members),
                 answers=sum(row.answers for row in members),
                 clicked=sum(row.clicked for row in members),
             )
@@ -119,13 +115,14 @@ def _epochs(case: Case, surface: str) -> list[Epoch]:
 
 
 def _before(epochs: Sequence[Epoch]) -> Epoch | None:
-    """Return the newest other content with enough answers, with the answers of every epoch that served it."""
+    """Return the newest other content with enough answers, with the generations of every epoch that served it."""
     now = epochs[-1]
     for last in reversed(epochs[:-1]):
         same = [epoch for epoch in epochs if epoch.content == last.content]
         answers = sum(epoch.answers for epoch in same)
         if last.content != now.content and last.clicked and answers >= _ENOUGH_ANSWERS:
-            return msgspec.structs.replace(last, answers=answers, clicked=sum(epoch.clicked for epoch in same))
+            generations = tuple(generation for epoch in same for generation in epoch.generations)
+            return msgspec.structs.replace(last, generations=generations, answers=answers)
     return None
 
 

@@ -1,6 +1,6 @@
 -- Purpose: one row an answer that users were given, once per request id (files are shipped at least once).
 -- Inputs:  {exposures} exposure.v1 lines; {since_s} the first moment that counts, seconds since 1970.
--- Outputs: view shown(request_id, ts, surface, generation, rung, item_ids, latency_ms, decision).
+-- Outputs: table shown(request_id, ts, surface, generation, rung, unit, item_ids, latency_ms, decision).
 create table shown as
 select distinct on (request_id)
     request_id,
@@ -8,6 +8,7 @@ select distinct on (request_id)
     context['surface'] as surface,
     cast(context['generation'] as bigint) as generation,
     coalesce(context['rung'], 'live') as rung,
+    coalesce(context['unit_id'], user_id, request_id) as unit,
     list_transform(items, lambda shown_item : shown_item.item_id) as item_ids,
     latency_ms,
     decision
