@@ -29,7 +29,7 @@ class Incident:
         self.store = self.shop.store
         create_tenant(self.store, "demo", actor="test")
         self.releases = Releases(self.store, "demo", actor="test", clock=lambda: NOW_S)
-        self._cache = folder / "cache"
+        self.cache = folder / "cache"
         self._clock = itertools.count(int(NOW_S) - 20_000)
         self._files = itertools.count()
 
@@ -55,7 +55,7 @@ class Incident:
 
         ``people`` names who asks; without it everybody asks once.
         """
-        snapshot = open_release(self.store, "demo", root=self._cache)
+        snapshot = open_release(self.store, "demo", root=self.cache)
         exposures, outcomes = [], []
         for number in range(answers):
             now = float(next(self._clock))
@@ -94,4 +94,4 @@ class Incident:
                 self.store.objects.create(key, b"\n".join(lines) + b"\n")
 
     def doctor(self, *symptoms: Any) -> Diagnosis:
-        return diagnose(self.store, ["demo"], symptoms=symptoms, cache=self._cache, now_s=NOW_S)
+        return diagnose(self.store, ["demo"], symptoms=symptoms, cache=self.cache, now_s=NOW_S)

@@ -4,9 +4,13 @@ import shlex
 from pathlib import Path
 
 import pytest
-from tests.unit.operations.incidents import Incident
+from tests.unit.operations.incidents import NOW_S, Incident
 from tests.unit.signals import artifacts
 from tests.unit.snapshot.shops import POPULARITY
+
+from recsys.encoding import rfc3339
+from recsys.operations.doctor import diagnose
+from recsys.serving.heartbeat import Heartbeat, Replica, write_heartbeat
 
 _OFTEN = lambda number: number % 2 == 0  # noqa: E731
 _SELDOM = lambda number: number % 6 == 0  # noqa: E731
@@ -132,3 +136,40 @@ def test_too_few_answers_are_said_to_be_too_few(incident: Incident) -> None:
     found = incident.doctor("regressed")
     assert found.healthy
     assert "20 answers since generation" in found.unseen[0]
+
+
+def _hosts(incident: Incident, *, now_s: float = NOW_S, **replicas: Replica) -> None:
+    for host, replica in replicas.items():
+        beat = Heartbeat(host=host, at=rfc3339(now_s), format=1, tenants={"demo": replica})
+        write_heartbeat(incident.store.objects, beat)
+
+
+_REFUSES = Replica(generation=2, head=3, rejected="popularity: a score is not finite")
+
+
+def test_a_release_that_every_host_refuses_is_rolled_back_to_what_they_serve(incident: Incident) -> None:
+    incident.ship(popularity=artifacts.popularity({"i01": 5.0}))
+    _hosts(incident, a=_REFUSES, b=_REFUSES)
+    (finding,) = incident.doctor("not-ready").findings
+    assert finding.lever == "artifacts"
+    assert "--to 2" in (finding.command or "")
+    assert "a score is not finite" in finding.cause
+
+
+def test_what_one_host_alone_refuses_is_no_reason_to_roll_all_back(incident: Incident) -> None:
+    incident.ship(popularity=artifacts.popularity({"i01": 5.0}))
+    _hosts(incident, a=_REFUSES, b=Replica(generation=3, head=3))
+    (finding,) = incident.doctor("not-ready").findings
+    assert finding.command is None
+    assert finding.evidence["hosts"] == ["a"]
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(10, False), (60, True)])
+def test_a_host_that_stays_behind_is_found_and_one_that_loads_is_left_alone(
+    incident: Incident, seconds: float, found: bool
+) -> None:
+    incident.ship(popularity=artifacts.popularity({"i01": 5.0}))
+    now_s = NOW_S + seconds
+    _hosts(incident, now_s=now_s, a=Replica(generation=2, head=2), b=Replica(generation=3, head=3))
+    diagnosis = diagnose(incident.store, ["demo"], symptoms=["not-ready"], cache=incident.cache, now_s=now_s)
+    assert [finding.evidence["hosts"] for finding in diagnosis.findings] == ([["a"]] if found else [])
