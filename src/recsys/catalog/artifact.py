@@ -158,9 +158,5 @@ def _coded_lists(field: str, dictionary: str, values: list[tuple[str, ...]]) -> 
     return strings(dictionary, names) | {f"{field}.offsets": offsets, f"{field}.codes": flat}
 
 
-def _or_nan(value: float | None) -> float:
-    return float("nan") if value is None else value
-
-
 def _seconds(moment: str | None) -> float:
     return float("nan") if moment is None else parse_rfc3339(moment, what="created_at")

@@ -8,6 +8,7 @@ import typer
 
 from recsys.cli.terminal import terminal
 from recsys.errors import UsageError
+from recsys.lab.simulate import DEFAULTS
 
 __all__ = ["add_to", "day"]
 
@@ -38,10 +39,10 @@ def day(text: str | None, *, default: date | None = None) -> date:
 
 def simulate(
     out: Annotated[Path, typer.Option(help="The directory to write.")],
-    users: Annotated[int, typer.Option(help="How many users.")] = 2000,
-    items: Annotated[int, typer.Option(help="How many items.")] = 500,
-    days: Annotated[int, typer.Option(help="How many days of history.")] = 30,
-    seed: Annotated[int, typer.Option(help="Same seed and end, same bytes.")] = 1,
+    users: Annotated[int, typer.Option(help="How many users.")] = DEFAULTS.users,
+    items: Annotated[int, typer.Option(help="How many items.")] = DEFAULTS.items,
+    days: Annotated[int, typer.Option(help="How many days of history.")] = DEFAULTS.days,
+    seed: Annotated[int, typer.Option(help="Same seed and end, same bytes.")] = DEFAULTS.seed,
     format: Annotated[Literal["jsonl", "parquet"], typer.Option(help="How the files are written.")] = "jsonl",
     end: Annotated[str | None, typer.Option(help="The last day; default today, UTC.")] = None,
 ) -> None:

@@ -1,6 +1,5 @@
 """Options that many commands share, said once."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,7 +17,6 @@ __all__ = [
     "SegmentOption",
     "SurfaceOption",
     "TenantOption",
-    "WorkOption",
     "open_suite",
     "open_tenant",
 ]
@@ -41,10 +39,6 @@ ExpectOption = Annotated[
     ),
 ]
 AttemptOption = Annotated[str | None, typer.Option("--attempt", help="Resume an attempt whose outcome is unknown.")]
-WorkOption = Annotated[
-    Path | None,
-    typer.Option("--cache", help="Where offline answers keep prepared releases. Default: beside the store."),
-]
 
 
 def open_suite(*, create: bool = False) -> Suite:
