@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from recsys.cli.changes import finish_change
@@ -17,7 +16,7 @@ from recsys.cli.options import (
     TenantOption,
     open_tenant,
 )
-from recsys.cli.terminal import terminal
+from recsys.cli.terminal import escape, terminal
 from recsys.errors import UsageError
 from recsys.releases import Lever, Release
 
@@ -53,7 +52,8 @@ def list_releases(
     before: Annotated[int | None, typer.Option(help="Only generations below this.")] = None,
 ) -> None:
     """List generations, newest first."""
-    page = open_tenant(tenant).releases.list(limit=limit, before=before)
+    of = open_tenant(tenant)
+    page = of.releases.list(limit=limit, before=before)
 
     def people() -> None:
         table = Table("gen", "at", "action", "who", "what and why", box=None, pad_edge=False)
@@ -67,7 +67,8 @@ def list_releases(
             )
         terminal.people.print(table)
         if page.next is not None:
-            terminal.say(f"[dim]older: recsys releases list --before {page.next}[/dim]")
+            older = terminal.command(f"recsys releases list --tenant {of.tenant} --before {page.next}")
+            terminal.say(f"[dim]older: {escape(older)}[/dim]")
 
     terminal.finish({"releases": page.releases, "next": page.next}, people)
 
@@ -110,17 +111,15 @@ def ship(
 ) -> None:
     """Make a published manifest live on a surface."""
     of = open_tenant(tenant)
-    kept = []
+    reports = []
     for path in evidence or []:
         try:
-            kept.append(of.store.blobs.put(of.tenant, path.read_bytes()))
+            reports.append(path.read_bytes())
         except OSError as error:
             raise UsageError(
                 f"cannot read {path}: {error.strerror}", next_step="give the JSON report of recsys eval run"
             ) from None
-    finish_change(
-        of.releases.ship(surface, manifest, evidence=tuple(kept), reason=reason, dry_run=dry_run, attempt=attempt)
-    )
+    finish_change(of.releases.ship(surface, manifest, reports=reports, reason=reason, dry_run=dry_run, attempt=attempt))
 
 
 @releases.command(

@@ -5,10 +5,12 @@
 ``commit`` is the one loop that writes.
 """
 
+from recsys.releases.attempt import Attempt
 from recsys.releases.change import Change
 from recsys.releases.diff import Diff
 from recsys.releases.errors import (
     AlreadyRolledBack,
+    AttemptReused,
     CannotUndo,
     DamagedRecord,
     Held,
@@ -32,6 +34,8 @@ __all__ = [
     "LEVERS",
     "AlreadyRolledBack",
     "ArtifactRef",
+    "Attempt",
+    "AttemptReused",
     "CannotUndo",
     "Change",
     "DamagedRecord",

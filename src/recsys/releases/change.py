@@ -16,7 +16,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     ``release`` is the one committed, the one that a dry run would commit, or, when nothing was to do, the
     one in force. ``changed`` says whether there is something to commit. ``parts`` maps each part that
     changes to its digest before and after. ``undo`` is a command line, empty where there is nothing to take
-    back.
+    back. ``verified``: what the release brings was read back and checked before it was committed; false where
+    nothing was to do, because then nothing was looked at.
     """
 
     release: Release
@@ -26,6 +27,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool = False
     parts: Mapping[str, tuple[str | None, str | None]] = {}
     held: bool = False
+    verified: bool = False
     lever: str | None = None
     surface: str | None = None
 
@@ -48,7 +50,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
             "surface": self.surface,
             "changed": {part: {"from": old, "to": new} for part, (old, new) in self.parts.items()},
             "held": self.held,
-            "verified": True,
+            "verified": self.verified,
             "attempt": self.release.attempt,
             "undo": self.undo,
         }

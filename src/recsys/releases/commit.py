@@ -9,12 +9,12 @@ import msgspec
 from msgspec.structs import replace
 
 from recsys.encoding import rfc3339
-from recsys.errors import OutcomeUnknown, UsageError
+from recsys.errors import OutcomeUnknown
 from recsys.releases.attempt import Attempt
 from recsys.releases.change import Change, parts_between, undo_command
 from recsys.releases.closure import Closure
 from recsys.releases.create import Create
-from recsys.releases.errors import LogForked, LostRace, NewerFormat, NoReleases, told
+from recsys.releases.errors import AttemptReused, LogForked, LostRace, NewerFormat, NoReleases
 from recsys.releases.history import Entry, History, broken_link
 from recsys.releases.plan import Draft, Gate, Intent, NoChange
 from recsys.releases.rebase import Needs, cell
@@ -85,11 +85,11 @@ class Committer:
             )
             if not self._settled(planned, release, head, words):
                 base, again = self._past(intent, base, words.attempt)
-                if base.release.attempt == words.attempt.id:
-                    return replace(change, release=base.release)
+                if _made_by(base.release, words.attempt, intent.action):
+                    return replace(change, release=base.release, verified=True)
                 gated = None if again else gated
                 continue
-            return change
+            return replace(change, verified=True)
         raise LostRace(intent.action, self._history.head().release)
 
     def _planned(self, intent: Intent, head: Release | None) -> Draft | NoChange:
@@ -108,6 +108,7 @@ class Committer:
             planned.release,
             generation=generation,
             attempt=words.attempt.id,
+            intent=words.attempt.intent,
             at=rfc3339(self._clock()),
             actor=words.actor,
             action=intent.action,
@@ -151,7 +152,7 @@ class Committer:
         clash: tuple[str, Release] | None = None
         for generation in range(seen + 1, newest.release.generation + 1):
             theirs = self._history.entry(generation)
-            if theirs.release.attempt == attempt.id:
+            if _made_by(theirs.release, attempt, intent.action):
                 return theirs, again
             needs = cell(intent.action, theirs.release.action)
             before = self._history.entry(generation - 1) if generation > 1 else None
@@ -172,11 +173,10 @@ class Committer:
         newest = self._history.newest() if attempt.resumed else None
         if newest is None:
             return None
-        for release in self._history.back_from(newest.release.generation, until=attempt.start):
-            if release.attempt != attempt.id:
+        last = newest.release.generation
+        for release in self._history.back_from(last, until=attempt.oldest(last)):
+            if not _made_by(release, attempt, action):
                 continue
-            if release.action != action:
-                raise UsageError(f"attempt {attempt.id} was {told(release)}, not a {action}")
             before = self._history.record(release.generation - 1) if release.generation > 1 else None
             return Change(
                 release=release,
@@ -185,8 +185,18 @@ class Committer:
                 undo=undo_command(release) if before else "",
                 parts=parts_between(before, release),
                 held=_holds_more(before, release),
+                verified=True,
             )
         return None
+
+
+def _made_by(release: Release, attempt: Attempt, action: Action) -> bool:
+    """Tell whether a release is this attempt's; raises :class:`AttemptReused` when it was for another change."""
+    if release.attempt != attempt.id:
+        return False
+    if release.action != action or (None not in (release.intent, attempt.intent) and release.intent != attempt.intent):
+        raise AttemptReused(attempt.id, release, action)
+    return True
 
 
 def _holds_more(before: Release | None, after: Release) -> bool:

@@ -3,10 +3,11 @@ on.
 """
 
 from recsys.errors import Failed, NotFound, Refused
-from recsys.releases.record import Hold, Release
+from recsys.releases.record import Action, Hold, Release
 
 __all__ = [
     "AlreadyRolledBack",
+    "AttemptReused",
     "CannotUndo",
     "DamagedRecord",
     "Held",
@@ -118,6 +119,20 @@ class CannotUndo(Refused):
     """A change that is not taken back by ``undo``, or on which later changes stand."""
 
     code = "CANNOT_UNDO"
+
+
+class AttemptReused(Refused):
+    """An attempt's id, or a caller's idempotency key, that was used for another change."""
+
+    code = "ATTEMPT_REUSED"
+
+    def __init__(self, attempt: str, was: Release, asked: Action) -> None:
+        how = f"not this {asked}" if was.action != asked else f"another {asked}"
+        super().__init__(
+            f"attempt {attempt} was {told(was)}, {how}",
+            next_step="nothing was changed; take a new key or attempt for a new change",
+        )
+        self.was = was
 
 
 class UnfitRelease(Refused):

@@ -2,7 +2,8 @@
 
 A publisher that lost the number it wanted meets every release that came in between. For each, the cell of
 its own action (row) and of that release's action (column) says what must hold for it to go on. Then it
-plans again against the newest. Adding an action is adding its row and its column; a test holds every cell.
+plans again against the newest, and planning refuses what a hold there covers, and an undo of what was changed
+again: no word here stands for that. Adding an action is adding its row and its column; a test holds every cell.
 """
 
 import enum
@@ -20,12 +21,8 @@ class Needs(enum.Enum):
     """It left alone what the intent writes; or it left there just what the intent wanted, and nothing is to
     do.
     """
-    OPEN = "open"
-    """No hold in it covers what the intent changes."""
     GATE = "gate"
     """The gate passes again, when it changed what the gate read: config or rules."""
-    DONE = "done"
-    """Nothing: what the intent wanted stands, whoever did it."""
     NEVER = "never"
     """Cannot be met in one log: meeting it means that the log is another one."""
 
@@ -34,9 +31,7 @@ Cell = frozenset[Needs]
 
 _GO: Cell = frozenset()
 _APART: Cell = frozenset({Needs.APART})
-_OPEN: Cell = frozenset({Needs.OPEN})
 _GATE: Cell = frozenset({Needs.GATE})
-_DONE: Cell = frozenset({Needs.DONE})
 _NEVER: Cell = frozenset({Needs.NEVER})
 
 _ANYTHING: Mapping[Action, Cell] = {
@@ -50,21 +45,21 @@ _ANYTHING: Mapping[Action, Cell] = {
     "resume": _GO,
     "withdraw": _GO,
 }
-"""The row of what rebases over anything: brakes must work while others push, and a target is fixed
-beforehand.
+"""The row of what rebases over anything: brakes must work while others push, a target is fixed beforehand, and
+what an undo may still take back is seen from the newest release alone.
 """
 
 REBASE: Mapping[Action, Mapping[Action, Cell]] = {
-    "create": dict.fromkeys(_ANYTHING, _DONE),
+    "create": dict.fromkeys(_ANYTHING, _GO),
     # A ship meets a ship of another surface without harm. What its gate judged it with, it judges again.
     "ship": {
         "create": _NEVER,
         "ship": _APART,
         "config": _GATE,
         "rules": _GATE,
-        "rollback": _APART | _OPEN | _GATE,
-        "undo": _APART | _OPEN | _GATE,
-        "hold": _OPEN,
+        "rollback": _APART | _GATE,
+        "undo": _APART | _GATE,
+        "hold": _GO,
         "resume": _GO,
         "withdraw": _GO,
     },
@@ -75,8 +70,8 @@ REBASE: Mapping[Action, Mapping[Action, Cell]] = {
         "config": _APART,
         "rules": _GO,
         "rollback": _APART,
-        "undo": _APART | _OPEN,
-        "hold": _OPEN,
+        "undo": _APART,
+        "hold": _GO,
         "resume": _GO,
         "withdraw": _GO,
     },
@@ -86,24 +81,13 @@ REBASE: Mapping[Action, Mapping[Action, Cell]] = {
         "config": _GO,
         "rules": _APART,
         "rollback": _APART,
-        "undo": _APART | _OPEN,
-        "hold": _OPEN,
+        "undo": _APART,
+        "hold": _GO,
         "resume": _GO,
         "withdraw": _GO,
     },
     "rollback": _ANYTHING,
-    # An undo names one generation; what was changed again since belongs to someone else.
-    "undo": {
-        "create": _NEVER,
-        "ship": _APART,
-        "config": _APART,
-        "rules": _APART,
-        "rollback": _APART | _OPEN,
-        "undo": _APART | _OPEN,
-        "hold": _OPEN,
-        "resume": _GO,
-        "withdraw": _GO,
-    },
+    "undo": _ANYTHING,
     "hold": _ANYTHING,
     "resume": _ANYTHING,
     "withdraw": _ANYTHING,
@@ -114,4 +98,4 @@ def cell(mine: Action, theirs: Action) -> Cell:
     """Return the cell of the table. A release made by an action of a newer version is met with every
     caution.
     """
-    return REBASE[mine].get(theirs, _APART | _OPEN | _GATE)
+    return REBASE[mine].get(theirs, _APART | _GATE)

@@ -92,7 +92,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     ``config``, ``rules``, ``overlay``, ``withdrawn`` and ``erased`` are digests of blobs; ``changed`` says
     in which generation each lever last changed (``config``, ``rules``, ``artifacts:<surface>``);
     ``restores`` is the generation whose content a rollback or undo brought back; ``previous`` is the digest
-    of the record before, byte for byte.
+    of the record before, byte for byte; ``intent`` is the digest of what the attempt asked for, absent in records
+    of before it was kept.
     """
 
     tenant: str
@@ -115,6 +116,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     restores: int | None = None
     requires: Requires = Requires()
     previous: str | None = None
+    intent: str | None = None
 
     def encode(self) -> bytes:
         """Write the bytes that are stored and chained."""

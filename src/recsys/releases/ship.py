@@ -29,10 +29,11 @@ def with_manifest(release: Release, surface: str, manifest: str | None) -> Relea
 
 
 class Ship(msgspec.Struct, frozen=True, kw_only=True):
-    """Make this manifest live on this surface."""
+    """Make this manifest live on this surface. ``reports`` are evidence that may not be stored yet."""
 
     surface: str
     manifest: str
+    reports: tuple[bytes, ...] = ()
     expect: Expect | None = None
 
     @property
@@ -54,5 +55,6 @@ class Ship(msgspec.Struct, frozen=True, kw_only=True):
         return Draft(
             release=with_manifest(head, self.surface, self.manifest),
             why=f"{self.surface} serves {self.manifest[:19]}",
+            blobs=self.reports,
             forward=True,
         )

@@ -8,9 +8,9 @@ import msgspec
 
 from recsys import access
 from recsys.documents import canonical_config, canonical_rules
-from recsys.encoding import rfc3339
+from recsys.encoding import digest, rfc3339
 from recsys.errors import UsageError
-from recsys.releases.attempt import Attempt
+from recsys.releases.attempt import Attempt, intent_digest
 from recsys.releases.change import Change
 from recsys.releases.commit import Committer, Words
 from recsys.releases.create import Create
@@ -20,7 +20,7 @@ from recsys.releases.history import History
 from recsys.releases.hold import PlaceHold, Resume, all_levers
 from recsys.releases.plan import Gate, Intent
 from recsys.releases.put import PutConfig, PutRules, SwitchRule
-from recsys.releases.record import Lever, Release
+from recsys.releases.record import Action, Lever, Release
 from recsys.releases.rollback import Rollback, aim, target
 from recsys.releases.ship import Ship
 from recsys.releases.undo import Undo, newest_to_undo
@@ -31,6 +31,8 @@ from recsys.store.names import check_digest
 
 __all__ = ["Page", "Releases", "create_tenant"]
 
+Attempted = Attempt | str | None
+"""A try that may have been made before, by itself or as an error named it; ``None`` begins a new one."""
 _PAGE_MOST = 1_000
 """More in one answer is an export; ask for the next page."""
 
@@ -124,10 +126,10 @@ class Releases:
     # -- changing
     # -----------------------------------------------------------------------------------------------
 
-    def create(self, *, reason: str = "", dry_run: bool = False, attempt: str | None = None) -> Change:
+    def create(self, *, reason: str = "", dry_run: bool = False, attempt: Attempted = None) -> Change:
         """Begin the log: generation 1 with an empty config and no rules. Doing it again changes nothing."""
         intent = Create(tenant=self.tenant, log=self._new_id())
-        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=attempt)
+        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=self._attempt(attempt, "create"))
 
     def ship(
         self,
@@ -136,24 +138,28 @@ class Releases:
         *,
         reason: str = "",
         evidence: Iterable[str] = (),
+        reports: Iterable[bytes] = (),
         expect: str | None = None,
         gate: Gate | None = None,
         dry_run: bool = False,
-        attempt: str | None = None,
+        attempt: Attempted = None,
     ) -> Change:
         """Make a published manifest live on a surface.
 
-        ``evidence``: digests of reports kept with the release. ``expect``: refuse unless the surface's
+        ``evidence``: digests of stored reports kept with the release; ``reports``: more of them as bytes, stored
+        with it. ``expect``: refuse unless the surface's
         artifacts stand as in this generation (``N`` or ``N:sha256:…``). ``gate`` judges the release that
         would be committed, again when config or rules change on the way.
         """
         intent = Ship(
             surface=check_name(surface, what="surface"),
             manifest=check_digest(manifest),
+            reports=tuple(reports),
             expect=None if expect is None else Expect.parse(expect),
         )
-        kept = tuple(check_digest(named) for named in evidence)
-        return self._commit(intent, reason=reason, evidence=kept, gate=gate, dry_run=dry_run, attempt=attempt)
+        kept = (*(check_digest(named) for named in evidence), *(digest(report) for report in intent.reports))
+        begun = self._attempt(attempt, "ship", surface=surface, manifest=manifest)
+        return self._commit(intent, reason=reason, evidence=kept, gate=gate, dry_run=dry_run, attempt=begun)
 
     def put_config(
         self,
@@ -162,12 +168,13 @@ class Releases:
         expect: str | None = None,
         reason: str = "",
         dry_run: bool = False,
-        attempt: str | None = None,
+        attempt: Attempted = None,
     ) -> Change:
         """Put a config document in force; ``expect`` as for :meth:`ship`."""
         wanted = None if expect is None else Expect.parse(expect)
         intent = PutConfig(data=canonical_config(data), expect=wanted)
-        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=attempt)
+        begun = self._attempt(attempt, "config", document=digest(intent.data))
+        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=begun)
 
     def put_rules(
         self,
@@ -176,26 +183,29 @@ class Releases:
         expect: str | None = None,
         reason: str = "",
         dry_run: bool = False,
-        attempt: str | None = None,
+        attempt: Attempted = None,
     ) -> Change:
         """Put a rules document in force; ``expect`` as for :meth:`ship`."""
         wanted = None if expect is None else Expect.parse(expect)
         intent = PutRules(data=canonical_rules(data), expect=wanted)
-        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=attempt)
+        begun = self._attempt(attempt, "rules", document=digest(intent.data))
+        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=begun)
 
     def disable_rule(
-        self, rule_id: str, *, reason: str = "", dry_run: bool = False, attempt: str | None = None
+        self, rule_id: str, *, reason: str = "", dry_run: bool = False, attempt: Attempted = None
     ) -> Change:
         """Switch one rule off; passes under a hold."""
         intent = SwitchRule(rule_id=rule_id, enabled=False)
-        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=attempt)
+        begun = self._attempt(attempt, "rules", disable=rule_id)
+        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=begun)
 
     def enable_rule(
-        self, rule_id: str, *, reason: str = "", dry_run: bool = False, attempt: str | None = None
+        self, rule_id: str, *, reason: str = "", dry_run: bool = False, attempt: Attempted = None
     ) -> Change:
         """Switch one rule on again."""
         intent = SwitchRule(rule_id=rule_id, enabled=True)
-        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=attempt)
+        begun = self._attempt(attempt, "rules", enable=rule_id)
+        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=begun)
 
     def rollback(
         self,
@@ -207,7 +217,7 @@ class Releases:
         no_hold: bool = False,
         reason: str = "",
         dry_run: bool = False,
-        attempt: str | None = None,
+        attempt: Attempted = None,
     ) -> Change:
         """Pull a lever: a new generation that names old content. Passes under holds.
 
@@ -219,7 +229,10 @@ class Releases:
             raise UsageError(f"there is no lever {lever}", next_step="levers: config, rules, artifacts, all")
         if surface is not None:
             check_name(surface, what="surface")
-        begun, start = self._begun(attempt)
+        begun = self._attempt(
+            attempt, "rollback", lever=lever, surface=surface, to=to, further=further, no_hold=no_hold
+        )
+        start = self._seen_by(begun)
         pulled = aim(start, lever, surface)
         done = self._committer.done_before("rollback", begun)
         if done is not None:
@@ -241,12 +254,13 @@ class Releases:
         *,
         reason: str = "",
         dry_run: bool = False,
-        attempt: str | None = None,
+        attempt: Attempted = None,
     ) -> Change:
         """Take one change back: of the newest generation, or of the one named, as long as nothing stands on
         it.
         """
-        begun, start = self._begun(attempt)
+        begun = self._attempt(attempt, "undo", of=generation)
+        start = self._seen_by(begun)
         done = self._committer.done_before("undo", begun)
         if done is not None:
             return done
@@ -262,7 +276,7 @@ class Releases:
         levers: Iterable[str] | None = None,
         reason: str = "",
         dry_run: bool = False,
-        attempt: str | None = None,
+        attempt: Attempted = None,
     ) -> Change:
         """Stop shipping: refuse changes to these levers (default all) of one surface, or of every surface."""
         intent = PlaceHold(
@@ -272,7 +286,8 @@ class Releases:
             actor=self.actor,
             since=self._now(),
         )
-        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=attempt)
+        begun = self._attempt(attempt, "hold", surface=surface, levers=intent.levers)
+        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=begun)
 
     def resume(
         self,
@@ -281,28 +296,31 @@ class Releases:
         levers: Iterable[str] | None = None,
         reason: str = "",
         dry_run: bool = False,
-        attempt: str | None = None,
+        attempt: Attempted = None,
     ) -> Change:
         """Lift the holds of exactly this scope."""
         intent = Resume(
             surface=None if surface is None else check_name(surface, what="surface"),
             levers=all_levers(levers),
         )
-        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=attempt)
+        begun = self._attempt(attempt, "resume", surface=surface, levers=intent.levers)
+        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=begun)
 
     def withdraw(
-        self, ids: Iterable[str], *, reason: str = "", dry_run: bool = False, attempt: str | None = None
+        self, ids: Iterable[str], *, reason: str = "", dry_run: bool = False, attempt: Attempted = None
     ) -> Change:
         """Never serve these items again, whatever is rolled back; passes under holds."""
         intent = Withdraw(ids=checked_ids(tuple(ids)))
-        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=attempt)
+        begun = self._attempt(attempt, "withdraw", ids=intent.ids)
+        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=begun)
 
     def restore_items(
-        self, ids: Iterable[str], *, reason: str = "", dry_run: bool = False, attempt: str | None = None
+        self, ids: Iterable[str], *, reason: str = "", dry_run: bool = False, attempt: Attempted = None
     ) -> Change:
         """Let withdrawn items be served again."""
         intent = Withdraw(ids=checked_ids(tuple(ids)), back=True)
-        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=attempt)
+        begun = self._attempt(attempt, "withdraw", restored=intent.ids)
+        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=begun)
 
     def _commit(
         self,
@@ -310,24 +328,25 @@ class Releases:
         *,
         reason: str,
         dry_run: bool,
-        attempt: Attempt | str | None,
+        attempt: Attempt,
         evidence: tuple[str, ...] = (),
         gate: Gate | None = None,
     ) -> Change:
-        begun = attempt if isinstance(attempt, Attempt) else self._attempt(attempt)
-        words = Words(actor=self.actor, reason=reason, evidence=evidence, attempt=begun, dry_run=dry_run)
+        words = Words(actor=self.actor, reason=reason, evidence=evidence, attempt=attempt, dry_run=dry_run)
         return self._committer.commit(intent, words, gate=gate)
 
-    def _begun(self, attempt: str | None) -> tuple[Attempt, Release]:
-        """Return the attempt and the release that was the newest when it began; as now, when that is not known."""
-        begun = self._attempt(attempt)
-        return begun, self.read(begun.start) if begun.start else self.current()
+    def _seen_by(self, attempt: Attempt) -> Release:
+        """Return the release that was the newest when it began; as now, when that is not known."""
+        return self.read(attempt.start) if attempt.start else self.current()
 
-    def _attempt(self, attempt: str | None) -> Attempt:
-        if attempt is not None:
-            return Attempt.parse(attempt)
-        newest = self._history.newest()
-        return Attempt(id=self._new_id(), start=newest.release.generation if newest else 0)
+    def _attempt(self, attempt: Attempted, action: Action, **asked: object) -> Attempt:
+        """Begin a try, or take up an earlier one, and say what it asks for."""
+        if attempt is None:
+            newest = self._history.newest()
+            begun = Attempt(id=self._new_id(), start=newest.release.generation if newest else 0)
+        else:
+            begun = Attempt.parse(attempt) if isinstance(attempt, str) else attempt
+        return msgspec.structs.replace(begun, intent=intent_digest(action, asked))
 
     def _now(self) -> str:
         return rfc3339(self._clock())

@@ -19,7 +19,7 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
 from recsys import __version__
 from recsys.access import AccessBroken, Directory, Principal, Right
 from recsys.errors import RecsysError
-from recsys.releases import Change, Lever, Release, Releases, create_tenant
+from recsys.releases import Attempt, Change, Lever, Release, Releases, create_tenant
 from recsys.serving.credentials import identify
 from recsys.serving.health import Health, look_at_host
 from recsys.serving.host_state import Places
@@ -214,7 +214,7 @@ def rollback(
             no_hold=data.no_hold,
             reason=data.reason,
             dry_run=data.dry_run,
-            attempt=key,
+            attempt=_attempt(key),
         )
         .document()
     )
@@ -224,7 +224,7 @@ def rollback(
 def undo(request: _Request, tenant: FromPath[str], data: JSONBody[UndoOrder], key: _Key = None) -> dict[str, Any]:
     """Take one change back."""
     releases = _pull(request, tenant)
-    return releases.undo(data.generation, reason=data.reason, dry_run=data.dry_run, attempt=key).document()
+    return releases.undo(data.generation, reason=data.reason, dry_run=data.dry_run, attempt=_attempt(key)).document()
 
 
 @post("/v1/admin/tenants/{tenant:str}/hold", status_code=200, sync_to_thread=True)
@@ -232,7 +232,7 @@ def hold(request: _Request, tenant: FromPath[str], data: JSONBody[HoldOrder], ke
     """Stop shipping."""
     return (
         _pull(request, tenant)
-        .hold(surface=data.surface, levers=data.levers, reason=data.reason, dry_run=data.dry_run, attempt=key)
+        .hold(surface=data.surface, levers=data.levers, reason=data.reason, dry_run=data.dry_run, attempt=_attempt(key))
         .document()
     )
 
@@ -249,7 +249,9 @@ def resume(
 ) -> dict[str, Any]:
     """Lift the hold of exactly this scope; ``levers`` as a list with commas."""
     chosen = levers.split(",") if levers else None
-    return _pull(request, tenant).resume(surface=surface, levers=chosen, reason=reason, attempt=key).document()
+    return (
+        _pull(request, tenant).resume(surface=surface, levers=chosen, reason=reason, attempt=_attempt(key)).document()
+    )
 
 
 @post("/v1/admin/tenants/{tenant:str}/refresh", status_code=202, sync_to_thread=True)
@@ -264,6 +266,10 @@ def refresh(request: _Request, tenant: FromPath[str]) -> dict[str, str]:
 def _pull(request: _Request, tenant: str) -> Releases:
     office = _office(request)
     return office.releases(office.admit(request, tenant=tenant, right=Right.CHANGE))
+
+
+def _attempt(key: str | None) -> Attempt | None:
+    return None if key is None else Attempt.of_key(key)
 
 
 def _document(request: _Request, tenant: str, part: Literal["config", "rules"]) -> Response[bytes]:
@@ -287,7 +293,7 @@ async def _put(
     def change() -> Change:
         releases = _pull(request, tenant)
         change_it = releases.put_config if part == "config" else releases.put_rules
-        return change_it(body, expect=if_match, reason=reason, attempt=key)
+        return change_it(body, expect=if_match, reason=reason, attempt=_attempt(key))
 
     return (await asyncio.to_thread(change)).document()
 

@@ -9,7 +9,7 @@ from tests.unit.releases.shop import TENANT, Shop, config, opened, rules
 from recsys.access import load_directory
 from recsys.encoding import digest
 from recsys.errors import OutcomeUnknown, RecsysError, UsageError
-from recsys.releases import Change, LostRace, NewerFormat, Releases, create_tenant
+from recsys.releases import Attempt, AttemptReused, Change, LostRace, NewerFormat, Releases, create_tenant
 from recsys.releases.record import Requires
 from recsys.store import Commit, CommitState, Unavailable, open_store
 
@@ -112,11 +112,78 @@ def test_an_attempt_that_arrives_late_is_recognised_by_its_id(others):
 def test_an_attempt_of_another_command_is_not_taken_for_this_one():
     shop = busy()
     shop.theirs.put_config(config(limits={"max_k": 9}), attempt="key-1")
-    with pytest.raises(UsageError, match=r"attempt key-1 was generation 6 \(config by them"):
+    with pytest.raises(AttemptReused, match=r"attempt key-1 was generation 6 \(config by them"):
         shop.ours.withdraw(["mug"], attempt="key-1")
     for nonsense in ("", "@3", "x@y", "a\nb", "x" * 200):
         with pytest.raises(UsageError, match="is not an attempt"):
             shop.ours.withdraw(["mug"], attempt=nonsense)
+
+
+def test_an_attempt_with_another_intent_is_refused_and_the_same_intent_is_done_once():
+    shop = busy()
+    first = shop.ours.put_config(config(limits={"max_k": 9}), attempt=Attempt.of_key("ticket"))
+    shop.theirs.put_config(config(limits={"max_k": 10}))
+    with pytest.raises(AttemptReused, match="another config"):
+        shop.ours.put_config(config(limits={"max_k": 11}), attempt=Attempt.of_key("ticket"))
+    assert shop.ours.put_config(config(limits={"max_k": 9}), attempt=Attempt.of_key("ticket")).release == first.release
+    assert shop.theirs.current().generation == 7
+
+
+def test_two_changes_at_once_with_one_key_are_not_taken_for_each_other():
+    shop = busy()
+    key = Attempt.of_key("ticket")
+    shop.meanwhile(lambda r: r.put_config(config(limits={"max_k": 10}), attempt=key))
+    with pytest.raises(AttemptReused):
+        shop.ours.put_config(config(limits={"max_k": 9}), attempt=key)
+
+
+def test_an_attempt_of_before_intents_were_kept_is_still_recognised():
+    shop = busy()
+    first = shop.ours.hold(surface="pdp", attempt="mine").release
+    from msgspec.structs import replace as other
+
+    assert first.intent is not None
+    old = opened()
+    entry = other(first, generation=2, intent=None, previous=digest(old.store.releases.read(TENANT, 1)))
+    old.store.releases.append(TENANT, 2, entry.encode())
+    assert old.ours.hold(surface="pdp", attempt="mine").release == entry
+
+
+def test_a_key_is_not_read_whatever_is_written_in_it():
+    shop = opened()
+    for k in range(1, 6):
+        shop.theirs.put_config(config(limits={"max_k": k}))  # 2 to 6
+    change = shop.ours.rollback("config", attempt=Attempt.of_key("ticket@4"))
+    assert change.release.restores == 5  # one behind what is in force, not one behind generation 4
+    assert "ticket" not in change.release.attempt
+
+
+def test_a_key_is_looked_for_among_the_newest_releases_only(monkeypatch):
+    monkeypatch.setattr("recsys.releases.attempt.LOOK_BACK", 3)
+    shop = busy()
+    shop.ours.hold(surface="pdp", attempt=Attempt.of_key("ticket"))
+    for n in range(3):
+        shop.theirs.withdraw([f"i{n}"])
+    assert not shop.ours.hold(surface="pdp", attempt=Attempt.of_key("ticket")).changed
+
+
+def test_only_what_was_checked_is_called_verified():
+    shop = busy()
+    tried = shop.ours.ship("home", shop.m(3), dry_run=True)
+    done = shop.ours.ship("home", shop.m(3))
+    again = shop.ours.ship("home", shop.m(3))
+    assert [change.document()["verified"] for change in (tried, done, again)] == [True, True, False]
+
+
+def test_a_dry_ship_checks_its_reports_and_stores_none():
+    shop = busy()
+    manifest = shop.m(3)
+    before = set(shop.store.objects.keys(""))
+    tried = shop.ours.ship("home", manifest, reports=[b'{"verdict":"ship"}'], dry_run=True)
+    assert set(shop.store.objects.keys("")) == before
+    done = shop.ours.ship("home", manifest, reports=[b'{"verdict":"ship"}'])
+    assert done.release.evidence == tried.release.evidence == (digest(b'{"verdict":"ship"}'),)
+    assert shop.store.blobs.read(TENANT, done.release.evidence[0]) == b'{"verdict":"ship"}'
 
 
 @pytest.mark.parametrize("what", CHANGES)
