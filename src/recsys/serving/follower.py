@@ -15,25 +15,27 @@ from typing import Any
 
 import msgspec
 
-from recsys.access import Directory, load_directory
+from recsys.access import load_directory
 from recsys.encoding import rfc3339
 from recsys.errors import RecsysError
 from recsys.events import recover, ship
 from recsys.releases.record import FORMAT, Release
 from recsys.serving.clock import boot_id, since_boot
+from recsys.serving.heads import newest_of
 from recsys.serving.heartbeat import Heartbeat, Replica, write_heartbeat
+from recsys.serving.host_copies import directory_copy, tenants_before, write_private
 from recsys.serving.host_state import (
     HostState,
     Kept,
     Places,
     Rejected,
     TenantState,
-    read_host_state,
     write_host_state,
 )
 from recsys.serving.role import Role, begin
 from recsys.serving.settings import Settings
 from recsys.snapshot import SnapshotRejected, collect, open_snapshot, prepare, write_floor
+from recsys.snapshot.withdrawn import Withdrawn, read_withdrawn, write_withdrawn
 from recsys.store import Store, Unavailable, open_store
 
 __all__ = ["Follower", "main"]
@@ -42,6 +44,8 @@ _log = logging.getLogger(__name__)
 
 _CONFIRM_WRITE_S = 1.0
 """How often confirmations are written when nothing else changes."""
+_REREAD_S = 1.0
+"""How often the record that is served is read again: its number alone does not tell a log that was put back."""
 
 
 class Follower:
@@ -60,8 +64,10 @@ class Follower:
         self._run = run
         self._boot = boot_id()
         self._store: Store | None = None
-        self._directory = _directory_copy(self._places)
-        self._tenants = dict(_tenants_before(self._places, run=run, boot=self._boot))
+        self._directory = directory_copy(self._places)
+        self._tenants = tenants_before(self._places, run=run, boot=self._boot)
+        self._withdrawn: dict[str, Withdrawn | None] = {}
+        self._reread_at: dict[str, float] = {}
         self._loads: dict[str, Future[Kept]] = {}
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
         self._problem = "not opened yet"
@@ -118,7 +124,7 @@ class Follower:
             return
         if directory is not self._directory or not self._places.access.exists():
             try:
-                _write_private(self._places.access, directory.encode())
+                write_private(self._places.access, directory.encode())
             except OSError as error:
                 _log.error("tenants and keys were not copied: %s", error)
                 return  # not taken over, so that it is tried again
@@ -127,10 +133,18 @@ class Follower:
     def _follow(self, store: Store, tenant: str) -> None:
         """Read one tenant's head, and either confirm it or start to load it."""
         known = self._tenants.get(tenant, TenantState())
+        newest: Release | None = None
         try:
             head = store.releases.head(tenant, at_least=known.head if known.log else 0)
-            if known.kept and head != known.generation:
-                _require_same_record(store, tenant, known.kept[0])
+            if head and (self._reread_due(tenant, known, head) or self._load_due(tenant, known, head)):
+                newest = newest_of(store, tenant, known, head)
+                self._bind_withdrawn(store, newest)
+                self._reread_at[tenant] = since_boot()
+        except SnapshotRejected as error:
+            self._say("")
+            self._note(tenant, head=head)
+            self._reject(tenant, known, error.generation, error.reason)
+            return
         except (RecsysError, OSError) as error:
             if isinstance(error, Unavailable | OSError):
                 self._say(str(error))
@@ -147,25 +161,53 @@ class Follower:
             if known.head != head or known.rejected or known.problem or known.confirmed_at is None:
                 self._changed = True
             return
-        if head != known.head:
-            self._note(tenant, head=head)
-        rejected = known.rejected
-        waits = rejected is not None and rejected.generation == head and not self._retry_due(rejected)
-        if tenant not in self._loads and not waits:
-            self._loads[tenant] = self._loader.submit(self._load, store, tenant, head)
+        self._note(tenant, head=head, problem="")
+        if newest is not None and self._load_due(tenant, known, head):
+            self._loads[tenant] = self._loader.submit(self._load, store, newest)
 
-    def _load(self, store: Store, tenant: str, head: int) -> Kept:
+    def _reread_due(self, tenant: str, known: TenantState, head: int) -> bool:
+        late = since_boot() >= self._reread_at.get(tenant, 0.0) + _REREAD_S
+        return late or head != known.head or bool(known.problem)
+
+    def _load_due(self, tenant: str, known: TenantState, head: int) -> bool:
+        if head == known.generation or tenant in self._loads:
+            return False
+        rejected = known.rejected
+        return rejected is None or rejected.generation != head or self._retry_due(rejected)
+
+    def _bind_withdrawn(self, store: Store, newest: Release) -> None:
+        """Keep what the newest release withdraws where workers find it, before and whether or not it can be served."""
+        tenant = newest.tenant
+        path = self._places.withdrawn(tenant)
+        if tenant not in self._withdrawn:
+            try:
+                self._withdrawn[tenant] = read_withdrawn(path)
+            except SnapshotRejected as error:
+                _log.error("%s; it is written anew", error)
+        known = self._withdrawn.get(tenant)
+        if known.digest == newest.withdrawn if known else newest.withdrawn is None:
+            return
+        ids: frozenset[str] = frozenset()
+        if newest.withdrawn is not None:
+            try:
+                ids = msgspec.json.decode(store.blobs.read(tenant, newest.withdrawn), type=frozenset[str])
+            except Unavailable:
+                raise
+            except (RecsysError, msgspec.DecodeError) as error:  # then its release is rejected for the same
+                _log.error("what generation %d of %s withdraws cannot be read: %s", newest.generation, tenant, error)
+                return
+        self._withdrawn[tenant] = write_withdrawn(path, generation=newest.generation, digest=newest.withdrawn, ids=ids)
+        self._changed = True
+
+    def _load(self, store: Store, release: Release) -> Kept:
         """Copy, verify, compile, open and write the floor of one release, aside. Runs in the loader's
         thread.
         """
-        release = _read_release(store, tenant, head)
-        known = self._tenants.get(tenant, TenantState())
-        if known.log and release.log != known.log:
-            raise _forked(tenant, f"is {release.log}, this host serves from {known.log}")
+        tenant = release.tenant
         if release.requires.format > FORMAT:
             raise SnapshotRejected(
                 tenant=tenant,
-                generation=head,
+                generation=release.generation,
                 reason=f"it needs format {release.requires.format}, this is {FORMAT}",
             )
         path = prepare(release, blobs=store.blobs, root=self._places.root)
@@ -174,7 +216,7 @@ class Follower:
         floor.parent.mkdir(parents=True, exist_ok=True)
         write_floor(snapshot, floor)
         relative = str(path.relative_to(self._places.root))
-        return Kept(generation=head, path=relative, log=release.log, attempt=release.attempt)
+        return Kept(generation=release.generation, path=relative, log=release.log, attempt=release.attempt)
 
     def _take(self, tenant: str, load: "Future[Kept]") -> None:
         """Switch to what was loaded, or say why not."""
@@ -220,8 +262,9 @@ class Follower:
             _log.warning("old snapshots were not removed: %s", error)
 
     def _note(self, tenant: str, **what: Any) -> None:
-        self._tenants[tenant] = msgspec.structs.replace(self._tenants.get(tenant, TenantState()), **what)
-        self._changed = True
+        known = self._tenants.get(tenant, TenantState())
+        self._tenants[tenant] = msgspec.structs.replace(known, **what)
+        self._changed = self._changed or self._tenants[tenant] != known
 
     def _say(self, problem: str) -> None:
         if problem != self._problem:
@@ -298,84 +341,6 @@ def _asked(places: Places) -> bool:
     except OSError:
         return False
     return True
-
-
-class _ForkedError(RecsysError):
-    code = "LOG_FORKED"
-
-
-def _require_same_record(store: Store, tenant: str, served: Kept) -> None:
-    """Re-read the record that is served before leaving it: another log under our feet is not followed.
-
-    A store put back from an older copy keeps the log's identity and goes on differently, so the attempt counts too.
-    """
-    record = _read_release(store, tenant, served.generation)
-    if (record.log, record.attempt) != (served.log, served.attempt):
-        raise _forked(tenant, f"has another generation {served.generation} than the one this host serves")
-
-
-def _forked(tenant: str, what: str) -> _ForkedError:
-    return _ForkedError(
-        f"LOG_FORKED: the log of {tenant} {what}",
-        next_step="the store was restored or replaced; what was served goes on. See: recsys releases verify",
-    )
-
-
-def _read_release(store: Store, tenant: str, generation: int) -> Release:
-    data = store.releases.read(tenant, generation)
-    try:
-        release = msgspec.json.decode(data, type=Release)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise SnapshotRejected(
-            tenant=tenant, generation=generation, reason=f"its record cannot be read: {error}"
-        ) from None
-    if (release.tenant, release.generation) != (tenant, generation):
-        reason = f"its record says generation {release.generation} of {release.tenant}"
-        raise SnapshotRejected(tenant=tenant, generation=generation, reason=reason)
-    return release
-
-
-def _directory_copy(places: Places) -> Directory:
-    """Read this host's copy: keys go on working with the store away."""
-    try:
-        return Directory.decode(places.access.read_bytes())
-    except (OSError, RecsysError):
-        return Directory()
-
-
-def _tenants_before(places: Places, *, run: str, boot: str) -> dict[str, TenantState]:
-    """Read what this host served before; what does not open any more is left out, to be fetched again."""
-    state = read_host_state(places.state)
-    if state is None:
-        return {}
-    same = state.run == run and state.boot == boot
-    tenants = {}
-    for tenant, known in state.tenants.items():
-        kept = tuple(one for one in known.kept if _opens(places, one))
-        tenants[tenant] = msgspec.structs.replace(
-            known, kept=kept, confirmed_at=known.confirmed_at if same else None, rejected=None
-        )
-    return tenants
-
-
-def _opens(places: Places, kept: Kept) -> bool:
-    try:
-        open_snapshot(places.root / kept.path, verify=True)
-    except (SnapshotRejected, OSError) as error:
-        _log.error("this host's copy of generation %d is not used: %s", kept.generation, error)
-        return False
-    return True
-
-
-def _write_private(path: Any, data: bytes) -> None:
-    fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
 
 
 def main() -> None:

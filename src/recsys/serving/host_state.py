@@ -33,6 +33,10 @@ class Places:
         """Return the file of a tenant's floor."""
         return self.root / "floors" / f"{tenant}.json"
 
+    def withdrawn(self, tenant: str) -> Path:
+        """Return the file of what a tenant's newest release withdraws."""
+        return self.root / "withdrawn" / f"{tenant}.json"
+
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):
     """A release this host does not serve, and why. ``at`` is seconds since boot."""

@@ -12,6 +12,7 @@ from recsys.serving.clock import boot_id, since_boot
 from recsys.serving.host_state import HostState, Places, TenantState, read_host_state
 from recsys.serving.ladder import Rung, rung_of
 from recsys.snapshot import Floor, Snapshot, SnapshotRejected, open_floor, open_snapshot
+from recsys.snapshot.withdrawn import read_withdrawn
 
 __all__ = ["Hosted", "View"]
 
@@ -41,6 +42,7 @@ class View:
         "path",
         "snapshot",
         "tenant",
+        "withdrawn",
     )
 
     def __init__(
@@ -52,7 +54,9 @@ class View:
         floor: Floor | None,
         newest: bool,
         confirmed_at: float | None,
+        withdrawn: frozenset[str] = frozenset(),
     ) -> None:
+        self.withdrawn = withdrawn
         self.tenant, self.snapshot, self.path, self.floor = tenant, snapshot, path, floor
         self.newest, self.confirmed_at = newest, confirmed_at
         self.generation = snapshot.generation if snapshot else (floor.generation if floor else 0)
@@ -101,6 +105,7 @@ class Hosted:
         self._boot = boot_id()
         self._state_seen: _Seen = None
         self._access_seen: _Seen = None
+        self._withdrawn: dict[str, tuple[_Seen, frozenset[str]]] = {}
         self.views: dict[str, View] = {}
         self.directory = Directory()
         self._verify = False
@@ -136,10 +141,17 @@ class Hosted:
         """
         view = self.views.get(tenant)
         if view is None:
+            withdrawn = self._withdrawn_of(tenant)
             floor = self._floor(tenant)
             if floor is not None:
                 view = self.views[tenant] = View(
-                    tenant, snapshot=None, path="", floor=floor, newest=False, confirmed_at=None
+                    tenant,
+                    snapshot=None,
+                    path="",
+                    floor=floor,
+                    newest=False,
+                    confirmed_at=None,
+                    withdrawn=withdrawn,
                 )
         return view
 
@@ -172,11 +184,25 @@ class Hosted:
         else:
             snapshot, path = self._open(tenant, known, before)
             newest = newest and bool(known.kept) and path == known.kept[0].path
-        if before is not None and before.snapshot is snapshot and before.newest == newest:
+        withdrawn = self._withdrawn_of(tenant)
+        if snapshot is not None:
+            opened, snapshot = snapshot, snapshot.without(withdrawn)
+            if snapshot is not opened:
+                snapshot.warm(now=time.time())
+        unchanged = before is not None and before.snapshot is snapshot and before.withdrawn == withdrawn
+        if before is not None and unchanged and before.newest == newest:
             before.confirmed_at = confirmed_at
             return before
         floor = None if snapshot is not None else self._floor(tenant)
-        return View(tenant, snapshot=snapshot, path=path, floor=floor, newest=newest, confirmed_at=confirmed_at)
+        return View(
+            tenant,
+            snapshot=snapshot,
+            path=path,
+            floor=floor,
+            newest=newest,
+            confirmed_at=confirmed_at,
+            withdrawn=withdrawn,
+        )
 
     def _open(self, tenant: str, known: TenantState, before: View | None) -> tuple[Snapshot | None, str]:
         """Open the newest kept generation that opens, or stay with what is open."""
@@ -196,9 +222,24 @@ class Hosted:
 
     def _floor(self, tenant: str) -> Floor | None:
         try:
-            return open_floor(self._places.floor(tenant))
+            return open_floor(self._places.floor(tenant)).without(self._withdrawn_of(tenant))
         except (SnapshotRejected, OSError):
             return None
+
+    def _withdrawn_of(self, tenant: str) -> frozenset[str]:
+        """Return what the newest release this host has seen withdraws: it binds on every rung, served or not."""
+        path = self._places.withdrawn(tenant)
+        seen = _seen(path)
+        known = self._withdrawn.get(tenant)
+        if known is None or known[0] != seen:
+            ids = known[1] if known else frozenset()
+            try:
+                found = read_withdrawn(path)
+                ids = found.ids if found is not None else frozenset()
+            except (SnapshotRejected, OSError) as error:
+                _log.error("tenant %s: %s", tenant, error)
+            known = self._withdrawn[tenant] = (seen, ids)
+        return known[1]
 
 
 def _seen(path: Path) -> _Seen:

@@ -50,14 +50,19 @@ class Floor:
     Rules come and go with their windows here too.
     """
 
-    def __init__(self, contents: _Contents) -> None:
+    def __init__(self, contents: _Contents, *, withdrawn: frozenset[str] = frozenset()) -> None:
         self.tenant = contents.tenant
         self.generation = contents.generation
         self.config_version = contents.config_version
         self.rules_version = contents.rules_version
         self._contents = contents
+        self._withdrawn = withdrawn
         self._segments = {rule.segment for rule in contents.rules}
         self._rankers: dict[tuple[str, str | None], Ranker] = {}
+
+    def without(self, item_ids: frozenset[str]) -> "Floor":
+        """Return this floor without items that were withdrawn after its writing."""
+        return Floor(self._contents, withdrawn=item_ids)
 
     def answer(self, request: RecommendRequest | SimilarRequest, *, now: float) -> Answer:
         """Answer from the floor, with the warning ``FALLBACK_FLOOR``."""
@@ -79,7 +84,7 @@ class Floor:
                 MemoryShelf(items, popularity=falling),
                 config=self._contents.config.at(surface),
                 rules=self._contents.rules,
-                withdrawn=(),
+                withdrawn=self._withdrawn,
                 surface=surface,
                 segment=segment,
             )

@@ -1,5 +1,6 @@
 """Map what was prepared."""
 
+import copy
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -53,6 +54,7 @@ class Snapshot:
         self.rules_version: str = release.rules
         withdrawn = contents.withdrawn
         self.withdrawn = frozenset(read_ids((root / withdrawn.path).read_bytes()) if withdrawn is not None else ())
+        self._own_withdrawn = self.withdrawn
         self._data_until = dict(contents.data_until)
         maps: dict[str, Columns] = {}
 
@@ -72,6 +74,16 @@ class Snapshot:
         self._catalogs = {surface: Catalog(mapped(file)) for surface, file in contents.catalogs.items()}
         self._rankers: dict[tuple[str, str | None], Ranker] = {}
         self._segments = {segment for _, segment in shelves} | {rule.segment for rule in self.rules}
+
+    def without(self, item_ids: frozenset[str]) -> "Snapshot":
+        """Return this release with these items withdrawn besides its own: a newer one withdraws them."""
+        withdrawn = self._own_withdrawn | item_ids
+        if withdrawn == self.withdrawn:
+            return self
+        other = copy.copy(self)
+        other.withdrawn = withdrawn
+        other._rankers = {}
+        return other
 
     def surfaces(self) -> list[str]:
         """List the surfaces that have a manifest, sorted."""

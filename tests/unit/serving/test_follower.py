@@ -1,15 +1,22 @@
 """The follower and what workers take over from it, in one process."""
 
 import shutil
+import uuid
 
+import msgspec
 import pytest
 from tests.integration.serving.shops import Shop, until
 
+from recsys.encoding import canonical, digest
+from recsys.ranking import RecommendRequest
 from recsys.releases import Releases
 from recsys.serving.follower import Follower
 from recsys.serving.host_state import Places, read_host_state
 from recsys.serving.hosted import Hosted
-from recsys.store import open_store
+from recsys.snapshot import recommend
+from recsys.store import CommitState, open_store
+
+NOW = 1_795_348_800.0
 
 
 @pytest.fixture
@@ -149,3 +156,90 @@ def test_a_store_put_back_from_an_older_copy_that_went_on_differently_is_not_fol
     step_until(follower, lambda: "LOG_FORKED" in state(shop).tenants["demo"].problem)
     assert served(shop) == 3
     assert hosted(shop).view("demo").rung(confirm_s=10.0) == "last_good"
+
+
+def ship_damaged(shop, mark):
+    """Ship a release whose largest blob is damaged after the commit; return its generation."""
+    blobs = {path for path in (shop.root / "store" / "blobs").rglob("*") if path.is_file()}
+    generation = shop.ship(mark)
+    new = [path for path in (shop.root / "store" / "blobs").rglob("*") if path.is_file() and path not in blobs]
+    largest = max(new, key=lambda path: path.stat().st_size)
+    largest.chmod(0o644)
+    largest.write_bytes(b"damaged")
+    return generation
+
+
+def shown(view, **body):
+    ask = RecommendRequest(surface="home", k=20, **body)
+    ranked = recommend(view.snapshot, ask, now=NOW) if view.snapshot else view.floor.answer(ask, now=NOW)
+    assert ranked.items
+    return {item.item_id for item in ranked.items}
+
+
+def rejected(shop):
+    found = state(shop).tenants["demo"].rejected
+    return found.generation if found else 0
+
+
+def test_a_withdrawal_binds_although_its_own_release_cannot_be_served(shop):
+    follower = follow(shop, 2)
+    workers = hosted(shop)
+    ship_damaged(shop, "b")
+    step_until(follower, lambda: rejected(shop) == 3)
+    workers.take_over()
+    assert "a-000" in shown(workers.view("demo"))
+    withdraw_unchecked(shop, "a-000")
+    step_until(follower, lambda: rejected(shop) == 4)
+    workers.take_over()
+    view = workers.view("demo")
+    assert (view.generation, view.rung(confirm_s=10.0)) == (2, "last_good")
+    assert "a-000" not in shown(view)
+    assert "a-001" in shown(view)
+
+
+def withdraw_unchecked(shop, *ids):
+    """Withdraw as one whose closure was whole when it looked: the damage came after."""
+    head = shop.releases.head()
+    named = shop.store.blobs.put("demo", canonical(sorted(ids)))
+    before = shop.store.releases.read("demo", head.generation)
+    after = msgspec.structs.replace(
+        head,
+        generation=head.generation + 1,
+        previous=digest(before),
+        attempt=str(uuid.uuid4()),
+        action="withdraw",
+        withdrawn=named,
+    )
+    assert shop.store.releases.append("demo", after.generation, after.encode()).state is CommitState.COMMITTED
+
+
+@pytest.mark.parametrize("left", ["an older generation", "the floor", "the floor and no host.json"])
+def test_a_withdrawal_binds_after_a_restart_on_what_is_left_without_the_store(shop, left):
+    follower = follow(shop, 2)
+    ship_damaged(shop, "b")
+    withdraw_unchecked(shop, "a-000")
+    step_until(follower, lambda: rejected(shop) == 4)
+    shop.take_store_away()
+    if left != "an older generation":
+        for path in (shop.root / "host" / "shelves" / "demo").iterdir():
+            path.write_bytes(b"damaged")
+    if left.endswith("host.json"):
+        for path in (shop.root / "host").glob("host.json*"):
+            path.unlink()
+    view = hosted(shop, run="r2", verify=True).view("demo")
+    assert view.rung(confirm_s=10.0) == ("disk" if left == "an older generation" else "floor")
+    assert "a-000" not in shown(view)
+    assert "a-001" in shown(view)
+
+
+def test_what_was_withdrawn_comes_back_when_it_is_restored(shop):
+    follower = follow(shop, 2)
+    workers = hosted(shop)
+    shop.releases.withdraw(["a-000"], reason="recalled")
+    step_until(follower, lambda: served(shop) == 3)
+    workers.take_over()
+    assert "a-000" not in shown(workers.view("demo"))
+    shop.releases.restore_items(["a-000"], reason="safe again")
+    step_until(follower, lambda: served(shop) == 4)
+    workers.take_over()
+    assert "a-000" in shown(workers.view("demo"))
