@@ -34,6 +34,7 @@ EXIT_CODES: tuple[tuple[type[RecsysError], int], ...] = (
 )
 """Kinds of error and the exit code each maps to; the first that fits counts. 130 is an interrupt."""
 
+_INTERRUPTED = 130
 _GLOBAL_WITH_VALUE = ("--store",)
 _GLOBAL_FLAGS = ("--json", "--verbose")
 
@@ -82,21 +83,28 @@ def run(arguments: list[str]) -> int:
     try:
         result = command.main(args=ordered, prog_name="recsys", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
-        terminal.errors.print("[dim]interrupted; nothing half done is left behind[/dim]")
-        return 130
+        return _interrupted()
     except typer.TyperException as error:
         if not arguments or error.message.startswith("Usage:") or type(error).__name__ == "NoArgsIsHelpError":
             error.show()  # type: ignore[attr-defined]  # the group's help, which Typer raises as an error
             return 2
-        terminal.fail(error.format_message(), _usage_hint(error))
-        return _exit_code(UsageError(error.message), ordered)
+        terminal.json = terminal.json or "--json" in arguments  # the words that would have said so were not read yet
+        said = UsageError(error.format_message(), next_step=_usage_hint(error))
+        _explain(said)
+        return _exit_code(said, ordered)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except RecsysError as error:
         _explain(error)
         return _exit_code(error, ordered)
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        _explain(Failed(f"{error.strerror or error}{where}", next_step="check the path, its permissions and the disk"))
+        return 1
     except Exception as error:  # the last stop before a person: one line, not a traceback
+        if "interrupted" in str(error).lower():
+            return _interrupted()  # the engine's way to say Ctrl-C
         if terminal.verbose:
             traceback.print_exc()
         terminal.fail(
@@ -104,7 +112,14 @@ def run(arguments: list[str]) -> int:
             "this is a fault of the program; run again with --verbose and report it",
         )
         return 1
+    if result == _INTERRUPTED:
+        return _interrupted()
     return result if isinstance(result, int) else 0
+
+
+def _interrupted() -> int:
+    terminal.errors.print("[dim]interrupted; nothing half done is left behind[/dim]")
+    return _INTERRUPTED
 
 
 def _exit_code(error: RecsysError, arguments: list[str]) -> int:

@@ -1,8 +1,6 @@
 """How every command that changes something ends: what changed, and the command that undoes it."""
 
-from rich.markup import escape
-
-from recsys.cli.terminal import terminal
+from recsys.cli.terminal import escape, terminal
 from recsys.releases import Change
 
 __all__ = ["finish_change"]

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.markup import escape
 
-from recsys.cli.terminal import terminal
+from recsys.cli.terminal import escape, terminal
 from recsys.errors import UsageError
 
 if TYPE_CHECKING:

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from recsys.cli.options import TenantOption, open_suite
-from recsys.cli.terminal import terminal
+from recsys.cli.terminal import escape, terminal
 from recsys.errors import UsageError
 from recsys.operations.doctor import SYMPTOMS, Diagnosis, Finding, diagnose
 from recsys.operations.health import Health, State, health

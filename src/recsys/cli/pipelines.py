@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.markup import escape
 
 from recsys.cli.options import DryRunOption, ReasonOption, SegmentOption, SurfaceOption, TenantOption, open_tenant
-from recsys.cli.terminal import terminal
+from recsys.cli.terminal import escape, terminal
 from recsys.pipelines import RunReport
 
 __all__ = ["add_to"]

@@ -7,11 +7,10 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from recsys.cli.options import SegmentOption, SurfaceOption, TenantOption, open_tenant
-from recsys.cli.terminal import terminal
+from recsys.cli.terminal import escape, terminal
 from recsys.encoding import decode
 from recsys.errors import UsageError
 from recsys.events.schemas import RankedItem, RankList

@@ -3,13 +3,12 @@
 from typing import Annotated, Literal
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from recsys.access import create_key, load_directory, revoke_key
 from recsys.cli.changes import finish_change
 from recsys.cli.options import DryRunOption, ReasonOption, TenantOption, open_suite, open_tenant
-from recsys.cli.terminal import terminal
+from recsys.cli.terminal import escape, terminal
 
 __all__ = ["add_to"]
 

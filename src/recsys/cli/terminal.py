@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import msgspec
+from rich import markup
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,7 +20,15 @@ from rich.progress import (
 
 from recsys.progress import Advance
 
-__all__ = ["Terminal", "terminal"]
+__all__ = ["Terminal", "escape", "terminal"]
+
+
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160)) if code not in (9, 10)}
+
+
+def escape(text: str) -> str:
+    """Make text from outside harmless on a terminal: no markup of ours, and no control sequence of theirs."""
+    return markup.escape(text.translate(_CONTROL))
 
 
 _DEFAULT_STORE = "var/store"

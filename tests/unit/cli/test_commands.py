@@ -214,3 +214,14 @@ def test_holding_a_surface_that_never_was_is_done_and_said(cli: Cli) -> None:
 
 def test_a_dry_run_names_no_undo_of_what_was_not_made(cli: Cli) -> None:
     assert cli.json("items", "withdraw", "nosuch", "--dry-run")["undo"] == ""
+
+
+def test_a_usage_error_under_json_is_a_document_too(cli: Cli) -> None:
+    assert "bogus" in cli.json("keys", "create", "--role", "bogus", code=2)["error"]["message"]
+
+
+def test_control_sequences_of_others_do_not_reach_the_terminal(cli: Cli) -> None:
+    cli("releases", "hold", "--reason", "evil \x1b[31m\x07red", "--lever", "config")
+    printed = cli("releases", "list")
+    assert "\x1b" not in printed
+    assert "\\x1b[31m" in printed

@@ -386,3 +386,8 @@ def test_gardens_draw_more_in_may_than_in_november(tmp_path):
         return sum(topic[row.item_id] == "garden" for row in lines(report.files["interactions"], Interaction)) / 5_000
 
     assert share(date(2026, 5, 10)) > 1.4 * share(date(2026, 11, 10))
+
+
+def test_the_smallest_shop_is_a_shop_too(tmp_path):
+    done = simulate(users=1, items=1, days=1, seed=1, format="jsonl", out=tmp_path / "tiny", end=date(2026, 11, 22))
+    assert done.rows["catalog"] == 1

@@ -108,7 +108,10 @@ class Writer:
         told |= {name: values for name, values in columns.items() if name != "user"}
         self._db.register("told", told)
         into = f"CREATE TABLE {table} AS" if count is None else f"INSERT INTO {table}"
-        self._db.execute(f"{into} FROM told")
+        # A column of text without a row has no type of its own.
+        texts = [f"CAST({name} AS VARCHAR) AS {name}" for name, values in told.items() if values.dtype == object]
+        taken = f"* REPLACE ({', '.join(texts)})" if texts else "*"
+        self._db.execute(f"{into} SELECT {taken} FROM told")  # noqa: S608 - names of ours
         self._db.unregister("told")
         self._counts[table] = first + rows
 
