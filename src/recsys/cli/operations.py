@@ -48,7 +48,7 @@ def status(tenant: TenantOption = None, host_dir: HostOption = Path("var/host"),
 
 def _table(found: Health) -> None:
     table = Table("tenant", "surface", "serving", "pipelines", "evaluation", "releases", box=None, pad_edge=False)
-    reasons: list[str] = []
+    reasons = [f"{tenant}: no surface is served" for tenant, found_of in found.tenants.items() if not found_of.surfaces]
     for tenant, surfaces in found.tenants.items():
         for surface, layers in surfaces.surfaces.items():
             cells = []

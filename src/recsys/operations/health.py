@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from recsys.documents import read_config
+from recsys.encoding import parse_rfc3339
 from recsys.operations.freshness import Freshness, freshness
 from recsys.operations.layers import Health, Layer, State, SurfaceHealth, TenantHealth, judge
 from recsys.operations.observed import GenerationStats, Joins, Observed
@@ -134,6 +135,7 @@ def _serving(facts: _Facts) -> Layer:
 def _pipelines(facts: _Facts) -> Layer:
     fresh, run = facts.freshness, facts.last_run
     failed = run.error if run is not None else None
+    endless = run is not None and run.finished is None and _age_s(run.started, facts.now_s) > THRESHOLDS.run_silent_s
     values: dict[str, Any] = {
         "data_until": fresh.data_until,
         "age_h": None if fresh.age_h is None else round(fresh.age_h, 1),
@@ -146,7 +148,12 @@ def _pipelines(facts: _Facts) -> Layer:
         (fresh.stale and not fresh.very_stale, "degraded", fresh.sentence()),
         (fresh.very_stale, "failing", fresh.sentence()),
         (failed is not None, "degraded", f"the last run failed: {failed}"),
+        (endless, "degraded", f"the run begun at {run.started if run else ''} has not ended: was it killed?"),
     )
+
+
+def _age_s(moment: str, now_s: float) -> float:
+    return now_s - parse_rfc3339(moment, what="last run")
 
 
 def _evaluation(facts: _Facts) -> Layer:

@@ -28,6 +28,8 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     """A fall smaller than this is not called a regression however sure it is."""
     ctr_drop_p_value: float = 0.001
     """Two-sided; a check every few minutes would otherwise cry wolf."""
+    run_silent_s: float = 6 * 3600.0
+    """A pipeline run that began this long ago and has not ended is taken for killed."""
     cured_share: float = 0.9
     """A lever is named when putting it back alone answers at least this share of the sampled requests."""
 

@@ -173,3 +173,13 @@ def test_a_host_that_stays_behind_is_found_and_one_that_loads_is_left_alone(
     _hosts(incident, now_s=now_s, a=Replica(generation=2, head=2), b=Replica(generation=3, head=3))
     diagnosis = diagnose(incident.store, ["demo"], symptoms=["not-ready"], cache=incident.cache, now_s=now_s)
     assert [finding.evidence["hosts"] for finding in diagnosis.findings] == ([["a"]] if found else [])
+
+
+def test_a_surface_that_is_not_served_any_more_is_found(incident: Incident) -> None:
+    incident.releases.undo(2, reason="taken back by mistake")
+    (finding,) = incident.doctor().findings
+    assert finding.cause.startswith("nothing is served on home since generation 3")
+    command = shlex.split(finding.command or "")
+    assert command[command.index("--to") + 1] == "2"
+    incident.releases.rollback("artifacts", surface="home", to=2, reason="as the doctor says")
+    assert incident.doctor("empty-recs").healthy

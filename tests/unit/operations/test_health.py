@@ -123,3 +123,13 @@ def test_a_hold_of_another_surface_is_none_of_its_business(incident: Incident) -
 )
 def test_the_worst_finding_is_the_state_of_a_layer(held: list[Any], state: str) -> None:
     assert judge({}, *((True, one, "why") for one in held)).state == state
+
+
+@pytest.mark.parametrize(("hours", "state"), [(1, "healthy"), (7, "degraded")])
+def test_a_run_without_an_end_is_in_time_taken_for_killed(incident: Incident, hours: int, state: str) -> None:
+    end_of_data_s = 1_795_392_000.0
+    now_s = end_of_data_s + 10 * 3600
+    run = LastRun(tenant="demo", surface="home", stage="compute", started=rfc3339(now_s - hours * 3600))
+    record_run(incident.store, run)
+    found = health(incident.store, ["demo"], now_s=now_s)
+    assert found.tenants["demo"].surfaces["home"].pipelines.state == state

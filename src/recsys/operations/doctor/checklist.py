@@ -7,13 +7,13 @@ from pathlib import Path
 import msgspec
 
 from recsys.operations.doctor.delivery import check_delivery
-from recsys.operations.doctor.empty import check_empty
+from recsys.operations.doctor.empty import check_empty, vanished
 from recsys.operations.doctor.finding import Case, Finding, Symptom
 from recsys.operations.doctor.pipeline import check_pipeline
 from recsys.operations.doctor.regressed import check_regressed
 from recsys.operations.doctor.stale import check_stale
 from recsys.operations.observed import Observed
-from recsys.releases import Releases
+from recsys.releases import Release, Releases
 from recsys.store import Store
 
 __all__ = ["SYMPTOMS", "Diagnosis", "diagnose"]
@@ -70,7 +70,16 @@ def diagnose(
             continue
         with Observed(store, tenant, since_s=now - window_s, spool=spool) as observed:
             case = Case(store, tenant, releases, head, observed, now, cache, unseen)
+            findings += (
+                [vanished(case, surface) for surface in _gone(head)] if not symptoms or "empty-recs" in symptoms else []
+            )
             for surface in sorted(head.surfaces):
                 found = (SYMPTOMS[symptom](case, surface) for symptom in symptoms or SYMPTOMS)
                 findings += [finding for finding in found if finding is not None]
     return Diagnosis(healthy=not findings, findings=tuple(findings), unseen=tuple(unseen))
+
+
+def _gone(head: Release) -> list[str]:
+    """Name the surfaces that something was shipped for once, and that nothing is served on now."""
+    ever = {part.removeprefix("artifacts:") for part in head.changed if part.startswith("artifacts:")}
+    return sorted(ever - {name for name, surface in head.surfaces.items() if surface.manifest})

@@ -13,7 +13,7 @@ from recsys.operations.thresholds import THRESHOLDS
 from recsys.releases import Release
 from recsys.releases.record import artifacts_of
 
-__all__ = ["check_empty"]
+__all__ = ["check_empty", "vanished"]
 
 _SAMPLE = 25
 _LEVERS = ("rules", "config", "artifacts")  # smallest reach first
@@ -50,6 +50,24 @@ def check_empty(case: Case, surface: str) -> Finding | None:
     if good_generation < 1 or not samples:
         return finding
     return _explained(case, finding, surface, case.releases.read(good_generation), samples)
+
+
+def vanished(case: Case, surface: str) -> Finding:
+    """Tell of a surface that was served once and is not any more: its users get nothing of their own."""
+    changed_in = case.head.changed[artifacts_of(surface)]
+    gone = case.releases.read(changed_in)
+    return Finding(
+        tenant=case.tenant,
+        symptom="empty-recs",
+        surface=surface,
+        cause=f"nothing is served on {surface} since generation {changed_in} ({gone.action} by {gone.actor})",
+        evidence={"since_generation": changed_in, "reason_given": gone.reason},
+        lever="artifacts",
+        command=levers.rollback(
+            case.tenant, "artifacts", surface=surface, to=changed_in - 1, reason=f"nothing is served on {surface}"
+        ),
+        runbook="docs/runbooks/empty-recommendations.md",
+    )
 
 
 def _explained(case: Case, finding: Finding, surface: str, good: Release, samples: list[Sample]) -> Finding:
