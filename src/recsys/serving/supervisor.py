@@ -37,6 +37,8 @@ _BACKLOG = 2048
 _SHORT_LIFE_S = 2.0
 """A child that dies younger is started again after a pause that doubles, up to ``_LONGEST_PAUSE_S``."""
 _LONGEST_PAUSE_S = 5.0
+_BOOT_S = 900.0
+"""A worker hashes all it serves before its first tick: at 100 MB a second, this is 90 GB."""
 
 
 class Child(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,7 +173,10 @@ class _Supervisor:
         child.strikes = 0
 
     def _kill_hung(self, now: float) -> None:
-        """Kill a worker whose loop stands still; twice seen, because the machine may have slept between."""
+        """Kill a worker whose loop stands still; twice seen, because the machine may have slept between.
+
+        One that has not ticked since its start verifies its files and is left its time.
+        """
         ticks = {
             series.labels["worker"]: series.values[0]
             for series in read_counters(self._places.counters.glob("*.cells"))
@@ -180,8 +185,9 @@ class _Supervisor:
         for child in self._children:
             if child.name not in ticks or child.process is None:
                 continue
-            quiet_s = now - max(ticks[child.name], child.started_at)
-            child.strikes = child.strikes + 1 if quiet_s > self._settings.hung_s else 0
+            up = ticks[child.name] > child.started_at
+            quiet_s = now - (ticks[child.name] if up else child.started_at)
+            child.strikes = child.strikes + 1 if quiet_s > (self._settings.hung_s if up else _BOOT_S) else 0
             if child.strikes >= 2:
                 _log.error("%s stood still for %.0f s and is killed", child.name, quiet_s)
                 child.process.kill()

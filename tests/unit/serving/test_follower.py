@@ -243,3 +243,36 @@ def test_what_was_withdrawn_comes_back_when_it_is_restored(shop):
     step_until(follower, lambda: served(shop) == 4)
     workers.take_over()
     assert "a-000" in shown(workers.view("demo"))
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_log_put_back_under_us_is_told_although_its_head_has_the_same_number_or_a_lower(shop, goes_on):
+    follower = follow(shop, 2)
+    older = shop.root / "older"
+    shutil.copytree(shop.root / "store" / "releases", older)
+    shop.ship("b")
+    step_until(follower, lambda: served(shop) == 3)
+    shutil.rmtree(shop.root / "store" / "releases")
+    older.rename(shop.root / "store" / "releases")
+    if goes_on:
+        other = Releases(open_store(shop.root / "store"), "demo", actor="tests")
+        other.ship("home", shop.manifest("c"), reason="another third generation")
+    step_until(follower, lambda: "LOG_FORKED" in state(shop).tenants["demo"].problem)
+    assert served(shop) == 3
+    assert hosted(shop).view("demo").rung(confirm_s=10.0) == "last_good"
+    confirmed_at = state(shop).tenants["demo"].confirmed_at
+    for _ in range(5):
+        follower.step()
+    assert state(shop).tenants["demo"].confirmed_at == confirmed_at
+    assert state(shop).tenants["demo"].problem
+
+
+def test_a_log_that_does_not_go_on_from_what_is_served_is_not_followed(shop):
+    follower = follow(shop, 2)
+    head = shop.releases.head()
+    after = msgspec.structs.replace(
+        head, generation=3, previous="sha256:" + "0" * 64, attempt=str(uuid.uuid4()), action="ship"
+    )
+    shop.store.releases.append("demo", 3, after.encode())
+    step_until(follower, lambda: "LOG_FORKED" in state(shop).tenants["demo"].problem)
+    assert served(shop) == 2
