@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +16,27 @@ __all__ = ["FIELDS", "Guess", "guess", "mapping_of"]
 _SAMPLE = 1000
 
 _NAMES: Mapping[str, tuple[str, ...]] = {
-    "ts": ("invoicedate", "orderdate", "timestamp", "createdat", "purchasedate", "datetime", "date", "time", "ts"),
-    "item_id": (
-        "itemid",
-        "sku",
-        "stockcode",
-        "productid",
-        "articleid",
-        "asin",
-        "productcode",
-        "item",
-        "product",
-        "article",
+    "ts": (
+        *("invoicedate", "orderdate", "timestamp", "createdat", "purchasedate", "datetime", "date", "time", "ts"),
+        *("bestelldatum", "rechnungsdatum", "kaufdatum", "datum", "zeitpunkt"),
     ),
-    "user_id": ("customerid", "userid", "clientid", "buyerid", "memberid", "accountid", "customer", "user", "email"),
-    "session_id": ("orderid", "invoice", "invoiceno", "basketid", "transactionid", "sessionid", "ordernumber", "order"),
-    "title": ("title", "productname", "itemname", "description", "name"),
-    "quantity": ("quantity", "qty", "units", "count"),
-    "price": ("unitprice", "price", "itemprice", "amount"),
-    "category": ("category", "department", "producttype", "productcategory"),
-    "brand": ("brand", "manufacturer", "vendor"),
+    "item_id": (
+        *("itemid", "sku", "stockcode", "productid", "articleid", "asin", "productcode", "item", "product", "article"),
+        *("artikelnummer", "artikelnr", "produktnummer", "artikel", "produkt"),
+    ),
+    "user_id": (
+        *("customerid", "userid", "clientid", "buyerid", "memberid", "accountid", "customer", "user", "email"),
+        *("kundennummer", "kundennr", "kundenid", "kunde"),
+    ),
+    "session_id": (
+        *("orderid", "invoice", "invoiceno", "basketid", "transactionid", "sessionid", "ordernumber", "order"),
+        *("bestellnummer", "rechnungsnummer", "bestellung", "rechnung"),
+    ),
+    "title": ("title", "productname", "itemname", "description", "name", "bezeichnung", "artikelname", "produktname"),
+    "quantity": ("quantity", "qty", "units", "count", "menge", "anzahl", "stueck"),
+    "price": ("unitprice", "price", "itemprice", "amount", "einzelpreis", "preis"),
+    "category": ("category", "department", "producttype", "productcategory", "kategorie", "warengruppe"),
+    "brand": ("brand", "manufacturer", "vendor", "marke", "hersteller"),
 }
 """What columns are called in shops, lower case and without punctuation, the surest first."""
 
@@ -83,6 +84,8 @@ def guess(path: Path) -> Guess:
         When the file cannot be read, or no column looks like an item or a time.
     """
     names, rows = _sample(path)
+    if not rows:
+        raise UsageError(f"{path} has no rows", next_step="it needs a line of column names and a line an item bought")
     columns: dict[str, str] = {}
     for field, known in _NAMES.items():
         taken = set(columns.values())
@@ -96,6 +99,11 @@ def guess(path: Path) -> Guess:
                 f"{path}: no column says {what}; it has {', '.join(names)}",
                 next_step=f"name it like {_NAMES[field][0]}, or write a mapping: docs/reference/mapping.md",
             )
+    if "user_id" not in columns and "session_id" not in columns:
+        raise UsageError(
+            f"{path}: no column says who bought or in which order; it has {', '.join(names)}",
+            next_step="name one like customer_id or order_id: what goes together is told from them",
+        )
     times = [str(row[names.index(columns["ts"])]) for row in rows if row[names.index(columns["ts"])] is not None]
     time_format = _time_format(times, path, columns["ts"])
     first_day, last_day = _days(path, columns["ts"], time_format)
@@ -150,9 +158,9 @@ def _time_format(times: Sequence[str], path: Path, column: str) -> str:
         return "epoch_ms" if len(times[0]) == 13 else "epoch_s"
     if all(re.search(r"(Z|[+-]\d\d:\d\d)$", text) and _fits(text, None) for text in times):
         return "rfc3339"
-    for form in _TIME_FORMATS:
-        if all(_fits(text, form) for text in times):
-            return form
+    fitting = [form for form in _TIME_FORMATS if all(_fits(text, form) for text in times)]
+    if fitting:
+        return min(fitting, key=lambda form: (_in_the_future(times, form), _TIME_FORMATS.index(form)))
     raise UsageError(
         f"{path}: column {column} is written in no way we know: {times[0]!r}",
         next_step="write a mapping with its format: docs/reference/mapping.md",
@@ -165,6 +173,11 @@ def _fits(text: str, form: str | None) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _in_the_future(times: Sequence[str], form: str) -> bool:
+    """Tell whether a reading puts orders after today: then day and month are probably the other way round."""
+    return max(datetime.strptime(text, form) for text in times) > datetime.now() + timedelta(days=1)  # noqa: DTZ005, DTZ007
 
 
 def _days(path: Path, column: str, form: str) -> tuple[str, str]:
@@ -197,4 +210,5 @@ def _cell(column: str) -> str:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    spelt_out = name.lower().replace("ä", "ae").replace("ö", "oe").replace("ü", "ue").replace("ß", "ss")
+    return re.sub(r"[^a-z0-9]", "", spelt_out)

@@ -70,9 +70,8 @@ def diagnose(
             continue
         with Observed(store, tenant, since_s=now - window_s, spool=spool) as observed:
             case = Case(store, tenant, releases, head, observed, now, cache, unseen)
-            findings += (
-                [vanished(case, surface) for surface in _gone(head)] if not symptoms or "empty-recs" in symptoms else []
-            )
+            if not symptoms or "empty-recs" in symptoms:
+                findings += [vanished(case, surface) for surface in _gone(head)]
             for surface in sorted(head.surfaces):
                 found = (SYMPTOMS[symptom](case, surface) for symptom in symptoms or SYMPTOMS)
                 findings += [finding for finding in found if finding is not None]
