@@ -55,6 +55,7 @@ def name_people(engine: Engine, pseudonym: Callable[[str], str]) -> int:
 
 def write_events(engine: Engine, folder: RunFolder, days: Days) -> tuple[list[Partition], dict[str, int]]:
     """Write the events of the window; return the partitions, and how many rows fell away for which reason."""
+    engine.make("others_lists", engine.script("others_lists"))
     return _write_stream(engine, folder, "events", days)
 
 

@@ -259,7 +259,10 @@ def _check_something_left(counts: Mapping[str, int], tally: Tally, span: tuple[A
         return
     if tally.rows == 0:
         raise BadInput("the files hold no rows", next_step="check that the export ran")
-    fell = {**tally.dropped, **{name: counts[name] for name in ("outside_window", "list_views", "without_anyone")}}
+    fell = {
+        **tally.dropped,
+        **{name: counts[name] for name in ("outside_window", "list_views", "without_anyone", "events_not_by_users")},
+    }
     told = ", ".join(f"{n} {name}" for name, n in fell.items() if n) or "they are exposures only"
     lie = f"; the events lie between {span[0]} and {span[1]}" if counts["outside_window"] else ""
     raise BadInput(

@@ -171,6 +171,31 @@ def test_a_segment_is_told_by_the_exposures_its_outcomes_followed(shop, tmp_path
     assert popularity.shown.tolist() == [9]
 
 
+def test_what_bots_and_staff_do_with_their_lists_is_no_vote(shop, tmp_path):
+    users = [*visits(), event(item_id="i00", event_type="click", user_id="u", request_id="mine", session_id=None)]
+    others = [
+        event(item_id=f"i{n:02}", event_type="click", user_id=who, request_id=who, session_id=None)
+        for who in ("bot", "internal")
+        for n in range(12)
+    ]
+    shown = [
+        {
+            "request_id": request,
+            "ts": "2026-10-31T23:59:00Z",  # before the window, and its clicks inside
+            "items": [{"item_id": f"i{n:02}", "rank": n + 1} for n in range(12)],
+            "context": {"surface": "home", "traffic": traffic},
+        }
+        for request, traffic in (("mine", "user"), ("bot", "bot"), ("internal", "internal"))
+    ]
+    lists = write_jsonl(tmp_path / "x.jsonl", shown)
+    clean = go(shop, [write_jsonl(tmp_path / "clean.jsonl", users), lists], ship=False)
+    mixed = go(shop, [write_jsonl(tmp_path / "mixed.jsonl", others[::2] + users + others[1::2]), lists], ship=False)
+    assert mixed.counts["events_not_by_users"] == 24
+    assert clean.counts["events_not_by_users"] == 0
+    assert mixed.counts["events"] == clean.counts["events"] == 361
+    assert mixed.manifest == clean.manifest
+
+
 def test_the_steps_one_by_one_make_what_a_run_makes(shop, tmp_path, events):
     folder = tmp_path / "steps"
     ingest(shop, surface="home", events=events, start=START, end=END, folder=folder)

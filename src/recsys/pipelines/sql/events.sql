@@ -1,8 +1,9 @@
 -- Canonical events of the window, in one order whatever order they came in.
--- In: staged, people.  Out: dt DATE, ts, item_id, event_type, who, basket, surface, segment, request.
+-- In: staged, people, others_lists.  Out: dt DATE, ts, item_id, event_type, who, basket, surface, segment, request.
 -- Holes: inside (the window's condition on ts).
 -- A basket is a session, or without one a user's day. Without any id a session stands for its user. A `view` with a
--- request id says that one of our lists was looked at; it is no choice of the user's and is left out.
+-- request id says that one of our lists was looked at; it is no choice of the user's and is left out. So is what
+-- followed a list that a bot or the shop's own staff was shown.
 SELECT
     CAST(s.ts AS DATE) AS dt,
     s.ts,
@@ -20,4 +21,5 @@ WHERE
     AND ${inside}
     AND NOT (s.event_type = 'view' AND s.request IS NOT NULL)
     AND (s.actor IS NOT NULL OR s.session IS NOT NULL)
+    AND NOT EXISTS (SELECT 1 FROM others_lists AS o WHERE o.request = s.request)
 ORDER BY dt, who, basket, s.ts, s.item_id, s.event_type, s.surface, s.segment, s.request
