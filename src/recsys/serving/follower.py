@@ -36,7 +36,7 @@ from recsys.serving.role import Role, begin
 from recsys.serving.settings import Settings
 from recsys.snapshot import SnapshotRejected, collect, open_snapshot, prepare, write_floor
 from recsys.snapshot.withdrawn import Withdrawn, read_withdrawn, write_withdrawn
-from recsys.store import Store, Unavailable, open_store
+from recsys.store import CopyFailed, Denied, Store, Unavailable, open_store
 
 __all__ = ["Follower", "main"]
 
@@ -46,6 +46,8 @@ _CONFIRM_WRITE_S = 1.0
 """How often confirmations are written when nothing else changes."""
 _REREAD_S = 1.0
 """How often the record that is served is read again: its number alone does not tell a log that was put back."""
+_RETRY_HOST_S = 5.0
+"""How often a release is tried again that this host's disk did not take: nothing is known against it."""
 
 
 class Follower:
@@ -68,6 +70,8 @@ class Follower:
         self._tenants = tenants_before(self._places, run=run, boot=self._boot)
         self._withdrawn: dict[str, Withdrawn | None] = {}
         self._reread_at: dict[str, float] = {}
+        self._held_up: dict[str, tuple[float, str]] = {}
+        """Tenants whose newest release this host could not take, whatever it is: since when, why."""
         self._loads: dict[str, Future[Kept]] = {}
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
         self._problem = "not opened yet"
@@ -158,10 +162,11 @@ class Follower:
             self._tenants[tenant] = msgspec.structs.replace(
                 known, confirmed_at=since_boot(), head=head, rejected=None, problem=""
             )
+            self._held_up.pop(tenant, None)
             if known.head != head or known.rejected or known.problem or known.confirmed_at is None:
                 self._changed = True
             return
-        self._note(tenant, head=head, problem="")
+        self._note(tenant, head=head, problem=self._held_up.get(tenant, (0.0, ""))[1])
         if newest is not None and self._load_due(tenant, known, head):
             self._loads[tenant] = self._loader.submit(self._load, store, newest)
 
@@ -172,6 +177,8 @@ class Follower:
     def _load_due(self, tenant: str, known: TenantState, head: int) -> bool:
         if head == known.generation or tenant in self._loads:
             return False
+        if tenant in self._held_up and not self._hurry:
+            return since_boot() >= self._held_up[tenant][0] + min(_RETRY_HOST_S, self._settings.retry_rejected_s)
         rejected = known.rejected
         return rejected is None or rejected.generation != head or self._retry_due(rejected)
 
@@ -196,7 +203,12 @@ class Follower:
             except (RecsysError, msgspec.DecodeError) as error:  # then its release is rejected for the same
                 _log.error("what generation %d of %s withdraws cannot be read: %s", newest.generation, tenant, error)
                 return
-        self._withdrawn[tenant] = write_withdrawn(path, generation=newest.generation, digest=newest.withdrawn, ids=ids)
+        try:
+            kept = write_withdrawn(path, generation=newest.generation, digest=newest.withdrawn, ids=ids)
+        except OSError as error:  # the release itself may still bind it
+            _log.error("what generation %d of %s withdraws is not kept: %s", newest.generation, tenant, error)
+            return
+        self._withdrawn[tenant] = kept
         self._changed = True
 
     def _load(self, store: Store, release: Release) -> Kept:
@@ -229,10 +241,18 @@ class Follower:
         except Unavailable as error:
             self._say(str(error))
             return
+        except (CopyFailed, Denied, OSError) as error:
+            problem = f"generation {known.head} is not on this host: {error}"
+            if tenant not in self._held_up:
+                _log.error("tenant %s: %s", tenant, problem)
+            self._held_up[tenant] = (since_boot(), problem)
+            self._note(tenant, problem=problem)
+            return
         except Exception as error:
             _log.exception("the newest release of %s was not loaded", tenant)
             self._reject(tenant, known, known.head, f"{type(error).__name__}: {error}")
             return
+        self._held_up.pop(tenant, None)
         kept = tuple(k for k in known.kept if k.generation != loaded.generation)
         self._tenants[tenant] = TenantState(
             kept=(loaded, *kept)[: self._settings.keep_generations],
@@ -318,6 +338,7 @@ class Follower:
                 head=state.head,
                 unconfirmed_s=None if state.confirmed_at is None else round(since_boot() - state.confirmed_at, 1),
                 rejected=state.rejected.reason if state.rejected else None,
+                problem=state.problem or None,
             )
             for tenant, state in self._tenants.items()
         }

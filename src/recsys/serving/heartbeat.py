@@ -12,12 +12,18 @@ __all__ = ["Heartbeat", "Replica", "read_heartbeats", "write_heartbeat"]
 
 
 class Replica(msgspec.Struct, frozen=True, kw_only=True):
-    """One tenant on one host. ``unconfirmed_s``: seconds since the head was last seen to be ``generation``."""
+    """One tenant on one host.
+
+    ``unconfirmed_s``: seconds since the head was last seen to be ``generation``. ``rejected``: why the newest release
+    is not fit to be served. ``problem``: why this host does not follow, whatever the release is: a forked log, a full
+    disk.
+    """
 
     generation: int
     head: int
     unconfirmed_s: float | None = None
     rejected: str | None = None
+    problem: str | None = None
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from recsys.snapshot.errors import SnapshotRejected
 from recsys.snapshot.layout import FORMAT, Contents, File, ShelfFile, shelf_path, snapshot_path
 from recsys.snapshot.sealed import write_durably, write_sealed
 from recsys.store.columns import Columns
-from recsys.store.port import Denied, Unavailable
+from recsys.store.port import CopyFailed, Denied, Unavailable
 
 __all__ = ["MAX_ARTIFACT_BYTES", "MAX_ITEMS", "MAX_SURFACES", "BlobSource", "prepare"]
 
@@ -52,8 +52,9 @@ def prepare(release: Release, *, blobs: BlobSource, root: Path) -> Path:
     ------
     SnapshotRejected
         When anything the release names is not fit to be served. Nothing is left half-made.
-    Unavailable, Denied
-        When the store does not answer or says no: nothing was found out about the release.
+    Unavailable, Denied, CopyFailed, OSError
+        When the store does not answer or says no, or this host's disk is full or failing: nothing was found out about
+        the release.
     """
     for _ in range(2):
         directory, files = _Preparation(release, blobs=blobs, root=root).run()
@@ -191,8 +192,8 @@ class _Preparation:
     def _checked(self, what: str, do: Callable[[], _T]) -> _T:
         try:
             return do()
-        except (Unavailable, Denied, SnapshotRejected):
-            raise
+        except (Unavailable, Denied, CopyFailed, OSError, SnapshotRejected):
+            raise  # nothing is known against the release
         except RecsysError as error:
             self._reject(f"{what}: {error.message}", error)
         except (msgspec.MsgspecError, *_UNFIT) as error:

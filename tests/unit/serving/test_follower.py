@@ -1,7 +1,9 @@
 """The follower and what workers take over from it, in one process."""
 
+import errno
 import shutil
 import uuid
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,6 +13,7 @@ from recsys.encoding import canonical, digest
 from recsys.ranking import RecommendRequest
 from recsys.releases import Releases
 from recsys.serving.follower import Follower
+from recsys.serving.heartbeat import read_heartbeats
 from recsys.serving.host_state import Places, read_host_state
 from recsys.serving.hosted import Hosted
 from recsys.snapshot import recommend
@@ -276,3 +279,29 @@ def test_a_log_that_does_not_go_on_from_what_is_served_is_not_followed(shop):
     shop.store.releases.append("demo", 3, after.encode())
     step_until(follower, lambda: "LOG_FORKED" in state(shop).tenants["demo"].problem)
     assert served(shop) == 2
+
+
+def test_a_full_disk_of_this_host_is_no_fault_of_the_release(shop, monkeypatch):
+    follower = follow(shop, 2, retry_rejected_s=0.05)
+    full = [True]
+    replace = Path.replace
+
+    def refuse(path, target):
+        if full[0] and "copies" in path.parts:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    shop.ship("b")
+    step_until(follower, lambda: "No space left" in state(shop).tenants["demo"].problem)
+    for _ in range(5):
+        follower.step()
+    assert rejected(shop) == 0
+    assert served(shop) == 2
+    assert "No space left" in state(shop).tenants["demo"].problem
+    follower._beat()
+    (beat,) = read_heartbeats(shop.store.objects)
+    assert "No space left" in beat.tenants["demo"].problem
+    full[0] = False
+    step_until(follower, lambda: served(shop) == 3)
+    step_until(follower, lambda: not state(shop).tenants["demo"].problem)

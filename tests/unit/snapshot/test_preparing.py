@@ -16,7 +16,7 @@ from recsys.ranking.request import RecommendRequest
 from recsys.releases.record import Release, Requires
 from recsys.snapshot import SnapshotRejected, collect, open_release, open_snapshot, prepare, recommend
 from recsys.snapshot import preparing as preparing_module
-from recsys.store import open_store
+from recsys.store import CopyFailed, open_store
 from recsys.store.columns import Columns, pack
 
 ASK = RecommendRequest(surface="home", k=5)
@@ -398,3 +398,15 @@ def test_signals_may_know_items_the_catalogue_does_not_and_these_are_not_shown(t
     snapshot = open_snapshot(prepare(release, blobs=shop.store.blobs, root=tmp_path))
     shown = [item.item_id for item in recommend(snapshot, ASK, now=NOW).items]
     assert shown == ["é", "i02", "zz"]
+
+
+def test_a_full_disk_is_this_hosts_trouble_and_says_nothing_of_the_release(tmp_path: Path) -> None:
+    shop = Shop()
+
+    class Full(Counting):
+        def fetch(self, tenant: str, digest: str, into: Path) -> None:
+            raise CopyFailed(into, "No space left on device")
+
+    with pytest.raises(CopyFailed, match="No space left"):
+        prepare(shop.release(), blobs=Full(shop), root=tmp_path)
+    assert open_snapshot(prepare(shop.release(), blobs=shop.store.blobs, root=tmp_path))
