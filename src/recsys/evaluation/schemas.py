@@ -8,15 +8,10 @@ import msgspec
 
 from recsys.encoding import did_you_mean
 from recsys.errors import UsageError
+from recsys.events.checks import MAX_RANK, MAX_VALUE
 from recsys.events.schemas import Assignment, Exposure, Interaction, Outcome, RankList
 
 __all__ = ["MAX_RANK", "MAX_VALUE", "ROLES", "SCHEMAS", "Schema", "schema_named"]
-
-MAX_RANK = 1_000_000
-"""A rank past this is another number in the wrong field."""
-
-MAX_VALUE = 1e12
-"""A conversion worth more is a mistake, and a few of them would leave the 128 bits sums are kept in."""
 
 _MOMENT = re.compile(
     r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[Tt ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?"

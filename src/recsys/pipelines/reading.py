@@ -11,15 +11,12 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from recsys.events.checks import MAX_ID_LENGTH
 from recsys.pipelines.engine import literal
 from recsys.pipelines.sources import Source
 
 __all__ = ["MAX_ID_LENGTH", "Fault", "Reading", "any_fault", "number_of", "rows_of", "timestamp"]
 
-MAX_ID_LENGTH = 256
-"""No id of a shop is longer; one that is comes from a broken export, and would be copied into every
-artifact.
-"""
 MAX_LINE_BYTES = 16_000_000
 """No event is near this; a longer line is a file without line ends."""
 MAX_SEEN = 60

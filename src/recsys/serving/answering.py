@@ -12,6 +12,7 @@ import msgspec
 
 from recsys.access import Pseudonyms
 from recsys.encoding import canonical, parse_rfc3339, rfc3339
+from recsys.errors import UsageError
 from recsys.events import ShownItem
 from recsys.ranking import ALGO_VERSION, Answer, Ranked, RecommendRequest, SimilarRequest
 from recsys.ranking import Warning as Notice
@@ -187,6 +188,7 @@ def answer(
     plain = not ranked.items or (ranked.items[0].reasons is None and ranked.items[0].explain is None)
     digest = _digest_of(items) if plain else answer_digest(ranked.items)
     snapshot = view.snapshot if rung != "floor" else None
+    generation = _generation(view, rung)
     facts = view.facts(surface)
     data_age_s = None if facts.data_until is None else round(now - facts.data_until, 1)
     notices = ranked.warnings + NOTICES[rung] if rung != "floor" else _floor_notices(ranked)
@@ -202,7 +204,7 @@ def answer(
                 segment=segment,
                 request_id=request_id,
                 client_request_id=client_request_id,
-                generation=view.generation,
+                generation=generation,
                 rung=rung,
                 algo_version=ALGO_VERSION,
                 config_version=snapshot.config_version if snapshot else None,
@@ -224,7 +226,7 @@ def answer(
             [ShownItem(item_id=item.item_id, rank=item.rank) for item in ranked.items],
             _context(view, request, rung, unrecorded),
             round(total_ms, 3),
-            _Decision(request, now, view.generation, ALGO_VERSION, digest, rung),
+            _Decision(request, now, generation, ALGO_VERSION, digest, rung),
             user_id,
             pseudonyms.key_id if user_id is not None else None,
             client_request_id,
@@ -247,19 +249,33 @@ def _digest_of(items: bytes) -> str:
 def _rank(
     view: View, request: RecommendRequest | SimilarRequest, *, rung: Rung, now: float
 ) -> tuple[Answer, Rung, bool]:
-    """Rank on the snapshot, or below it: whatever is wrong with a release or with us, there is an answer."""
+    """Rank on the snapshot, or below it: whatever is wrong with a release or with us, there is an answer.
+
+    Raises
+    ------
+    UsageError
+        What is wrong is the request: the floor would hide it from who can mend it.
+    """
     failed = False
     if view.snapshot is not None:
         try:
             if type(request) is RecommendRequest:
                 return recommend(view.snapshot, request, now=now), rung, False
             return similar(view.snapshot, request, now=now), rung, False  # type: ignore[arg-type]
+        except UsageError:
+            raise
         except Exception:
             _log.exception("generation %d of %s could not answer", view.generation, view.tenant)
             failed = True
-    if view.floor is not None:
-        return view.floor.answer(request, now=now), "floor", failed
+    floor = view.lowest()
+    if floor is not None:
+        return floor.answer(request, now=now), "floor", failed
     return Answer(items=()), "floor", failed
+
+
+def _generation(view: View, rung: Rung) -> int:
+    """Return the generation an answer comes from: a floor may have been written from another than the view's."""
+    return view.floor.generation if rung == "floor" and view.floor is not None else view.generation
 
 
 def _floor_notices(ranked: Answer) -> tuple[Notice, ...]:
@@ -271,7 +287,7 @@ def _floor_notices(ranked: Answer) -> tuple[Notice, ...]:
 def _context(view: View, request: RecommendRequest | SimilarRequest, rung: Rung, unrecorded: int) -> msgspec.Raw:
     if unrecorded:
         return msgspec.Raw(_encode(_context_map(view, request, rung) | {"unrecorded": str(unrecorded)}))
-    key = (request.surface, request.segment, rung, request.traffic)
+    key = (request.surface, request.segment, rung, request.traffic, _generation(view, rung))
     known = view.contexts.get(key)
     if known is None:
         known = msgspec.Raw(_encode(_context_map(view, request, rung)))
@@ -286,7 +302,7 @@ def _context_map(view: View, request: RecommendRequest | SimilarRequest, rung: R
         "tenant_id": view.tenant,
         "surface": request.surface,
         "segment": request.segment,
-        "generation": str(view.generation),
+        "generation": str(_generation(view, rung)),
         "config_version": snapshot.config_version if snapshot else None,
         "rules_version": snapshot.rules_version if snapshot else None,
         "manifest_version": view.facts(request.surface).manifest_version if snapshot else None,

@@ -177,7 +177,7 @@ class Desk:
             _check_excluded(view, request)
         if path == "/v1/recommend/validate":
             return self._validated(view, request)
-        lost = self._unrecorded.pop(principal.tenant, 0)
+        lost = self._unrecorded.get(principal.tenant, 0)
         answered = answer(
             view,
             request,
@@ -189,6 +189,7 @@ class Desk:
             now=self._wall(),
             unrecorded=lost,
         )
+        self._unrecorded.pop(principal.tenant, None)  # its line tells them: nothing waits between the two
         recorded = await self._exposures.append(principal.tenant, "exposures", answered.line)
         if not recorded:
             self._unrecorded[principal.tenant] = self._unrecorded.get(principal.tenant, 0) + lost + 1

@@ -3,6 +3,8 @@
 import logging
 import os
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -34,6 +36,7 @@ class View:
 
     __slots__ = (
         "_facts",
+        "_open_floor",
         "confirmed_at",
         "contexts",
         "floor",
@@ -51,7 +54,8 @@ class View:
         *,
         snapshot: Snapshot | None,
         path: str,
-        floor: Floor | None,
+        floor: Floor | None = None,
+        open_floor: Callable[[], Floor | None] = lambda: None,
         newest: bool,
         confirmed_at: float | None,
         withdrawn: frozenset[str] = frozenset(),
@@ -59,10 +63,11 @@ class View:
         self.withdrawn = withdrawn
         self.tenant, self.snapshot, self.path, self.floor = tenant, snapshot, path, floor
         self.newest, self.confirmed_at = newest, confirmed_at
+        self._open_floor = open_floor
         self.generation = snapshot.generation if snapshot else (floor.generation if floor else 0)
         self._facts: dict[str, SurfaceFacts] = {}
-        self.contexts: dict[tuple[str, str | None, str, str], msgspec.Raw] = {}
-        """Encoded contexts of exposures by surface, segment, rung and traffic."""
+        self.contexts: dict[tuple[str, str | None, str, str, int], msgspec.Raw] = {}
+        """Encoded contexts of exposures by surface, segment, rung, traffic and generation."""
 
     def rung(self, *, confirm_s: float) -> Rung:
         """Tell the rung an answer of this moment stands on."""
@@ -73,6 +78,14 @@ class View:
             now=since_boot(),
             confirm_s=confirm_s,
         )
+
+    def lowest(self) -> Floor | None:
+        """Return the floor, read from the disk when it is first needed: what a snapshot that opens, and then
+        cannot answer, falls to.
+        """
+        if self.floor is None:
+            self.floor = self._open_floor()
+        return self.floor
 
     def facts(self, surface: str) -> SurfaceFacts:
         """Return what is known of a surface; empty where the release does not know it."""
@@ -193,12 +206,12 @@ class Hosted:
         if before is not None and unchanged and before.newest == newest:
             before.confirmed_at = confirmed_at
             return before
-        floor = None if snapshot is not None else self._floor(tenant)
         return View(
             tenant,
             snapshot=snapshot,
             path=path,
-            floor=floor,
+            floor=None if snapshot is not None else self._floor(tenant),
+            open_floor=partial(self._floor, tenant),
             newest=newest,
             confirmed_at=confirmed_at,
             withdrawn=withdrawn,

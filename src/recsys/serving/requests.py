@@ -1,15 +1,21 @@
 """Bodies in: from bytes to a request that means something, or a refusal that says what is wrong."""
 
-import math
 import re
+from collections.abc import Iterable
 from typing import TypeVar
 
 import msgspec
 
-from recsys.encoding import Invalid, decode, parse_rfc3339
+from recsys.documents import ALIASES
+from recsys.documents.config import MAX_WEIGHT
+from recsys.encoding import Invalid, decode, did_you_mean, parse_rfc3339
 from recsys.events import Interaction, Outcome
+from recsys.events.checks import check_event
 from recsys.ranking import RecommendRequest, SimilarRequest
+from recsys.ranking.request import HistoryEvent
+from recsys.ranking.weights import ALGORITHMS
 from recsys.serving.problems import Refusal
+from recsys.signals import SIGNALS
 
 __all__ = [
     "MAX_EVENTS",
@@ -27,6 +33,8 @@ MAX_HISTORY = 100
 MAX_IDS = 10_000
 """Most item ids in one list of a request, whatever a tenant's own limits say."""
 _MAX_ID_LENGTH = 512
+_MAX_SAID = 80
+"""Characters of a wrong name that a refusal repeats."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 _RECOMMEND = msgspec.json.Decoder(RecommendRequest)
@@ -47,10 +55,13 @@ def read_recommend(body: bytes) -> RecommendRequest:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise _why(body, RecommendRequest) from None
     _check(request)
-    if request.user.history and len(request.user.history) > MAX_HISTORY:
-        raise _means_nothing(f"user.history has {len(request.user.history)} events, at most {MAX_HISTORY} are taken")
+    if request.user.history:
+        _check_history(request.user.history)
     if request.weights:
         _check_weights(request.weights)
+    algorithm = request.algorithm
+    if algorithm is not None and algorithm not in ALGORITHMS:
+        raise _unknown("algorithm", algorithm, ALGORITHMS)
     return request
 
 
@@ -99,25 +110,9 @@ def _event(raw: bytes, place: int) -> Outcome | Interaction:
         event: Outcome | Interaction
         outcome = kind.request_id is not None and kind.event_type in _OUTCOMES
         event = decode(raw, Outcome, what=what) if outcome else decode(raw, Interaction, what=what)
-        parse_rfc3339(event.ts, what=f"{what}: ts")
+        check_event(event, what=what)
     except Invalid as error:
         raise Refusal(422, "INVALID", error.message, next_step=error.next_step) from None
-    if not event.event_id:
-        raise Refusal(
-            422,
-            "INVALID",
-            f"{what} has no event_id",
-            next_step="make one per event, and send the same one again",
-        )
-    if not event.item_id:
-        raise _means_nothing(f"{what}: item_id is empty")
-    for name in ("value", "quantity"):
-        number = getattr(event, name)
-        if number is not None and not math.isfinite(number):
-            raise _means_nothing(f"{what}: {name} is not a number")
-    for name in ("user_id", "anonymous_id", "session_id"):
-        if getattr(event, name) == "":
-            raise _means_nothing(f"{what}: {name} is empty; leave it out where there is none")
     return event
 
 
@@ -149,10 +144,25 @@ def _check(request: RecommendRequest | SimilarRequest) -> None:
                 raise _means_nothing(f"user.{name} must have 1 to {_MAX_ID_LENGTH} characters, or be left out")
 
 
+def _check_history(history: tuple[HistoryEvent, ...]) -> None:
+    if len(history) > MAX_HISTORY:
+        raise _means_nothing(f"user.history has {len(history)} events, at most {MAX_HISTORY} are taken")
+    for place, event in enumerate(history):
+        if event.ts is not None:
+            _moment(event.ts, f"user.history[{place}].ts")
+
+
 def _check_weights(weights: dict[str, float]) -> None:
     for name, weight in weights.items():
-        if not (math.isfinite(weight) and weight >= 0):
-            raise _means_nothing(f"weights.{name[:40]} is {weight}, and must be at least 0")
+        if name not in SIGNALS and name not in ALIASES:
+            raise _unknown("weights", name, {*SIGNALS, *ALIASES})
+        if not 0 <= weight <= MAX_WEIGHT:
+            raise _means_nothing(f"weights.{name} is {weight}, and must be from 0 to {MAX_WEIGHT:g}")
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> Refusal:
+    name = name[:_MAX_SAID]
+    return Refusal(422, "INVALID", f"{what}: `{name}` is not known", next_step=did_you_mean(name, known))
 
 
 def _moment(text: str, what: str) -> None:

@@ -30,10 +30,14 @@ def test_what_is_not_json_is_400(body):
         ({"surface": "home", "surfase": 1}, "unknown field `surfase`"),
         ({"surface": "home", "user": {"history": [{"item_id": "i"}] * 101}}, "at most 100"),
         ({"surface": "home", "user": {"user_id": ""}}, "1 to 512"),
-        ({"surface": "home", "weights": {"pop": -1}}, "at least 0"),
+        ({"surface": "home", "weights": {"pop": -1}}, "from 0 to"),
         ({"surface": "home", "constraints": {"created_after": "yesterday"}}, "RFC 3339"),
         ({"surface": "home", "candidates": {"exclude_ids": ["i"] * 10_001}}, "at most 10000"),
         ({"surface": "home", "traffic": "robot"}, "traffic"),
+        ({"surface": "home", "algorithm": "nonsense"}, "algorithm: `nonsense` is not known"),
+        ({"surface": "home", "weights": {"popp": 1}}, "weights: `popp` is not known"),
+        ({"surface": "home", "weights": {"pop": 1e7}}, "from 0 to 1e+06"),
+        ({"surface": "home", "user": {"history": [{"item_id": "i", "ts": "yesterday"}]}}, "user.history[0].ts"),
     ],
 )
 def test_json_that_means_nothing_is_422_and_says_where(body, says):
@@ -44,6 +48,11 @@ def test_json_that_means_nothing_is_422_and_says_where(body, says):
 
 def test_a_misspelt_field_suggests_the_right_one():
     assert "did you mean `surface`?" in refused({"surfase": "home"}).next_step
+
+
+def test_a_misspelt_algorithm_or_signal_suggests_the_right_one():
+    assert refused({"surface": "home", "algorithm": "popularty"}).next_step == "did you mean `popularity`?"
+    assert refused({"surface": "home", "weights": {"popularty": 1}}).next_step == "did you mean `popularity`?"
 
 
 def test_nesting_without_end_is_refused_and_not_followed():
@@ -80,6 +89,20 @@ def test_one_event_needs_no_list():
     ("change", "says"),
     [
         ({"event_id": None}, "no event_id"),
+        ({"event_id": ""}, "event_id is empty"),
+        ({"item_id": "i" * 257}, "item_id has 257 characters"),
+        ({"item_id": "a\0b"}, "item_id holds a NUL"),
+        ({"user_id": "u" * 257}, "user_id has 257 characters"),
+        ({"event_type": ""}, "event_type is empty"),
+        ({"quantity": -1}, "quantity is -1"),
+        ({"value": 1e13}, "value is 1e+13"),
+        ({"value": -1e308}, "value is"),
+        ({"rank": 0}, "rank is 0"),
+        ({"rank": 10**400}, "rank"),
+        ({"rank": 1_000_001}, "rank is"),
+        ({"ts": "20261120T080000Z"}, "RFC 3339"),
+        ({"ts": "2026-11-20T08:00Z"}, "RFC 3339"),
+        ({"ts": "2026-11-20"}, "time zone"),
         ({"ts": "12:00"}, "RFC 3339"),
         ({"ts": "2026-11-22T12:00:00"}, "time zone"),
         ({"item_id": ""}, "item_id"),
