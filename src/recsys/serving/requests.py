@@ -10,7 +10,7 @@ from recsys.documents import ALIASES
 from recsys.documents.config import MAX_WEIGHT
 from recsys.encoding import Invalid, decode, did_you_mean, parse_rfc3339
 from recsys.events import Interaction, Outcome
-from recsys.events.checks import check_event
+from recsys.events.checks import MAX_ID_LENGTH, check_event
 from recsys.ranking import RecommendRequest, SimilarRequest
 from recsys.ranking.request import HistoryEvent
 from recsys.ranking.weights import ALGORITHMS
@@ -18,9 +18,11 @@ from recsys.serving.problems import Refusal
 from recsys.signals import SIGNALS
 
 __all__ = [
+    "MAX_ANCHORS",
     "MAX_EVENTS",
     "MAX_HISTORY",
     "MAX_IDS",
+    "MAX_TAGS",
     "read_events_body",
     "read_recommend",
     "read_similar",
@@ -32,7 +34,12 @@ MAX_HISTORY = 100
 """Most events of a request's own history; contract §3."""
 MAX_IDS = 10_000
 """Most item ids in one list of a request, whatever a tenant's own limits say."""
-_MAX_ID_LENGTH = 512
+MAX_TAGS = 50
+"""Most tags a request can require, and most it can forbid: each is looked up on the loop that answers everybody."""
+MAX_ANCHORS = 100
+"""Most items a request can start from; as many as a history may hold."""
+_MAX_WHOLE = 2**53 - 1
+"""Past it JSON does not keep whole numbers apart, and nothing a request counts is near."""
 _MAX_SAID = 80
 """Characters of a wrong name that a refusal repeats."""
 
@@ -62,7 +69,9 @@ def read_recommend(body: bytes) -> RecommendRequest:
     algorithm = request.algorithm
     if algorithm is not None and algorithm not in ALGORITHMS:
         raise _unknown("algorithm", algorithm, ALGORITHMS)
-    return request
+    _check_labels("anchors.item_ids", request.anchors.item_ids, most=MAX_ANCHORS)
+    _check_whole("anchors.max_anchors", request.anchors.max_anchors)
+    return _saying_once(request)
 
 
 def read_similar(body: bytes) -> SimilarRequest:
@@ -74,7 +83,8 @@ def read_similar(body: bytes) -> SimilarRequest:
     _check(request)
     if not request.item_id:
         raise _means_nothing("item_id is empty")
-    return request
+    _check_length("item_id", request.item_id)
+    return _saying_once(request)
 
 
 def read_events_body(body: bytes) -> list[Outcome | Interaction]:
@@ -124,15 +134,24 @@ def _check(request: RecommendRequest | SimilarRequest) -> None:
         raise _means_nothing(f"segment {request.segment[:80]!r} is not a name: use a-z, 0-9, _ and -")
     if request.k < 1:
         raise _means_nothing(f"k is {request.k}, and must be at least 1")
-    candidates = request.candidates
-    for name, ids in (("include_ids", candidates.include_ids), ("exclude_ids", candidates.exclude_ids)):
-        if len(ids) > MAX_IDS:
-            raise _means_nothing(f"candidates.{name} has {len(ids)} ids, at most {MAX_IDS} are taken")
-    created_after = request.constraints.created_after
+    _check_whole("k", request.k)
+    candidates, constraints, context = request.candidates, request.constraints, request.context
+    _check_labels("candidates.include_ids", candidates.include_ids, most=MAX_IDS)
+    _check_labels("candidates.exclude_ids", candidates.exclude_ids, most=MAX_IDS)
+    _check_labels("constraints.required_tags", constraints.required_tags, most=MAX_TAGS)
+    _check_labels("constraints.forbidden_tags", constraints.forbidden_tags, most=MAX_TAGS)
+    if constraints.max_per_tag is not None:
+        _check_whole("constraints.max_per_tag", constraints.max_per_tag)
+    if request.options.seed is not None:
+        _check_whole("options.seed", request.options.seed, least=-_MAX_WHOLE)
+    for name, label in (("locale", context.locale), ("device", context.device), ("country", context.country)):
+        if label is not None:
+            _check_length(f"context.{name}", label)
+    created_after = constraints.created_after
     if created_after is not None:
         _moment(created_after, "constraints.created_after")
-    if request.context.now is not None:
-        _moment(request.context.now, "context.now")
+    if context.now is not None:
+        _moment(context.now, "context.now")
     if isinstance(request, RecommendRequest):
         user = request.user
         for name, value in (
@@ -140,14 +159,57 @@ def _check(request: RecommendRequest | SimilarRequest) -> None:
             ("anonymous_id", user.anonymous_id),
             ("session_id", user.session_id),
         ):
-            if value is not None and not 0 < len(value) <= _MAX_ID_LENGTH:
-                raise _means_nothing(f"user.{name} must have 1 to {_MAX_ID_LENGTH} characters, or be left out")
+            if value is not None and not 0 < len(value) <= MAX_ID_LENGTH:
+                raise _means_nothing(f"user.{name} must have 1 to {MAX_ID_LENGTH} characters, or be left out")
+
+
+def _check_labels(what: str, labels: tuple[str, ...], *, most: int) -> None:
+    if not labels:
+        return
+    if len(labels) > most:
+        raise _means_nothing(f"{what} has {len(labels)} entries, at most {most} are taken")
+    if max(map(len, labels)) > MAX_ID_LENGTH:
+        raise _means_nothing(f"{what} has an entry of more than {MAX_ID_LENGTH} characters")
+
+
+def _check_length(what: str, label: str) -> None:
+    if len(label) > MAX_ID_LENGTH:
+        raise _means_nothing(f"{what} has {len(label)} characters, at most {MAX_ID_LENGTH} are taken")
+
+
+def _check_whole(what: str, number: int, *, least: int = 0) -> None:
+    if not least <= number <= _MAX_WHOLE:
+        raise _means_nothing(f"{what} must be from {least} to {_MAX_WHOLE}")
+
+
+def _saying_once(request: R) -> R:
+    """Return the request with each label of a list once, in the order of their first: each is looked up."""
+    candidates, constraints = request.candidates, request.constraints
+    if candidates.include_ids or candidates.exclude_ids:
+        candidates = msgspec.structs.replace(
+            candidates, include_ids=_once(candidates.include_ids), exclude_ids=_once(candidates.exclude_ids)
+        )
+        request = msgspec.structs.replace(request, candidates=candidates)
+    if constraints.required_tags or constraints.forbidden_tags:
+        constraints = msgspec.structs.replace(
+            constraints,
+            required_tags=_once(constraints.required_tags),
+            forbidden_tags=_once(constraints.forbidden_tags),
+        )
+        request = msgspec.structs.replace(request, constraints=constraints)
+    return request
+
+
+def _once(labels: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(labels))
 
 
 def _check_history(history: tuple[HistoryEvent, ...]) -> None:
     if len(history) > MAX_HISTORY:
         raise _means_nothing(f"user.history has {len(history)} events, at most {MAX_HISTORY} are taken")
     for place, event in enumerate(history):
+        _check_length(f"user.history[{place}].item_id", event.item_id)
+        _check_length(f"user.history[{place}].event_type", event.event_type)
         if event.ts is not None:
             _moment(event.ts, f"user.history[{place}].ts")
 

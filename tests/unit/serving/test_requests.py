@@ -1,9 +1,19 @@
 import json
+from pathlib import Path
 
 import pytest
 
+from recsys.events.checks import MAX_ID_LENGTH
 from recsys.serving.problems import Refusal
-from recsys.serving.requests import read_events_body, read_recommend, read_similar
+from recsys.serving.requests import (
+    MAX_ANCHORS,
+    MAX_HISTORY,
+    MAX_IDS,
+    MAX_TAGS,
+    read_events_body,
+    read_recommend,
+    read_similar,
+)
 
 
 def refused(body, read=read_recommend):
@@ -29,11 +39,23 @@ def test_what_is_not_json_is_400(body):
         ({"surface": "home", "k": 1.5}, "int"),
         ({"surface": "home", "surfase": 1}, "unknown field `surfase`"),
         ({"surface": "home", "user": {"history": [{"item_id": "i"}] * 101}}, "at most 100"),
-        ({"surface": "home", "user": {"user_id": ""}}, "1 to 512"),
+        ({"surface": "home", "user": {"user_id": ""}}, "1 to 256"),
         ({"surface": "home", "weights": {"pop": -1}}, "from 0 to"),
         ({"surface": "home", "constraints": {"created_after": "yesterday"}}, "RFC 3339"),
         ({"surface": "home", "candidates": {"exclude_ids": ["i"] * 10_001}}, "at most 10000"),
         ({"surface": "home", "traffic": "robot"}, "traffic"),
+        ({"surface": "home", "k": 2**60}, "k must be"),
+        ({"surface": "home", "anchors": {"max_anchors": 10**400}}, "max_anchors must be"),
+        ({"surface": "home", "constraints": {"max_per_tag": -1}}, "max_per_tag must be"),
+        ({"surface": "home", "constraints": {"required_tags": [str(n) for n in range(51)]}}, "at most 50"),
+        ({"surface": "home", "constraints": {"forbidden_tags": ["t"] * 90_000}}, "at most 50"),
+        ({"surface": "home", "constraints": {"required_tags": ["t" * 257]}}, "more than 256"),
+        ({"surface": "home", "anchors": {"item_ids": [str(n) for n in range(101)]}}, "at most 100"),
+        ({"surface": "home", "anchors": {"item_ids": ["i" * 257]}}, "more than 256"),
+        ({"surface": "home", "candidates": {"include_ids": ["i" * 257]}}, "more than 256"),
+        ({"surface": "home", "user": {"history": [{"item_id": "i" * 257}]}}, "257 characters"),
+        ({"surface": "home", "user": {"user_id": "u" * 257}}, "1 to 256"),
+        ({"surface": "home", "context": {"locale": "x" * 257}}, "context.locale has 257"),
         ({"surface": "home", "algorithm": "nonsense"}, "algorithm: `nonsense` is not known"),
         ({"surface": "home", "weights": {"popp": 1}}, "weights: `popp` is not known"),
         ({"surface": "home", "weights": {"pop": 1e7}}, "from 0 to 1e+06"),
@@ -53,6 +75,35 @@ def test_a_misspelt_field_suggests_the_right_one():
 def test_a_misspelt_algorithm_or_signal_suggests_the_right_one():
     assert refused({"surface": "home", "algorithm": "popularty"}).next_step == "did you mean `popularity`?"
     assert refused({"surface": "home", "weights": {"popularty": 1}}).next_step == "did you mean `popularity`?"
+
+
+def test_what_a_list_says_twice_is_looked_up_once():
+    twice = {
+        "surface": "home",
+        "candidates": {"include_ids": ["b", "a", "b"], "exclude_ids": ["c"] * 10_000},
+        "constraints": {"required_tags": ["t", "u", "t"], "forbidden_tags": ["v", "v"]},
+    }
+    for request in (
+        read_recommend(json.dumps(twice).encode()),
+        read_similar(json.dumps(twice | {"item_id": "i"}).encode()),
+    ):
+        assert request.candidates.include_ids == ("b", "a")
+        assert request.candidates.exclude_ids == ("c",)
+        assert request.constraints.required_tags == ("t", "u")
+        assert request.constraints.forbidden_tags == ("v",)
+
+
+def test_the_bounds_of_a_request_are_in_the_reference():
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "http.md").read_text()
+    for field, most in (
+        ("required_tags", MAX_TAGS),
+        ("anchors.item_ids", MAX_ANCHORS),
+        ("exclude_ids", MAX_IDS),
+        ("user.history", MAX_HISTORY),
+    ):
+        (row,) = [line for line in page.splitlines() if line.startswith("|") and f"`{field}`" in line]
+        assert f"{most:,}" in row
+    assert f"{MAX_ID_LENGTH} characters" in page
 
 
 def test_nesting_without_end_is_refused_and_not_followed():
