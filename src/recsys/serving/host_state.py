@@ -97,20 +97,45 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def write_host_state(path: Path, state: HostState, *, durable: bool) -> None:
-    """Replace the file. ``durable`` when something changed that a restart must know; confirmations need
-    not be.
+    """Replace the file. ``durable`` when something changed that a restart must know; confirmations need not be.
+
+    What must be known is also kept beside it, as ``host.json.before``: a power loss may leave a file empty that was
+    replaced for a mere confirmation.
     """
-    fresh = path.with_suffix(".new")
+    data = canonical(state)
+    _replace(path, data, durable=durable)
+    if durable:
+        _replace(_before(path), data, durable=True)
+
+
+def _replace(path: Path, data: bytes, *, durable: bool) -> None:
+    fresh = path.with_name(f"{path.name}.new")
     with fresh.open("wb") as file:
-        file.write(canonical(state))
+        file.write(data)
         if durable:
             file.flush()
             os.fsync(file.fileno())
     fresh.replace(path)
+    if durable:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _before(path: Path) -> Path:
+    return path.with_name(f"{path.name}.before")
 
 
 def read_host_state(path: Path) -> HostState | None:
-    """Read the file; ``None`` when there is none, or it is damaged: then this host knows nothing."""
+    """Read the file, or the copy beside it when it is not there or damaged; ``None`` when neither can be read: then
+    this host knows nothing.
+    """
+    return _read(path) or _read(_before(path))
+
+
+def _read(path: Path) -> HostState | None:
     try:
         state = msgspec.json.decode(path.read_bytes(), type=HostState)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):

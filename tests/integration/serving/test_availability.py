@@ -72,8 +72,18 @@ def test_without_host_json_the_floor_still_answers(shop):
         service.answers_from(2)
     shop.take_store_away()
     (shop.root / "host" / "host.json").write_bytes(b"{")
+    (shop.root / "host" / "host.json.before").write_bytes(b"{")
     with served(shop) as service:
         assert service.answers_from(2, "floor").marks == {"a"}
+
+
+def test_a_host_json_that_a_power_loss_left_empty_costs_no_rung(shop):
+    with served(shop) as service:
+        service.answers_from(2)
+    shop.take_store_away()
+    (shop.root / "host" / "host.json").write_bytes(b"")
+    with served(shop) as service:
+        assert service.answers_from(2, "disk").marks == {"a"}
 
 
 @pytest.mark.parametrize("how", ["truncated", "flipped", "gone"])

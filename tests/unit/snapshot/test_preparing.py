@@ -1,7 +1,9 @@
 """Preparing: what is fit is compiled once, what is not is refused with its reason."""
 
+import errno
 import multiprocessing
 import random
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -410,3 +412,24 @@ def test_a_full_disk_is_this_hosts_trouble_and_says_nothing_of_the_release(tmp_p
     with pytest.raises(CopyFailed, match="No space left"):
         prepare(shop.release(), blobs=Full(shop), root=tmp_path)
     assert open_snapshot(prepare(shop.release(), blobs=shop.store.blobs, root=tmp_path))
+
+
+def test_collecting_takes_what_a_killed_process_left_and_goes_on_past_what_it_cannot_remove(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Shop()
+    first, second, third, kept = (
+        prepare(shop.release(generation=number), blobs=shop.store.blobs, root=tmp_path) for number in (1, 2, 3, 4)
+    )
+    (first / ".snapshot.json.0a1b2c.part").write_bytes(b"half")
+    rmtree = shutil.rmtree
+
+    def refuse(path: Path) -> None:
+        if path == second:
+            raise OSError(errno.EIO, "Input/output error")
+        rmtree(path)
+
+    monkeypatch.setattr("recsys.snapshot.collecting.shutil.rmtree", refuse)
+    assert collect(tmp_path, keep=[kept], grace_s=-1) == [first, third]
+    assert [path.exists() for path in (first, second, third, kept)] == [False, True, False, True]
+    assert open_snapshot(kept).generation == 4
