@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from recsys.cli.options import DryRunOption, ReasonOption, SegmentOption, SurfaceOption, TenantOption, open_tenant
+from recsys.cli.options import ReasonOption, SegmentOption, SurfaceOption, TenantOption, open_tenant
 from recsys.cli.terminal import escape, terminal
 from recsys.pipelines import RunReport
 
@@ -29,6 +29,19 @@ IdsOption = Annotated[
 ]
 BadOption = Annotated[
     float, typer.Option("--max-bad-rate", help="Share of bad rows to leave out instead of stopping.", min=0, max=1)
+]
+LessOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-less",
+        help="Ship although the surface serves a catalogue, signal or segment that this run has not; takes --reason.",
+    ),
+]
+DryOption = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Ship and record nothing. Blobs are written, which nothing names until they are shipped."
+    ),
 ]
 FolderOption = Annotated[Path, typer.Option("--work", help="The folder that carries a run from step to step.")]
 
@@ -58,7 +71,8 @@ def run(
     no_ship: Annotated[bool, typer.Option("--no-ship", help="Publish the manifest, and do not make it live.")] = False,
     work: Annotated[Path | None, typer.Option("--work", help="Keep what the steps make in this folder.")] = None,
     reason: ReasonOption = "",
-    dry_run: DryRunOption = False,
+    allow_less: LessOption = False,
+    dry_run: DryOption = False,
 ) -> None:
     """Ingest, validate, compute and publish; refuses bad input with file, line and reason, and ships nothing then."""
     from recsys.pipelines import run as run_all
@@ -78,6 +92,7 @@ def run(
         ship=not no_ship,
         work=work,
         reason=reason,
+        allow_less=allow_less,
         dry_run=dry_run,
         progress=terminal.progress,
     )
@@ -151,13 +166,20 @@ def publish(
     tenant: TenantOption = None,
     no_ship: Annotated[bool, typer.Option("--no-ship", help="Publish the manifest, and do not make it live.")] = False,
     reason: ReasonOption = "",
-    dry_run: DryRunOption = False,
+    allow_less: LessOption = False,
+    dry_run: DryOption = False,
 ) -> None:
     """Write artifacts and manifest to the store, and ship."""
     from recsys.pipelines import publish as step
 
     report = step(
-        open_tenant(tenant), work, ship=not no_ship, reason=reason, dry_run=dry_run, progress=terminal.progress
+        open_tenant(tenant),
+        work,
+        ship=not no_ship,
+        reason=reason,
+        allow_less=allow_less,
+        dry_run=dry_run,
+        progress=terminal.progress,
     )
     terminal.finish(report, lambda: _say(report))
 

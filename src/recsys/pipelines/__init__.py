@@ -4,7 +4,7 @@ The engine is loaded when a step runs, not when this is imported.
 """
 
 from recsys.pipelines.compute import compute
-from recsys.pipelines.errors import BadInput, LimitExceeded, StepMissing
+from recsys.pipelines.errors import BadInput, LessThanLive, LimitExceeded, StepMissing
 from recsys.pipelines.ingest import ingest
 from recsys.pipelines.limits import Limits
 from recsys.pipelines.mapping import EventMapping, read_mapping
@@ -18,6 +18,7 @@ __all__ = [
     "BadInput",
     "EventMapping",
     "LastRun",
+    "LessThanLive",
     "LimitExceeded",
     "Limits",
     "RunReport",

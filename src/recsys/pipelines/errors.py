@@ -1,14 +1,29 @@
 """What can be wrong with a run: its input, its size, or the order of its steps."""
 
-from recsys.errors import Failed, UsageError
+from recsys.errors import Failed, Refused, UsageError
 
-__all__ = ["BadInput", "LimitExceeded", "StepMissing"]
+__all__ = ["BadInput", "LessThanLive", "LimitExceeded", "StepMissing"]
 
 
 class BadInput(UsageError):
     """The files, the mapping or the window do not make events. Nothing was published."""
 
     code = "BAD_INPUT"
+
+
+class LessThanLive(Refused):
+    """The run made less than the surface serves now; shipping it would take the rest away. Nothing was shipped."""
+
+    code = "LESS_THAN_LIVE"
+
+    def __init__(self, surface: str, *, missing: tuple[str, ...], generation: int, notes: tuple[str, ...]) -> None:
+        why = f" ({'; '.join(notes)})" if notes else ""
+        super().__init__(
+            f"{surface} serves {', '.join(missing)} since generation {generation}, and this run has none{why}",
+            next_step="give the same catalogue, signals and segment as before; or, to serve without: "
+            "--allow-less --reason WHY",
+        )
+        self.missing = missing
 
 
 class LimitExceeded(Failed):

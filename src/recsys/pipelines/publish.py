@@ -6,14 +6,16 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from recsys.encoding import canonical, digest
-from recsys.pipelines.errors import BadInput
+from recsys.errors import UsageError
+from recsys.pipelines.errors import BadInput, LessThanLive
+from recsys.pipelines.less import live_manifest, missing_from
 from recsys.pipelines.report import RunReport, SignalReport
 from recsys.pipelines.rundir import Computed, Ingested, Made, RunFolder
 from recsys.pipelines.target import Target, actor_of
 from recsys.progress import Progress, silent
-from recsys.releases import ArtifactRef, Manifest, Releases, Window
+from recsys.releases import ArtifactRef, Manifest, Release, Releases, Window
 
-__all__ = ["publish"]
+__all__ = ["check_allowed", "publish"]
 
 
 def publish(
@@ -23,19 +25,26 @@ def publish(
     ship: bool = True,
     reason: str = "",
     actor: str | None = None,
+    allow_less: bool = False,
     dry_run: bool = False,
     progress: Progress = silent,
 ) -> RunReport:
     """Write the blobs and the manifest of a run, and ship it.
+
+    A run without a catalogue, signal or segment that the surface serves now is published and not shipped, unless
+    ``allow_less``, which takes a ``reason``; what is taken away stands in the release's reason.
 
     The same input gives the same digests, and shipping what is served already changes nothing and says so. A dry run
     writes blobs (nothing names them) and no release.
 
     Raises
     ------
+    LessThanLive
+        The surface would lose something.
     Held, LostRace, UnfitRelease, …
         As :meth:`recsys.releases.Releases.ship`.
     """
+    check_allowed(allow_less=allow_less, reason=reason)
     run = RunFolder(folder)
     made = run.read("ingest", Ingested, wanted_by="publish")
     computed = run.read("compute", Computed, wanted_by="publish")
@@ -65,9 +74,15 @@ def publish(
             why="published only, as asked",
         )
         if ship:
-            report = _ship(target, report, reason=reason, actor=actor, dry_run=dry_run)
+            report = _ship(target, report, manifest, reason=reason, actor=actor, allow_less=allow_less, dry_run=dry_run)
         advance(1)
     return report
+
+
+def check_allowed(*, allow_less: bool, reason: str) -> None:
+    """Refuse to take something away without a word of why."""
+    if allow_less and not reason.strip():
+        raise UsageError("--allow-less takes something away and needs a reason", next_step="say why with --reason")
 
 
 def _put(target: Target, path: Path, expected: str) -> None:
@@ -138,9 +153,36 @@ def _counts(made: Ingested) -> dict[str, int]:
     return counts
 
 
-def _ship(target: Target, report: RunReport, *, reason: str, actor: str | None, dry_run: bool) -> RunReport:
+def _ship(
+    target: Target,
+    report: RunReport,
+    manifest: Manifest,
+    *,
+    reason: str,
+    actor: str | None,
+    allow_less: bool,
+    dry_run: bool,
+) -> RunReport:
     releases = Releases(target.store, target.tenant, actor=actor_of(target, actor))
-    change = releases.ship(report.surface, report.manifest, reason=reason, dry_run=dry_run)
+    surface = report.surface
+
+    def lost_after(head: Release) -> tuple[str, ...]:
+        live = live_manifest(target.store, head, surface)
+        return () if live is None else missing_from(manifest, live)
+
+    def keeps_all(release: Release) -> tuple[str, ...]:
+        head = releases.read(release.generation - 1)
+        missing = lost_after(head)
+        if missing:
+            since = head.changed.get(f"artifacts:{surface}", head.generation)
+            raise LessThanLive(surface, missing=missing, generation=since, notes=report.notes)
+        return ()
+
+    lost = lost_after(releases.current()) if allow_less else ()
+    if lost:
+        reason = f"{reason} (without {', '.join(lost)})"
+    gate = None if allow_less else keeps_all
+    change = releases.ship(surface, report.manifest, reason=reason, gate=gate, dry_run=dry_run)
     return replace(
         report,
         generation=change.release.generation,

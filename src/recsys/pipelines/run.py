@@ -17,7 +17,7 @@ from recsys.pipelines.compute import choose_signals, compute
 from recsys.pipelines.ingest import Events, Ids, ingest
 from recsys.pipelines.limits import Limits
 from recsys.pipelines.mapping import EventMapping
-from recsys.pipelines.publish import publish
+from recsys.pipelines.publish import check_allowed, publish
 from recsys.pipelines.report import LastRun, RunReport, record_run
 from recsys.pipelines.target import Target, actor_of
 from recsys.pipelines.validate import validate
@@ -45,6 +45,7 @@ def run(
     limits: Limits | None = None,
     reason: str = "",
     actor: str | None = None,
+    allow_less: bool = False,
     dry_run: bool = False,
     work: Path | None = None,
     threads: int | None = None,
@@ -63,6 +64,10 @@ def run(
         A mapping file for events that are not in our schemas.
     signals
         Names; all by default. Parameters come from the tenant's config.
+    allow_less
+        Ship although the surface serves a catalogue, signal or segment that this run has not; takes a ``reason``.
+    dry_run
+        Ship nothing and leave the record of the last run as it is. Blobs are written, which nothing names.
     work
         Keep what the steps make in this folder; without one it is made and removed.
     clock
@@ -70,13 +75,14 @@ def run(
 
     Raises
     ------
-    BadInput, LimitExceeded, Held, …
-        Nothing was published then, and the record of the run says so.
+    BadInput, LimitExceeded, LessThanLive, Held, …
+        Nothing was shipped then, and the record of the run says so.
     """
     check_name(surface, what="surface")
+    check_allowed(allow_less=allow_less, reason=reason)
     chosen = [signal.name for signal in choose_signals(signals)]
     params = tenant_params(target, surface=surface, actor=actor)
-    progress_of = _Recorder(target, surface=surface, start=str(start), end=str(end), clock=clock)
+    progress_of = _Recorder(target, surface=surface, start=str(start), end=str(end), kept=not dry_run, clock=clock)
     folder = work or Path(tempfile.mkdtemp(prefix="recsys-run-", dir=_work_root(target)))
     try:
         with progress_of:
@@ -102,7 +108,16 @@ def run(
             progress_of.stage("compute")
             compute(folder, signals=chosen, params=params, limits=limits, threads=threads, progress=progress)
             progress_of.stage("publish")
-            report = publish(target, folder, ship=ship, reason=reason, actor=actor, dry_run=dry_run, progress=progress)
+            report = publish(
+                target,
+                folder,
+                ship=ship,
+                reason=reason,
+                actor=actor,
+                allow_less=allow_less,
+                dry_run=dry_run,
+                progress=progress,
+            )
             progress_of.done(report)
         return report
     finally:
@@ -127,10 +142,13 @@ def _work_root(target: Target) -> Path | None:
 
 
 class _Recorder:
-    """Keeps the record of the run as it goes; an interruption is recorded as well."""
+    """Keeps the record of the run as it goes; an interruption is recorded as well, and a dry run is not."""
 
-    def __init__(self, target: Target, *, surface: str, start: str, end: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, target: Target, *, surface: str, start: str, end: str, kept: bool, clock: Callable[[], float]
+    ) -> None:
         self._store = target.store
+        self._kept = kept
         self._clock = clock
         self._record = LastRun(
             tenant=target.tenant, surface=surface, stage="begin", started=rfc3339(clock()), start=start, end=end
@@ -162,6 +180,8 @@ class _Recorder:
     def _write(self, **more: Any) -> None:
         """Write it if the store lets us: the record is advisory, and must not hide what really failed."""
         self._record = msgspec.structs.replace(self._record, **more)
+        if not self._kept:
+            return
         try:
             record_run(self._store, self._record)
         except RecsysError:

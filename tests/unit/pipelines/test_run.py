@@ -9,6 +9,7 @@ from recsys.encoding import Invalid, canonical
 from recsys.errors import NotFound, UsageError
 from recsys.pipelines import (
     BadInput,
+    LessThanLive,
     LimitExceeded,
     Limits,
     StepMissing,
@@ -98,6 +99,74 @@ def test_a_dry_run_commits_nothing(shop, events):
     report = go(shop, events, dry_run=True)
     assert not report.shipped
     assert shop.releases.current().generation == 1
+
+
+def test_a_dry_run_leaves_the_record_of_a_failed_run(shop, events):
+    with pytest.raises(LimitExceeded):
+        go(shop, events, limits=Limits(items=3))
+    before = last_run(shop.store, "demo", "home")
+    go(shop, events, dry_run=True)
+    assert last_run(shop.store, "demo", "home") == before
+    assert before.error_code == "LIMIT_EXCEEDED"
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    return write_jsonl(tmp_path / "c.jsonl", [{"item_id": f"i{n:02}"} for n in range(12)])
+
+
+@pytest.mark.parametrize(
+    ("without", "says"),
+    [
+        ({"catalog": None}, "home serves a catalogue since generation 3, and this run has none"),
+        ({"signals": ["popularity"]}, "home serves cooc since"),
+        ({"catalog": None, "signals": ["cooc"]}, "home serves a catalogue, popularity since"),
+    ],
+)
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_run_that_would_take_something_away_is_refused(shop, events, catalog, without, says, dry_run):
+    go(shop, events, signals=["popularity"])  # 2: what comes to it is no loss
+    live = go(shop, events, catalog=catalog)
+    with pytest.raises(LessThanLive, match=says) as refused:
+        go(shop, events, dry_run=dry_run, **({"catalog": catalog} | without))
+    assert "--allow-less" in refused.value.next_step
+    assert shop.releases.current().surfaces["home"].manifest == live.manifest
+    assert not go(shop, events, ship=False, **({"catalog": catalog} | without)).shipped
+    assert go(shop, events, surface="cart", **({"catalog": catalog} | without)).shipped
+
+
+def test_less_is_shipped_with_a_reason_and_the_release_says_what_went(shop, events, catalog):
+    go(shop, events, catalog=catalog)
+    with pytest.raises(UsageError, match="needs a reason"):
+        go(shop, events, signals=["popularity"], allow_less=True)
+    report = go(shop, events, signals=["popularity"], allow_less=True, reason="no catalogue any more")
+    assert report.shipped
+    assert shop.releases.current().reason == "no catalogue any more (without a catalogue, cooc)"
+
+
+def test_a_damaged_live_manifest_does_not_stop_the_run_that_mends_it(shop, events, catalog):
+    live = go(shop, events, catalog=catalog)
+    (key,) = (key for key in blobs(shop) if live.manifest.removeprefix("sha256:") in key)
+    shop.store.objects.delete(key)
+    assert go(shop, events, catalog=catalog, end="2026-11-09").shipped
+
+
+def test_a_segment_is_not_lost_by_forgetting_to_name_it(shop, tmp_path):
+    rows = visits() + [event(item_id="i00", user_id=f"n{n}", request_id=f"r{n}", session_id=None) for n in range(9)]
+    shown = [
+        {
+            "request_id": f"r{n}",
+            "ts": "2026-11-05T09:00:00Z",
+            "items": [{"item_id": "i00", "rank": 1}],
+            "context": {"surface": "home", "segment": "new_users"},
+        }
+        for n in range(9)
+    ]
+    files = [write_jsonl(tmp_path / "e.jsonl", rows), write_jsonl(tmp_path / "x.jsonl", shown)]
+    shop.releases.put_config(canonical({"signals": {"popularity": {"min_scope_votes": 5}}}))
+    go(shop, files, segment="new_users")
+    with pytest.raises(LessThanLive, match="popularity of segment new_users"):
+        go(shop, files)
 
 
 def test_a_hold_refuses_the_ship_and_the_record_says_why(shop, events):
