@@ -9,7 +9,7 @@ import msgspec
 from recsys.errors import RecsysError
 from recsys.events.layout import EventFile, event_files
 from recsys.events.spool import move_on, next_name, put_at
-from recsys.store.port import Creation, Missing, Objects
+from recsys.store.port import Creation, Missing, Objects, Unavailable
 
 __all__ = ["Shipped", "ship"]
 
@@ -31,8 +31,8 @@ def ship(root: Path, objects: Objects, *, keep_s: float, now: float | None = Non
     ``shipped/``.
 
     Files that have been in ``shipped/`` for ``keep_s`` seconds are removed. A store that is away costs
-    nothing but the round: what was not verified there stays here. Safe to repeat and to kill: the second copy
-    finds its own first.
+    nothing but the round: what was not verified there stays here, and one bad file holds up no other. Safe to
+    repeat and to kill: the second copy finds its own first.
     """
     now = time.time() if now is None else now
     files = size = 0
@@ -41,9 +41,12 @@ def ship(root: Path, objects: Objects, *, keep_s: float, now: float | None = Non
     for file in ready:
         try:
             size += _carry(file, root, objects, now)
-        except (RecsysError, OSError) as error:
+        except Unavailable as error:  # the rest would only wait for it too
             problem = str(error)
             break
+        except (RecsysError, OSError) as error:
+            problem = problem or str(error)
+            continue
         files += 1
     return Shipped(files, size, len(ready) - files, _remove_old(root, keep_s, now), problem)
 
@@ -58,6 +61,8 @@ def _carry(file: EventFile, root: Path, objects: Objects, now: float) -> int:
         except Missing:
             raise OSError(f"{objects.name} took {key} and does not have it") from None
         if stands == data:
+            if not created:
+                objects.confirm(key)  # who made it may have died before it was durable
             break
         if created:
             raise OSError(f"{objects.name} gives back other bytes for {key} than it was given")

@@ -7,6 +7,7 @@ tail and moves it on.
 
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -193,8 +194,13 @@ def _mend(fd: int, path: Path) -> int:
         os.fsync(fd)
     else:  # damage in the middle: a new file beside it, so that being killed here loses nothing
         mended = path.with_suffix(".mending")
-        mended.write_bytes(kept)
+        with mended.open("wb") as file:
+            os.fchmod(file.fileno(), stat.S_IMODE(os.fstat(fd).st_mode))
+            file.write(kept)
+            file.flush()
+            os.fsync(file.fileno())
         mended.replace(path)
+        _sync_folders(path.parent, up_to=path.parent)
     return len(before) - len(kept)
 
 

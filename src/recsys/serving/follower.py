@@ -18,7 +18,6 @@ import msgspec
 from recsys.access import load_directory
 from recsys.encoding import rfc3339
 from recsys.errors import RecsysError
-from recsys.events import recover, ship
 from recsys.releases.record import FORMAT, Release
 from recsys.serving.clock import boot_id, since_boot
 from recsys.serving.heads import newest_of
@@ -34,6 +33,7 @@ from recsys.serving.host_state import (
 )
 from recsys.serving.role import Role, begin
 from recsys.serving.settings import Settings
+from recsys.serving.shipper import Shipper
 from recsys.snapshot import SnapshotRejected, collect, open_snapshot, prepare, write_floor
 from recsys.snapshot.withdrawn import Withdrawn, read_withdrawn, write_withdrawn
 from recsys.store import CopyFailed, Denied, Store, Unavailable, open_store
@@ -75,8 +75,7 @@ class Follower:
         self._loads: dict[str, Future[Kept]] = {}
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
         self._problem = "not opened yet"
-        self._ship_problem = ""
-        self._waiting_files = 0
+        self._shipper = Shipper(self._places.spool, keep_s=settings.spool_keep_s)
         self._changed = True
         self._written_at = 0.0
         self._due: dict[str, float] = {}
@@ -101,14 +100,13 @@ class Follower:
                 self._take(tenant, load)
         self._hurry = False
         self._write()
-        self._if_due("ship", self._settings.ship_s, self._ship)
+        self._if_due("ship", self._settings.ship_s, lambda: self._shipper.start(self._store))
         self._if_due("beat", self._settings.heartbeat_s, self._beat)
 
     def close(self) -> None:
         """Ship what can be shipped, and stop."""
         self._loader.shutdown(wait=False, cancel_futures=True)
-        recover(self._places.spool)
-        self._ship()
+        self._shipper.close(self._store)
 
     def _opened(self) -> bool:
         if self._store is None:
@@ -304,8 +302,8 @@ class Follower:
             follower=os.getpid(),
             store=self._settings.store,
             store_problem=self._problem,
-            ship_problem=self._ship_problem,
-            waiting_files=self._waiting_files,
+            ship_problem=self._shipper.last.problem,
+            waiting_files=self._shipper.last.waiting,
             tenants=self._tenants,
         )
         try:
@@ -315,18 +313,6 @@ class Follower:
             return
         self._changed = False
         self._written_at = now
-
-    def _ship(self) -> None:
-        """Carry finished event files, and what dead workers left, into the store."""
-        try:
-            cut = recover(self._places.spool).cut_bytes
-            if cut:
-                _log.warning("cut %d bytes of torn lines from event files of a worker that died", cut)
-            if self._store is not None:
-                done = ship(self._places.spool, self._store.objects, keep_s=self._settings.spool_keep_s)
-                self._ship_problem, self._waiting_files = done.problem, done.waiting
-        except OSError as error:
-            self._ship_problem = str(error)
 
     def _beat(self) -> None:
         """Tell the others which generations this host serves. Advisory: nothing depends on it being there."""

@@ -4,7 +4,7 @@ from tests.unit.events.test_spool import NOON, line
 
 from recsys.events import Outcome, Spool, event_files, read_events, ship
 from recsys.store.memory import MemoryObjects
-from recsys.store.port import Creation, Unavailable
+from recsys.store.port import Creation, Denied, Unavailable
 
 
 class Away(MemoryObjects):
@@ -80,3 +80,43 @@ def test_what_was_shipped_is_still_read_once_here(tmp_path):
     filled(tmp_path, 1)
     ship(tmp_path, MemoryObjects(), keep_s=60, now=NOON)
     assert [event.item_id for event in read_events(event_files(tmp_path), Outcome)] == ["1"]
+
+
+class Watched(MemoryObjects):
+    """A store that says what is confirmed, and fails for some keys."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.confirmed: list[str] = []
+        self.refused = ""
+
+    def create(self, key: str, data: bytes) -> Creation:
+        if self.refused and key.startswith(self.refused):
+            raise Denied("memory", key)
+        return super().create(key, data)
+
+    def confirm(self, key: str) -> None:
+        self.confirmed.append(key)
+        super().confirm(key)
+
+
+def test_what_another_left_in_the_store_is_confirmed_before_ours_is_let_go(tmp_path):
+    filled(tmp_path, 1)
+    objects = Watched()
+    (file,) = event_files(tmp_path)
+    key = f"events/{file.place}"
+    objects.create(key, file.path.read_bytes())
+    ship(tmp_path, objects, keep_s=60, now=NOON)
+    assert objects.confirmed == [key]
+
+
+def test_one_bad_file_holds_up_no_other(tmp_path):
+    spool = Spool(tmp_path, host="h1", worker="w0", wall=lambda: NOON)
+    for tenant in ("a", "b", "c"):
+        spool.append(tenant, "outcomes", line(1))
+    spool.close()
+    objects = Watched()
+    objects.refused = "events/a/"
+    done = ship(tmp_path, objects, keep_s=60, now=NOON)
+    assert (done.files, done.waiting) == (2, 1)
+    assert "events/a/" in done.problem

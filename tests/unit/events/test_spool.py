@@ -130,6 +130,31 @@ def test_a_lost_page_in_the_middle_costs_only_its_own_lines(tmp_path):
     assert ids(tmp_path) == ["1", "3"]
 
 
+def test_a_mended_file_is_on_the_disk_before_it_takes_the_place_of_the_damaged_one(tmp_path, monkeypatch):
+    folder = tmp_path / "open" / "demo" / "outcomes" / "dt=2026-11-22"
+    folder.mkdir(parents=True)
+    path = folder / "h1-w0-1.jsonl"
+    path.write_bytes(line(1) + b"\0" * 40 + b"\n" + line(3))
+    path.chmod(0o640)
+    done: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def watched_fsync(fd: int) -> None:
+        done.append(f"fsync {Path(os.readlink(f'/proc/self/fd/{fd}')).name}")  # noqa: PTH115
+        fsync(fd)
+
+    def watched_replace(source: Path, target: Path) -> Path:
+        done.append("replace")
+        return replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(Path, "replace", watched_replace)
+    recover(tmp_path)
+    assert done == ["fsync h1-w0-1.mending", "replace", "fsync dt=2026-11-22"]
+    (mended,) = event_files(tmp_path)
+    assert mended.path.stat().st_mode & 0o777 == 0o640
+
+
 def test_a_full_disk_leaves_no_half_batch_behind(tmp_path, monkeypatch):
     spool = a_spool(tmp_path)
     spool.append("demo", "outcomes", line(1))

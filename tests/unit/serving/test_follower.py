@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+import threading
 import uuid
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from tests.integration.serving.shops import Shop, until
 
 from recsys.encoding import canonical, digest
+from recsys.events import Shipped
 from recsys.ranking import RecommendRequest
 from recsys.releases import Releases
 from recsys.serving.follower import Follower
@@ -305,3 +307,26 @@ def test_a_full_disk_of_this_host_is_no_fault_of_the_release(shop, monkeypatch):
     full[0] = False
     step_until(follower, lambda: served(shop) == 3)
     step_until(follower, lambda: not state(shop).tenants["demo"].problem)
+
+
+def test_shipping_a_backlog_does_not_hold_up_following(shop, monkeypatch):
+    """A round stands still until the release that was shipped meanwhile is served."""
+    follower = follow(shop, 2, ship_s=0.01)
+    go_on, rounds = threading.Event(), []
+
+    def slow(*_, **__):
+        rounds.append(1)
+        assert go_on.wait(20)
+        return Shipped(waiting=40, problem="40 to go")
+
+    monkeypatch.setattr("recsys.serving.shipper.ship", slow)
+    step_until(follower, lambda: rounds)
+    shop.ship("b")
+    step_until(follower, lambda: served(shop) == 3)
+    for _ in range(5):
+        follower.step()
+    assert rounds == [1]
+    go_on.set()
+    step_until(follower, lambda: state(shop).waiting_files == 40)
+    assert state(shop).ship_problem == "40 to go"
+    follower.close()
