@@ -20,6 +20,8 @@ from recsys.encoding import Invalid, did_you_mean
 __all__ = ["Setting", "Settings", "read_settings", "settings_table"]
 
 _PREFIX = "RECSYS_SERVE_"
+_TRUSTING = ("development", "test")
+"""Where headers may stand for keys. Every other name, a misspelt one too, is taken for a place with real users."""
 _NEAR = 0.85
 """How alike an unknown ``RECSYS_…`` variable must be to one of ours to be taken for a slip of the pen."""
 
@@ -35,9 +37,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host_dir: Annotated[str, _about("path", "this host's own state: copies, snapshots, floors, spool, counters")] = (
         "./var/host"
     )
-    env: Annotated[str, _about("name", "what this installation is; `production` refuses development headers")] = (
-        "development"
-    )
+    env: Annotated[
+        str, _about("name", "what this installation is; only `development` and `test` take development headers")
+    ] = "development"
     host: Annotated[str, _about("address", "where the product's port listens")] = "127.0.0.1"
     port: Annotated[int, _about("port", "the product's port; 0 takes a free one", ge=0, le=65535)] = 8000
     admin_host: Annotated[str, _about("address", "where the operators' port listens; keep it inside")] = "127.0.0.1"
@@ -153,10 +155,11 @@ def read_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Set
         if value is not None:
             values[field] = _convert(value, field, field)
     settings = Settings(**values)
-    if settings.dev_headers and settings.env == "production":
+    settings = msgspec.structs.replace(settings, env=settings.env.strip().casefold())
+    if settings.dev_headers and settings.env not in _TRUSTING:
         raise Invalid(
             "settings",
-            "development headers are refused in production: anyone could name any tenant",
+            f"development headers are refused in {settings.env or 'an unnamed env'}: anyone could name any tenant",
             suggestion="unset RECSYS_SERVE_DEV_HEADERS, and make keys with: recsys keys create",
         )
     return settings

@@ -41,10 +41,16 @@ def test_a_value_that_is_not_of_its_unit_is_an_error_that_names_the_variable(val
         read_settings({"RECSYS_SERVE_WORKERS": value})
 
 
-def test_development_headers_are_refused_in_production():
-    with pytest.raises(Invalid, match="refused in production"):
-        read_settings({"RECSYS_ENV": "production", "RECSYS_SERVE_DEV_HEADERS": "true"})
-    assert read_settings({"RECSYS_SERVE_DEV_HEADERS": "true"}).dev_headers
+@pytest.mark.parametrize("env", ["production", "Production", " PRODUCTION ", "prod", "staging", "produciton", " "])
+def test_development_headers_are_refused_wherever_users_may_be(env):
+    with pytest.raises(Invalid, match="development headers are refused in"):
+        read_settings({"RECSYS_ENV": env, "RECSYS_SERVE_DEV_HEADERS": "true"})
+    assert read_settings({"RECSYS_ENV": env}).env == env.strip().lower()
+
+
+@pytest.mark.parametrize("environ", [{}, {"RECSYS_ENV": "Development"}, {"RECSYS_ENV": " test"}])
+def test_development_headers_are_taken_in_development_and_tests(environ):
+    assert read_settings(environ | {"RECSYS_SERVE_DEV_HEADERS": "true"}).dev_headers
 
 
 def test_a_machines_name_is_made_fit_for_paths():
