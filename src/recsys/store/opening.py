@@ -24,7 +24,8 @@ __all__ = ["FORMAT", "NewerFormat", "Store", "open_store"]
 FORMAT = 1
 """The store layout this version reads and writes."""
 
-_PRIVATE = ("access/",)
+_PRIVATE = ("access/", "events/")
+"""Keys and pseudonym secrets, and what people did: for the owner alone, whatever the umask."""
 
 
 class NewerFormat(Failed):

@@ -48,6 +48,23 @@ def test_every_memory_store_is_a_new_one() -> None:
     assert other.releases.head("demo") == 0
 
 
+def test_keys_and_events_are_for_their_owner_and_releases_follow_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        store = open_store(tmp_path / "store")
+        store.access.append("demo", 1, b"a key")
+        store.releases.append("demo", 1, b"a release")
+        store.objects.create("events/demo/outcomes/dt=2026-11-22/web-1-0.jsonl", b"{}")
+        modes = {
+            path.relative_to(tmp_path / "store").parts[0]: path.stat().st_mode & 0o777
+            for path in (tmp_path / "store").rglob("*0*")
+            if path.is_file()
+        }
+    finally:
+        os.umask(before)
+    assert modes == {"access": 0o600, "releases": 0o644, "events": 0o600}
+
+
 @pytest.mark.parametrize("address", ["memory:", "path"])
 def test_a_store_has_blobs_and_two_logs_that_do_not_mix(address: str, tmp_path: Path) -> None:
     store = open_store(tmp_path if address == "path" else address)
