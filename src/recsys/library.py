@@ -2,7 +2,7 @@
 
 >>> import recsys                                          # doctest: +SKIP
 >>> shop = recsys.open("var/store").tenant("demo")         # doctest: +SKIP
->>> shop.recommend("home", history=["mug-1"], k=5)         # doctest: +SKIP
+>>> shop.recommend("home", user_id="u1", k=5)              # doctest: +SKIP
 """
 
 import getpass
@@ -137,6 +137,7 @@ class Tenant:
         self,
         surface: str,
         *,
+        user_id: str | None = None,
         k: int = 20,
         history: Iterable[str] = (),
         anchors: Sequence[str] = (),
@@ -153,6 +154,8 @@ class Tenant:
         ----------
         surface
             Where the list would be shown.
+        user_id
+            Who asks, as a request's ``user.user_id`` names them.
         history
             Ids of items the user dealt with, newest first.
         anchors
@@ -162,14 +165,15 @@ class Tenant:
         now
             The moment of the request, seconds since 1970; default now. Rules have windows.
         more
-            Any other field of the request of ``/v1/recommend``.
+            Any other field of the request of ``/v1/recommend``; what ``user`` says there goes before the above.
         """
+        user = {"user_id": user_id, "history": [{"item_id": item} for item in history]} | more.pop("user", {})
         request = convert(
             {
                 "surface": surface,
                 "segment": segment,
                 "k": k,
-                "user": {"history": [{"item_id": item} for item in history]},
+                "user": user,
                 "anchors": {"item_ids": list(anchors)},
                 "options": {"explain": explain},
                 **more,

@@ -32,6 +32,19 @@ def test_what_the_user_dealt_with_moves_the_list(shop: Tenant) -> None:
     assert shop.recommend("home", history=["i01"], k=3) != shop.recommend("home", k=3)
 
 
+def test_a_user_is_named_as_the_first_example_does(shop: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 'shop.recommend("home", user_id="u1", k=10)' in (recsys.__doc__ or "")
+    assert shop.recommend("home", user_id="u1", k=10, at=2) == shop.recommend("home", k=10)
+    asked: list[RecommendRequest] = []
+    answer = Tenant.answer
+    monkeypatch.setattr(
+        Tenant, "answer", lambda self, request, **more: asked.append(request) or answer(self, request, **more)
+    )
+    shop.recommend("home", user_id="u1", history=["i01"], user={"session_id": "s"})
+    user = asked[0].user
+    assert (user.user_id, user.session_id, [event.item_id for event in user.history]) == ("u1", "s", ["i01"])
+
+
 def test_neighbours_are_asked_by_item(shop: Tenant) -> None:
     assert [item.item_id for item in shop.similar("i01", surface="home", k=2).items] == ["i02", "i03"]
 
