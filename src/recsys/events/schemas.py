@@ -44,6 +44,10 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """(item_id, event_type, seconds since 1970) as used, newest first."""
     arm: str | None = None
     seed: int | None = None
+    kind: Literal["recommend", "similar"] | None = None
+    """Which route was asked. Records from before it was written have none: there, a request with an ``item_id``
+    asked for similar items.
+    """
 
 
 class Exposure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -54,7 +58,9 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     items: tuple[ShownItem, ...]
     user_id: str | None = None
     key_id: str | None = None
-    """Which pseudonym key hashed the ids of this event; absent when they are raw."""
+    """Which pseudonym key hashed the ids of this event, the ``unit_id`` of its context among them; absent when they
+    are raw.
+    """
     context: Mapping[str, str] = {}
     latency_ms: float | None = None
     error: str | None = None

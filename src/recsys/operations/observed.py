@@ -150,7 +150,10 @@ class Observed:
         return Joins(exposures=exposures, outcomes=outcomes, outcomes_matched=matched / outcomes if outcomes else None)
 
     def sample(self, *, surface: str, generation: int, empty: bool | None = None, limit: int = 20) -> list[Sample]:
-        """Return some answers of a generation, the same every time; ``empty`` keeps those with or without items."""
+        """Return some recommendations of a generation, the same every time, and no answers of ``/v1/similar``.
+
+        ``empty`` keeps those with or without items.
+        """
         rows = self._engine.execute(
             _sql("sample"), {"surface": surface, "generation": generation, "empty": empty, "size": limit}
         ).fetchall()

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -88,6 +88,7 @@ class Answered(msgspec.Struct, frozen=True):
 class _Decision(msgspec.Struct, frozen=True, omit_defaults=True):
     """The fields of :class:`recsys.events.Decision`, with the request as it is: it is encoded, not read."""
 
+    kind: Literal["recommend", "similar"]
     request: RecommendRequest | SimilarRequest
     now: float
     generation: int
@@ -218,17 +219,20 @@ def answer(
             ranked.trace,
         )
     )
-    user_id = request.user.user_id if type(request) is RecommendRequest else None
+    kind: Literal["recommend", "similar"] = "similar"
+    user_id = unit = None
+    if type(request) is RecommendRequest:
+        kind, user_id, unit = "recommend", request.user.user_id, _unit(request.user)
     line = _encode(
         _Exposure(
             request_id,
             _moments.text(at),
             [ShownItem(item_id=item.item_id, rank=item.rank) for item in ranked.items],
-            _context(view, request, rung, unrecorded),
+            _context(view, request, rung, unrecorded, unit),
             round(total_ms, 3),
-            _Decision(request, now, generation, ALGO_VERSION, digest, rung),
+            _Decision(kind, request, now, generation, ALGO_VERSION, digest, rung),
             user_id,
-            pseudonyms.key_id if user_id is not None else None,
+            pseudonyms.key_id if unit is not None else None,
             client_request_id,
         )
     )
@@ -284,7 +288,35 @@ def _floor_notices(ranked: Answer) -> tuple[Notice, ...]:
     return ranked.warnings + NOTICES["floor"]
 
 
-def _context(view: View, request: RecommendRequest | SimilarRequest, rung: Rung, unrecorded: int) -> msgspec.Raw:
+def _unit(user: User) -> tuple[str, str] | None:
+    """Return who statistics count as one, as (type, pseudonym): a browser, which stays the same at a login, before
+    an account, before one visit.
+    """
+    if user.anonymous_id is not None:
+        return "anonymous_id", user.anonymous_id
+    if user.user_id is not None:
+        return "user_id", user.user_id
+    return None if user.session_id is None else ("session_id", user.session_id)
+
+
+def _context(
+    view: View,
+    request: RecommendRequest | SimilarRequest,
+    rung: Rung,
+    unrecorded: int,
+    unit: tuple[str, str] | None,
+) -> msgspec.Raw:
+    context = _context_of_many(view, request, rung, unrecorded)
+    if unit is None:
+        return context
+    # put in as text: the rest is encoded once for many answers
+    more = _encode({"unit_type": unit[0], "unit_id": unit[1]})
+    return msgspec.Raw(bytes(context)[:-1] + b"," + more[1:])
+
+
+def _context_of_many(
+    view: View, request: RecommendRequest | SimilarRequest, rung: Rung, unrecorded: int
+) -> msgspec.Raw:
     if unrecorded:
         return msgspec.Raw(_encode(_context_map(view, request, rung) | {"unrecorded": str(unrecorded)}))
     key = (request.surface, request.segment, rung, request.traffic, _generation(view, rung))

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from tests.unit.snapshot.shops import ITEMS, Shop
@@ -11,9 +11,9 @@ from tests.unit.snapshot.shops import ITEMS, Shop
 from recsys.encoding import canonical, digest, rfc3339
 from recsys.events import Decision, Exposure, Outcome, ShownItem
 from recsys.operations.doctor import Diagnosis, diagnose
-from recsys.ranking.request import RecommendRequest
+from recsys.ranking.request import RecommendRequest, SimilarRequest
 from recsys.releases import Releases, create_tenant
-from recsys.snapshot import open_release, recommend
+from recsys.snapshot import open_release, recommend, similar
 
 __all__ = ["NOW_S", "Incident"]
 
@@ -50,23 +50,33 @@ class Incident:
         clicks: Callable[[int], bool] = lambda _number: False,
         k: int = 5,
         people: Callable[[int], str | None] = lambda _number: None,
+        similar_too: bool = False,
+        kinds: bool = True,
     ) -> None:
         """Answer so many requests from the newest release and write the log as the service would.
 
-        ``people`` names who asks; without it everybody asks once.
+        ``people`` names who asks; without it everybody asks once. With ``similar_too``, every second answer is one
+        of ``/v1/similar``. ``kinds`` says whether the log names the routes, as it always does now.
         """
         snapshot = open_release(self.store, "demo", root=self.cache)
         exposures, outcomes = [], []
         for number in range(answers):
             now = float(next(self._clock))
-            request = RecommendRequest(surface="home", k=k)
-            answer = recommend(snapshot, request, now=now)
+            request: RecommendRequest | SimilarRequest
+            kind: Literal["recommend", "similar"]
+            if similar_too and number % 2:
+                request, kind = SimilarRequest(surface="home", item_id=ITEMS[0].item_id, k=k), "similar"
+                answer = similar(snapshot, request, now=now)
+            else:
+                request, kind = RecommendRequest(surface="home", k=k), "recommend"
+                answer = recommend(snapshot, request, now=now)
             decision = Decision(
                 request=msgspec.to_builtins(request),
                 now=now,
                 generation=snapshot.generation,
                 algo_version="blend-1",
                 answer=digest(b""),
+                kind=kind if kinds else None,
             )
             exposure = Exposure(
                 request_id=f"r{now:.0f}",

@@ -183,3 +183,21 @@ def test_a_surface_that_is_not_served_any_more_is_found(incident: Incident) -> N
     assert command[command.index("--to") + 1] == "2"
     incident.releases.rollback("artifacts", surface="home", to=2, reason="as the doctor says")
     assert incident.doctor("empty-recs").healthy
+
+
+@pytest.mark.parametrize("kinds", [True, False], ids=["routes named", "older records"])
+def test_answers_of_similar_items_in_the_log_disturb_no_diagnosis(incident: Incident, kinds: bool) -> None:
+    incident.serve(60, similar_too=True, kinds=kinds)
+    incident.block_all()
+    incident.serve(60, similar_too=True, kinds=kinds)
+    (finding,) = incident.doctor("empty-recs").findings
+    assert (finding.symptom, finding.lever) == ("empty-recs", "rules")
+
+
+def test_a_fall_of_clicks_is_explained_by_recommendations_alone(incident: Incident) -> None:
+    incident.serve(400, clicks=_OFTEN, similar_too=True)
+    incident.ship(popularity=artifacts.popularity({item: 100.0 - score for item, score in POPULARITY.items()}))
+    incident.serve(400, clicks=_SELDOM, similar_too=True)
+    (finding,) = incident.doctor("regressed").findings
+    assert finding.lever == "artifacts"
+    assert finding.evidence["overlap_with_it_put_back"] == {"artifacts": 1.0}

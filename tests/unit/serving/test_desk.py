@@ -136,3 +136,65 @@ def test_answers_that_were_not_recorded_are_not_forgotten_by_a_request_that_fail
     counter.recommend()
     counter.recommend()
     assert [one.context["unrecorded"] for one in counter.exposures()] == ["2", "0"]
+
+
+@pytest.mark.parametrize(
+    ("user", "unit_type"),
+    [
+        ({"anonymous_id": "x", "user_id": "ann", "session_id": "s"}, "anonymous_id"),
+        ({"user_id": "x", "session_id": "s"}, "user_id"),
+        ({"session_id": "x"}, "session_id"),
+    ],
+)
+def test_an_exposure_names_the_unit_that_statistics_count_by_its_pseudonym(counter, user, unit_type):
+    counter.recommend(user=user)
+    (exposure,) = counter.exposures()
+    assert exposure.context["unit_type"] == unit_type
+    assert exposure.context["unit_id"] == counter.pseudonyms.of("x")
+    assert exposure.key_id == counter.pseudonyms.key_id
+    assert exposure.context["surface"] == "home"
+
+
+def test_where_nobody_is_told_there_is_no_unit(counter):
+    counter.recommend()
+    counter.post("/v1/similar", {"surface": "home", "item_id": "a-000"})
+    for exposure in counter.exposures():
+        assert exposure.context.keys().isdisjoint({"unit_id", "unit_type"})
+        assert exposure.key_id is None
+
+
+def test_one_answer_lends_its_unit_to_no_other(counter):
+    for user in ({"user_id": "ann"}, {}, {"user_id": "bob"}):
+        counter.recommend(user=user)
+    of = counter.pseudonyms.of
+    assert [one.context.get("unit_id") for one in counter.exposures()] == [of("ann"), None, of("bob")]
+
+
+def test_a_decision_says_which_route_was_asked(counter):
+    counter.recommend()
+    counter.post("/v1/similar", {"surface": "home", "item_id": "a-000"})
+    assert [one.decision.kind for one in counter.exposures()] == ["recommend", "similar"]
+
+
+def test_one_anonymous_visitor_with_twenty_requests_is_one_unit_of_evaluation(counter, tmp_path):
+    from recsys.evaluation import evaluate
+
+    for _ in range(20):
+        counter.recommend(user={"anonymous_id": "somebody"})
+    exposures, outcomes = tmp_path / "exposures.jsonl", tmp_path / "outcomes.jsonl"
+    exposures.write_bytes(b"".join(counter.book.lines))
+    lines = [
+        {"request_id": one.request_id, "item_id": one.items[0].item_id, "event_type": "click", "ts": one.ts}
+        for one in counter.exposures()
+    ]
+    outcomes.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    report = evaluate(
+        dataset={
+            "exposures": {"type": "jsonl", "path": str(exposures)},
+            "outcomes": {"type": "jsonl", "path": str(outcomes)},
+        },
+        config={"offline": {"metrics": [{"name": "ctr"}]}},
+        allow_no_baseline=True,
+    )
+    counted = {(one.requests, one.units) for one in report.offline.metrics}
+    assert counted == {(20, 1)}

@@ -51,7 +51,9 @@ def with_lever(release: Release, old: Release, *, lever: str, surface: str) -> R
 
 
 def again(samples: Sequence[Sample], release: Release, *, blobs: BlobSource, cache: Path) -> list[tuple[str, ...]]:
-    """Rank sampled requests again at a release, at the moment they were asked; returns the item ids of each answer."""
+    """Rank sampled recommendations again at a release, at the moment they were asked; returns the item ids of each
+    answer.
+    """
     snapshot = open_snapshot(prepare(release, blobs=blobs, root=cache))
     answers = []
     for sample in samples:
