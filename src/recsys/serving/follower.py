@@ -69,6 +69,7 @@ class Follower:
         self._directory = directory_copy(self._places)
         self._tenants = tenants_before(self._places, run=run, boot=self._boot)
         self._withdrawn: dict[str, Withdrawn | None] = {}
+        self._unbound: dict[str, int] = {}
         self._reread_at: dict[str, float] = {}
         self._held_up: dict[str, tuple[float, str]] = {}
         """Tenants whose newest release this host could not take, whatever it is: since when, why."""
@@ -199,15 +200,20 @@ class Follower:
             except Unavailable:
                 raise
             except (RecsysError, msgspec.DecodeError) as error:  # then its release is rejected for the same
-                _log.error("what generation %d of %s withdraws cannot be read: %s", newest.generation, tenant, error)
+                self._say_unbound(newest, error)
                 return
         try:
             kept = write_withdrawn(path, generation=newest.generation, digest=newest.withdrawn, ids=ids)
         except OSError as error:  # the release itself may still bind it
-            _log.error("what generation %d of %s withdraws is not kept: %s", newest.generation, tenant, error)
+            self._say_unbound(newest, error)
             return
         self._withdrawn[tenant] = kept
         self._changed = True
+
+    def _say_unbound(self, newest: Release, error: Exception) -> None:
+        if self._unbound.get(newest.tenant) != newest.generation:  # it is tried each second
+            self._unbound[newest.tenant] = newest.generation
+            _log.error("what generation %d of %s withdraws is not kept: %s", newest.generation, newest.tenant, error)
 
     def _load(self, store: Store, release: Release) -> Kept:
         """Copy, verify, compile, open and write the floor of one release, aside. Runs in the loader's
@@ -251,6 +257,7 @@ class Follower:
             self._reject(tenant, known, known.head, f"{type(error).__name__}: {error}")
             return
         self._held_up.pop(tenant, None)
+        self._reread_at.pop(tenant, None)  # what happened to the log while this was loaded is looked at next
         kept = tuple(k for k in known.kept if k.generation != loaded.generation)
         self._tenants[tenant] = TenantState(
             kept=(loaded, *kept)[: self._settings.keep_generations],

@@ -123,6 +123,35 @@ def test_a_damaged_artifact_never_displaces_the_good_release_and_the_reason_is_t
         assert service.answers_from(3).marks == {"bad"}
 
 
+def test_a_withdrawal_binds_over_http_although_the_release_that_carries_it_is_damaged(shop):
+    with served(shop) as service:
+        service.answers_from(2)
+        blobs = {path for path in (shop.root / "store" / "blobs").rglob("*") if path.is_file()}
+        manifest = shop.manifest("bad")
+        new = [path for path in (shop.root / "store" / "blobs").rglob("*") if path.is_file() and path not in blobs]
+        follower = service.process.pid("follower")
+        signal_process(follower, signal.SIGSTOP)
+        shop.releases.ship("home", manifest, reason="will be damaged")
+        largest = max(new, key=lambda path: path.stat().st_size)
+        largest.chmod(0o644)
+        damage(largest)
+        signal_process(follower, signal.SIGCONT)
+        shown = {item["item_id"] for item in service.answers_from(2, "last_good").json["items"]}
+        assert "a-000" in shown
+        shop.releases.withdraw(["a-000"], reason="recalled")
+
+        def gone():
+            answers = [service.recommend() for _ in range(8)]
+            return all("a-000" not in {item["item_id"] for item in answer.json["items"]} for answer in answers)
+
+        until(gone, "the withdrawn item to be gone from every worker")
+        assert service.answers_from(2, "last_good").marks == {"a"}
+    shop.take_store_away()
+    with served(shop) as service:
+        answer = service.answers_from(2, "disk")
+        assert "a-000" not in {item["item_id"] for item in answer.json["items"]}
+
+
 def test_a_tenant_that_never_had_a_release_is_503_and_says_when_to_ask_again(tmp_path, shop):
     from recsys.access import create_key, create_tenant
 

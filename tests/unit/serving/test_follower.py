@@ -10,7 +10,6 @@ import msgspec
 import pytest
 from tests.integration.serving.shops import Shop, until
 
-from recsys.encoding import canonical, digest
 from recsys.events import Shipped
 from recsys.ranking import RecommendRequest
 from recsys.releases import Releases
@@ -19,7 +18,7 @@ from recsys.serving.heartbeat import read_heartbeats
 from recsys.serving.host_state import Places, read_host_state
 from recsys.serving.hosted import Hosted
 from recsys.snapshot import recommend
-from recsys.store import CommitState, open_store
+from recsys.store import open_store
 
 NOW = 1_795_348_800.0
 
@@ -193,7 +192,7 @@ def test_a_withdrawal_binds_although_its_own_release_cannot_be_served(shop):
     step_until(follower, lambda: rejected(shop) == 3)
     workers.take_over()
     assert "a-000" in shown(workers.view("demo"))
-    withdraw_unchecked(shop, "a-000")
+    shop.releases.withdraw(["a-000"], reason="recalled")
     step_until(follower, lambda: rejected(shop) == 4)
     workers.take_over()
     view = workers.view("demo")
@@ -202,27 +201,11 @@ def test_a_withdrawal_binds_although_its_own_release_cannot_be_served(shop):
     assert "a-001" in shown(view)
 
 
-def withdraw_unchecked(shop, *ids):
-    """Withdraw as one whose closure was whole when it looked: the damage came after."""
-    head = shop.releases.head()
-    named = shop.store.blobs.put("demo", canonical(sorted(ids)))
-    before = shop.store.releases.read("demo", head.generation)
-    after = msgspec.structs.replace(
-        head,
-        generation=head.generation + 1,
-        previous=digest(before),
-        attempt=str(uuid.uuid4()),
-        action="withdraw",
-        withdrawn=named,
-    )
-    assert shop.store.releases.append("demo", after.generation, after.encode()).state is CommitState.COMMITTED
-
-
 @pytest.mark.parametrize("left", ["an older generation", "the floor", "the floor and no host.json"])
 def test_a_withdrawal_binds_after_a_restart_on_what_is_left_without_the_store(shop, left):
     follower = follow(shop, 2)
     ship_damaged(shop, "b")
-    withdraw_unchecked(shop, "a-000")
+    shop.releases.withdraw(["a-000"], reason="recalled")
     step_until(follower, lambda: rejected(shop) == 4)
     shop.take_store_away()
     if left != "an older generation":
