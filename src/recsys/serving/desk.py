@@ -163,6 +163,9 @@ class Desk:
 
     async def _post(self, call: _Call) -> Reply:
         path = call.path
+        if self._hosted.directory.number == 0:
+            # Refusing every key would tell clients that theirs are wrong.
+            raise self._busy("NOT_READY", "this host has not read its tenants and keys yet")
         right = Right.RECORD if path == "/v1/events" else Right.RECOMMEND
         principal = identify(call.header, self._hosted.directory, right=right, dev_headers=self._settings.dev_headers)
         body = await call.read_body()
@@ -280,6 +283,8 @@ class Desk:
             return ["this worker is shutting down"]
         if not self._hosted.loaded:
             return ["no release has been seen yet"]
+        if self._hosted.directory.number == 0:
+            return ["tenants and keys have not been read yet"]
         return [
             f"tenant {tenant} cannot be answered for"
             for tenant, view in self._hosted.views.items()

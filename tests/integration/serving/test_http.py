@@ -7,6 +7,8 @@ from tests.integration.serving.shops import Shop, call, served, until
 
 from recsys.access import create_key
 from recsys.releases import create_tenant
+from recsys.serving import Settings
+from recsys.serving.process import ServiceProcess
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +32,16 @@ def test_an_answer_is_as_the_contract_says(service):
     assert (meta["generation"], meta["rung"]) == (2, "live")
     assert meta["data_age_s"] is not None
     assert meta["request_id"][14] == "7"
+
+
+def test_a_host_that_has_never_reached_its_store_is_not_ready_and_blames_no_key(tmp_path):
+    settings = Settings(store=str(tmp_path / "away"), host_dir=str(tmp_path / "host"), port=0, admin_port=0)
+    with ServiceProcess(settings) as process:
+        ready = call(process.base_url + "/readyz")
+        assert (ready.status, ready.json["ready"]) == (503, False)
+        answer = call(process.base_url + "/v1/recommend", {"surface": "home"}, x_api_key="rsk_whatever")
+        assert (answer.status, answer.json["code"]) == (503, "NOT_READY")
+        assert answer.headers["retry-after"] == "1"
 
 
 def test_similar_items_are_neighbours_without_the_item_itself(service):
