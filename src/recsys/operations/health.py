@@ -98,6 +98,7 @@ def _serving(facts: _Facts) -> Layer:
     replicas = {beat.host: beat.tenants[tenant] for beat in alive if tenant in beat.tenants}
     behind = sorted(host for host, replica in replicas.items() if replica.generation < facts.head.generation)
     rejected = sorted({replica.rejected for replica in replicas.values() if replica.rejected})
+    troubled = sorted(f"{host}: {replica.problem}" for host, replica in replicas.items() if replica.problem)
     newest = facts.newest
     counted = newest is not None and newest.answers >= THRESHOLDS.min_answers
     empty_rate = newest.empty_rate if newest is not None and counted else 0.0
@@ -117,6 +118,7 @@ def _serving(facts: _Facts) -> Layer:
         (not replicas, "unknown", "no host has reported within the last half minute: is the service running?"),
         (bool(behind) and not rejected, "degraded", f"behind generation {facts.head.generation}: {', '.join(behind)}"),
         (bool(rejected), "degraded", f"a newer release is refused: {'; '.join(rejected)}"),
+        (bool(troubled), "degraded", f"a host does not follow the log: {'; '.join(troubled)}"),
         (empty_rate > THRESHOLDS.empty_rate_failing, "failing", f"{empty_rate:.1%} of answers are empty"),
         (
             THRESHOLDS.empty_rate_degraded < empty_rate <= THRESHOLDS.empty_rate_failing,

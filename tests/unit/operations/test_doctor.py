@@ -201,3 +201,11 @@ def test_a_fall_of_clicks_is_explained_by_recommendations_alone(incident: Incide
     (finding,) = incident.doctor("regressed").findings
     assert finding.lever == "artifacts"
     assert finding.evidence["overlap_with_it_put_back"] == {"artifacts": 1.0}
+
+
+def test_a_host_that_stopped_following_a_forked_log_is_told_with_its_reason(incident: Incident) -> None:
+    forked = Replica(generation=2, head=2, problem="LOG_FORKED: the log of demo has another generation 2")
+    _hosts(incident, a=forked)
+    (finding,) = incident.doctor("not-ready").findings
+    assert "LOG_FORKED" in finding.cause
+    assert finding.command is None

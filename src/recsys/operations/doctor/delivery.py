@@ -29,9 +29,12 @@ def check_delivery(case: Case, surface: str) -> Finding | None:
             case.unseen.append(unseen)
         return None
     age_s = case.now_s - parse_rfc3339(case.head.at, what="release")
-    behind = {host: replica for host, replica in alive.items() if replica.generation < case.head.generation}
+    behind = {
+        host: replica for host, replica in alive.items() if replica.generation < case.head.generation or replica.problem
+    }
     refused = {host: replica for host, replica in behind.items() if replica.rejected}
-    if not refused and (not behind or age_s <= THRESHOLDS.heartbeat_missing_s):
+    troubled = any(replica.problem for replica in behind.values())
+    if not (refused or troubled) and (not behind or age_s <= THRESHOLDS.heartbeat_missing_s):
         return None
     serving = max(replica.generation for replica in behind.values())
     finding = Finding(
@@ -54,4 +57,7 @@ def check_delivery(case: Case, surface: str) -> Finding | None:
 def _cause(head: int, behind: dict[str, Replica], refused: dict[str, Replica]) -> str:
     if refused:
         return f"generation {head} is refused: {'; '.join(sorted({str(r.rejected) for r in refused.values()}))}"
+    told = sorted(f"{host}: {replica.problem}" for host, replica in behind.items() if replica.problem)
+    if told:
+        return f"generation {head} is not followed: {'; '.join(told)}"
     return f"generation {head} has not reached {', '.join(sorted(behind))}: do they reach the store?"
