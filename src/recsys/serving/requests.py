@@ -208,10 +208,16 @@ def _check_history(history: tuple[HistoryEvent, ...]) -> None:
     if len(history) > MAX_HISTORY:
         raise _means_nothing(f"user.history has {len(history)} events, at most {MAX_HISTORY} are taken")
     for place, event in enumerate(history):
-        _check_length(f"user.history[{place}].item_id", event.item_id)
-        _check_length(f"user.history[{place}].event_type", event.event_type)
+        # names are put together only for a refusal: a hundred of these may come with every request
+        if len(event.item_id) > MAX_ID_LENGTH or len(event.event_type) > MAX_ID_LENGTH:
+            _check_length(f"user.history[{place}].item_id", event.item_id)
+            _check_length(f"user.history[{place}].event_type", event.event_type)
         if event.ts is not None:
-            _moment(event.ts, f"user.history[{place}].ts")
+            try:
+                parse_rfc3339(event.ts)
+            except Invalid as error:
+                detail = f"user.history[{place}].ts: {error.problem}"
+                raise Refusal(422, "INVALID", detail, next_step=error.next_step) from None
 
 
 def _check_weights(weights: dict[str, float]) -> None:
