@@ -43,6 +43,23 @@ class EngineFailed(Failed):
         self.said = said
 
 
+@contextmanager
+def _engines_errors() -> Iterator[None]:
+    """Turn what the engine raises into ours, and Ctrl-C back into what it was."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.InterruptException:
+        raise KeyboardInterrupt from None
+    except duckdb.Error as error:
+        raise EngineFailed(str(error).split("\n", 1)[0]) from error
+    except RuntimeError as error:
+        if "interrupted" in str(error):  # how Ctrl-C shows when Python noticed it first
+            raise KeyboardInterrupt from None
+        raise
+
+
 class Engine:
     """One database in a folder of its own, gone when it is closed."""
 
@@ -54,22 +71,14 @@ class Engine:
         self._execute(sql, values or None)
 
     def _execute(self, sql: str, values: dict[str, Any] | None = None) -> "duckdb.DuckDBPyConnection":
-        import duckdb
-
-        try:
+        with _engines_errors():
             return self._connection.execute(sql, values)
-        except duckdb.InterruptException:
-            raise KeyboardInterrupt from None
-        except duckdb.Error as error:
-            raise EngineFailed(str(error).split("\n", 1)[0]) from error
-        except RuntimeError as error:
-            if "interrupted" in str(error):  # how Ctrl-C shows when Python noticed it first
-                raise KeyboardInterrupt from None
-            raise
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Return all rows of a small result."""
-        return self._execute(sql).fetchall()
+        result = self._execute(sql)
+        with _engines_errors():  # a result is computed while it is fetched
+            return result.fetchall()
 
     def value(self, sql: str) -> Any:
         """Return the first column of the first row."""
@@ -81,7 +90,9 @@ class Engine:
 
     def arrays(self, sql: str) -> Mapping[str, npt.NDArray[Any]]:
         """Return a result as one array per column."""
-        found: dict[str, npt.NDArray[Any]] = self._execute(sql).fetchnumpy()
+        result = self._execute(sql)
+        with _engines_errors():
+            found: dict[str, npt.NDArray[Any]] = result.fetchnumpy()
         return found
 
     def columns(self, relation: str) -> dict[str, str]:
