@@ -1,6 +1,6 @@
 """Answers as they would have been: real requests from the log, ranked again with one thing put back."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -67,6 +67,3 @@ def overlap(ours: Sequence[Sequence[str]], theirs: Sequence[Sequence[str]]) -> f
     """Return the mean share of items that two lists of answers have in common, list by list (0..1)."""
     shares = [len(set(a) & set(b)) / max(len(a), len(b)) for a, b in zip(ours, theirs, strict=True) if a or b]
     return sum(shares) / len(shares) if shares else 1.0
-
-
-Rank = Callable[[Release], list[tuple[str, ...]]]
