@@ -15,6 +15,7 @@ from recsys.releases import Releases, create_tenant
 from recsys.store import open_store
 
 RUN = """
+import signal
 import sys
 from types import SimpleNamespace
 from recsys.pipelines import run
@@ -26,6 +27,7 @@ def progress(stage, *, total=None):
     print(stage, flush=True)
     yield lambda units: None
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits that it is ignored
 target = SimpleNamespace(store=open_store(sys.argv[1]), tenant="demo", actor="tests")
 run(target, surface="home", events=sys.argv[2], start="2026-10-01", end="2026-10-30", progress=progress)
 """
