@@ -55,7 +55,7 @@ def _engines_errors() -> Iterator[None]:
     except duckdb.Error as error:
         raise EngineFailed(str(error).split("\n", 1)[0]) from error
     except RuntimeError as error:
-        if "interrupted" in str(error):  # how Ctrl-C shows when Python noticed it first
+        if "interrupt" in str(error).lower():  # how Ctrl-C shows when Python noticed it first
             raise KeyboardInterrupt from None
         raise
 
@@ -154,7 +154,8 @@ def open_engine(*, folder: Path, threads: int | None = None, memory_limit: str =
         connection = duckdb.connect(str(Path(name) / "engine.duckdb"), config=settings)
         try:
             connection.execute("SET TimeZone = 'UTC'")
-            yield Engine(connection)
+            with _engines_errors():  # Ctrl-C may show anywhere in the work done with it, also while rows are taken over
+                yield Engine(connection)
         finally:
             connection.close()
 
