@@ -4,12 +4,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PORT   ?= 8000
+# The service and the tests start hundreds of processes: each would compile the whole suite anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench docs serve lock clean
+.PHONY: help setup demo test test-s3 check format bench faults docs serve lock clean
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  \033[1m%-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say which with: make PYTHON=/path/to/python3.11"; exit 2; }
@@ -27,6 +29,9 @@ demo: $(STAMP) ## Run the whole promise once, on this machine (under 3 minutes)
 test: $(STAMP) ## Run every test; what needs a server starts it itself
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
+test-s3: $(STAMP) ## Run the store's contract on a real S3 server: RECSYS_TEST_S3_ENDPOINT, or one built with Go
+	$(BIN)/python -m tests.contract.real_s3
+
 check: $(STAMP) ## Lint, format, types, import rules
 	$(BIN)/ruff check src tests
 	$(BIN)/ruff format --check src tests
@@ -40,8 +45,11 @@ format: $(STAMP) ## Rewrite the code as `check` wants it
 bench: $(STAMP) ## Measure what this machine does; prints figures, machine and versions
 	$(BIN)/recsys bench serve
 
+faults: $(STAMP) ## Break everything, at length: the full fault suite (about an hour), its counts in var/faults
+	RECSYS_FAULTS=full RECSYS_FAULTS_REPORT=var/faults $(BIN)/python -m pytest -n0 -p no:randomly tests/faults
+
 docs: $(STAMP) ## Check the documents: links, commands, pages generated from the code
-	$(BIN)/python -m pytest -n auto tests/unit/docs tests/acceptance/docs
+	RECSYS_DOCS=all $(BIN)/python -m pytest -n auto tests/unit/docs tests/acceptance/docs
 
 serve: $(STAMP) ## Serve ./var/store on PORT (8000) and 8001
 	$(BIN)/recsys serve --port $(PORT)

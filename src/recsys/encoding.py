@@ -22,13 +22,16 @@ __all__ = [
     "decode",
     "did_you_mean",
     "digest",
+    "is_whole",
     "parse_rfc3339",
     "rfc3339",
+    "with_check",
 ]
 
 T = TypeVar("T")
 
 _CANONICAL = msgspec.json.Encoder(order="sorted")
+_CHECK_BEGINS, _CHECK_DIGITS = b'{"check":"', 16
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(?P<name>.*?)`(?: - at `(?P<path>.*)`)?$")
 
 
@@ -61,6 +64,27 @@ def digest(data: bytes | memoryview) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
+def with_check(data: bytes) -> bytes:
+    """Put a digest of a JSON object's bytes before its first field, as ``check``: then a flipped bit shows, also one
+    that leaves JSON that reads well.
+    """
+    return _CHECK_BEGINS + _check_of(data) + (b'"}' if data == b"{}" else b'",' + data[1:])
+
+
+def is_whole(data: bytes) -> bool:
+    """Tell whether an object still has the bytes over which :func:`with_check` wrote its check; true without one."""
+    if not data.startswith(_CHECK_BEGINS):
+        return True
+    start = len(_CHECK_BEGINS)
+    end = start + _CHECK_DIGITS
+    rest = b"{" + data[end + 2 :] if data[end : end + 2] == b'",' else b"{" + data[end + 1 :]
+    return data[start:end] == _check_of(rest) and data == with_check(rest)
+
+
+def _check_of(data: bytes) -> bytes:
+    return hashlib.sha256(data).hexdigest()[:_CHECK_DIGITS].encode()
+
+
 def decode(data: bytes | str, kind: type[T], *, what: str) -> T:
     """Read JSON as ``kind``.
 
@@ -73,7 +97,7 @@ def decode(data: bytes | str, kind: type[T], *, what: str) -> T:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
         raise _explained(error, kind, what) from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid(what, f"not JSON: {error}") from None
 
 

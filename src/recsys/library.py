@@ -8,6 +8,7 @@
 import getpass
 import html
 import os
+import re
 import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,11 +18,15 @@ from typing import Any, Self
 
 import msgspec
 
-from recsys.access import load_directory
+from recsys.access import DeletedTenant, delete_tenant, load_directory, plan_deletion
+from recsys.catalog import ItemUpdate, OverlayRow, checked_update, read_update
 from recsys.encoding import convert
 from recsys.errors import Failed, NotFound
+from recsys.progress import Advance, Progress, silent
 from recsys.ranking.request import Answer, RecommendRequest, SimilarRequest, Warning
-from recsys.releases import Change, Lever, Releases, create_tenant
+from recsys.releases import Change, Export, Lever, Releases, create_tenant, erase_users, export_tenant
+from recsys.releases.items import overlay_in
+from recsys.releases.signing import Signer, signing
 from recsys.snapshot import Snapshot, open_release, recommend, similar
 from recsys.store import Store, open_store
 
@@ -76,10 +81,11 @@ class Recommendations(msgspec.Struct, frozen=True, kw_only=True):
 class Suite:
     """An opened store. A context manager; several may be open at once."""
 
-    def __init__(self, store: Store, *, actor: str, cache: Path) -> None:
-        self.store = store
+    def __init__(self, store: Store, *, actor: str, cache: Path, signer: Signer | None = None) -> None:
+        self.store = store if signer is None else signing(store, signer)
         self._actor = actor
         self.cache = cache
+        self.signer = signer
 
     def __enter__(self) -> Self:
         return self
@@ -87,11 +93,11 @@ class Suite:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Nothing is held open between calls."""
+        self.store.close()
 
     def tenants(self) -> list[str]:
         """List the tenants, sorted."""
-        return sorted(load_directory(self.store).tenants)
+        return sorted(load_directory(self.store, keys=False).tenants)
 
     def tenant(self, name: str) -> "Tenant":
         """Take one tenant.
@@ -101,9 +107,11 @@ class Suite:
         NotFound
             When the store has no such tenant.
         """
-        if name not in load_directory(self.store).tenants:
+        directory = load_directory(self.store, keys=False)
+        if name not in directory.tenants:
+            gone = directory.deleted.get(name)
             raise NotFound(
-                f"store {self.store.name} has no tenant {name}",
+                f"store {self.store.name} has no tenant {name}" + (f": it was {gone.told}" if gone else ""),
                 next_step=f"make it: recsys tenants create {name}",
             )
         return Tenant(self.store, name, actor=self._actor, cache=self.cache)
@@ -111,6 +119,36 @@ class Suite:
     def create_tenant(self, name: str, *, reason: str = "", dry_run: bool = False) -> Change:
         """Make a tenant: its pseudonym key and generation 1. Doing it again changes nothing."""
         return create_tenant(self.store, name, actor=self._actor, reason=reason, dry_run=dry_run)
+
+    def delete_tenant(
+        self, name: str, *, reason: str = "", dry_run: bool = False, advance: Advance = lambda _units: None
+    ) -> DeletedTenant:
+        """Delete a tenant and all it has; see :func:`recsys.access.delete_tenant`. It cannot be undone."""
+        if dry_run:
+            return plan_deletion(self.store, name)
+        return delete_tenant(self.store, name, actor=self._actor, reason=reason, advance=advance)
+
+    def export_tenant(
+        self,
+        name: str,
+        out: Path,
+        *,
+        reason: str = "",
+        events: bool = True,
+        with_secret: bool = False,
+        progress: Progress = silent,
+    ) -> Export:
+        """Write one tenant into a new store; see :func:`recsys.releases.export_tenant`."""
+        return export_tenant(
+            self.store,
+            name,
+            out,
+            actor=self._actor,
+            reason=reason,
+            events=events,
+            with_secret=with_secret,
+            progress=progress,
+        )
 
 
 class Tenant:
@@ -121,11 +159,11 @@ class Tenant:
         self.tenant = tenant
         self.actor = actor
         self.releases = Releases(store, tenant, actor=actor)
-        self._cache = cache
+        self.cache = cache
 
     def snapshot(self, *, at: int | None = None, manifest: str | None = None) -> Snapshot:
         """Open a release for answers: the newest, generation ``at``, or the newest with ``manifest`` in place."""
-        return open_release(self.store, self.tenant, generation=at, manifest=manifest, root=self._cache)
+        return open_release(self.store, self.tenant, generation=at, manifest=manifest, root=self.cache)
 
     def unknown_items(self, item_ids: Iterable[str]) -> list[str]:
         """Return those of the ids that nothing in force knows: misspelt, or gone from the catalogue."""
@@ -234,38 +272,108 @@ class Tenant:
             lever, surface=surface, to=to, further=further, no_hold=no_hold, reason=reason, dry_run=dry_run
         )
 
+    def update_items(
+        self,
+        update: Path | Iterable[Mapping[str, Any]] = (),
+        *,
+        clear: bool = False,
+        reason: str = "",
+        dry_run: bool = False,
+        attempt: str | None = None,
+    ) -> Change:
+        """Lay rows over the catalogue until they are taken away: of a file, or ``{"item_id": "mug-17", "price": 9.9}``.
+
+        ``None`` gives a field back to the catalogue, ``"remove": True`` the item. ``clear``: in place of what is there.
+        """
+        given = None if isinstance(update, Path) else convert(list(update), list[ItemUpdate], what="items")
+        rows = read_update(update) if isinstance(update, Path) else checked_update(given or ())
+        return self.releases.update_items(rows, clear=clear, reason=reason, dry_run=dry_run, attempt=attempt)
+
+    def overlay(self, *, at: int | None = None) -> tuple[OverlayRow, ...]:
+        """Return what is laid over the catalogue, by item id: in the newest release, or in generation ``at``."""
+        release = self.releases.current() if at is None else self.releases.read(at)
+        return overlay_in(release, self.releases.history)
+
+    def erase_users(
+        self,
+        ids: Iterable[str],
+        *,
+        pseudonymous: bool = False,
+        reason: str = "",
+        dry_run: bool = False,
+        attempt: str | None = None,
+    ) -> Change:
+        """Never use these users again; see :func:`recsys.releases.erase_users`. It cannot be undone.
+
+        ``ids`` are raw, and hashed here with the tenant's key, unless they are ``pseudonymous`` already.
+        """
+        named = list(ids)
+        if not pseudonymous:
+            named = load_directory(self.store).tenant(self.tenant).pseudonyms.of_many(named)
+        return erase_users(self.releases, named, reason=reason, dry_run=dry_run, attempt=attempt)
+
 
 def open(
     store: str | Path = "var/store",
     *,
+    log: str | None = None,
     actor: str | None = None,
     create: bool = False,
     cache: Path | None = None,
+    signing_key: Path | None = None,
 ) -> Suite:
     """Open a store.
 
     Parameters
     ----------
     store
-        A directory or a URL.
+        A directory, or ``s3://bucket/prefix``.
+    log
+        ``postgresql://…`` for a store whose log is in a database; by default the log is in the store.
     actor
         Who changes things, for the log. Default: ``RECSYS_ACTOR``, else the user of this process and the host.
     create
         Make the store when it is not there.
     cache
         Where releases are prepared for offline answers. Default: a directory beside the store.
+    signing_key
+        Private key (ed25519, PEM, mode 0600) that signs each release made. Default: ``RECSYS_SIGNING_KEY``, else none.
 
     Raises
     ------
     NotFound
         When there is no store and ``create`` is false.
+    Refused, UsageError
+        When the signing key lies open, or is none.
     """
-    beside = Path(str(store).removeprefix("file://"))
+    named = signing_key or os.environ.get("RECSYS_SIGNING_KEY")
+    beside = _beside(str(store))
     return Suite(
-        open_store(str(store), create=create),
-        actor=actor or os.environ.get("RECSYS_ACTOR") or f"{getpass.getuser()}@{socket.gethostname()}",
+        open_store(str(store), log=log, create=create),
+        actor=actor or default_actor(),
         cache=cache or beside.parent / (beside.name + ".cache"),
+        signer=Signer.load(Path(named)) if named else None,
     )
+
+
+def _beside(store: str) -> Path:
+    """Return the path of a directory store; of a bucket, one of its own under ``var``."""
+    if store.startswith("file://") or "://" not in store:
+        return Path(store.removeprefix("file://"))
+    return Path("var") / re.sub(r"[^A-Za-z0-9._-]+", "-", store.partition("://")[2])
+
+
+def default_actor() -> str:
+    """Name who changes things, for the log: ``RECSYS_ACTOR``, else the user of this process and the host."""
+    return os.environ.get("RECSYS_ACTOR") or f"{_user()}@{socket.gethostname()}"
+
+
+def _user() -> str:
+    """Name the user of this process; a container may run as one that its system has no name for."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"
 
 
 def _titled(snapshot: Snapshot, surface: str, answer: Answer) -> Recommendations:

@@ -4,7 +4,7 @@ import enum
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from recsys.store import Creation, Denied, Objects, Unavailable
+from recsys.store import Creation, Denied, Entry, Objects, Unavailable
 
 __all__ = ["Fault", "FaultyObjects", "StillClock"]
 
@@ -93,6 +93,18 @@ class FaultyObjects:
         self._note("confirm")
         self._fail(next(self._confirms, Fault.NONE), key)
         self._inner.confirm(key)
+
+    def renew(self, key: str) -> None:
+        self._note("renew")
+        self._inner.renew(key)
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        self._note("entries")
+        return self._inner.entries(prefix)
+
+    def now_s(self) -> float:
+        self._note("now_s")
+        return self._inner.now_s()
 
     def keys(self, prefix: str) -> Iterator[str]:
         self._note("keys")

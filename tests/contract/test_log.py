@@ -104,3 +104,15 @@ def test_a_stream_has_a_plain_name(log: Log, stream: str) -> None:
     with pytest.raises(Invalid, match="stream"):
         log.append(stream, 1, b"x")
     assert log.streams() == []
+
+
+def test_a_destroyed_stream_is_gone_and_may_begin_again(log: Log) -> None:
+    fill(log, "demo", 5)
+    fill(log, "other", 2)
+    log.destroy("demo")
+    assert (log.head("demo"), log.streams()) == (0, ["other"])
+    with pytest.raises(Missing):
+        log.read("demo", 1)
+    log.destroy("demo")
+    fill(log, "demo", 1)
+    assert log.head("demo") == 1

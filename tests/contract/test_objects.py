@@ -8,7 +8,7 @@ import pytest
 from tests.contract.backends import OBJECTS
 
 from recsys.encoding import Invalid
-from recsys.store import CopyFailed, Creation, Missing, Objects
+from recsys.store import Busy, CopyFailed, Creation, Lockable, Missing, Objects
 
 
 @pytest.fixture(params=OBJECTS)
@@ -187,3 +187,51 @@ def test_what_a_caller_does_to_its_buffer_afterwards_changes_nothing(objects: Ob
     objects.create("a", buffer)  # type: ignore[arg-type]
     buffer[:] = b"after!"
     assert objects.read("a") == b"before"
+
+
+def test_entries_tell_the_size_and_an_age_by_the_stores_own_time(objects: Objects) -> None:
+    objects.create("a/x", b"1234")
+    objects.create("a/y/z", b"")
+    objects.create("b", b"not below a")
+    found = {entry.key: entry for entry in objects.entries("a/")}
+    assert list(found) == list(objects.keys("a/")) == ["a/x", "a/y/z"]
+    assert [entry.size_bytes for entry in found.values()] == [4, 0]
+    assert all(-2 <= entry.age_s < 60 for entry in found.values())
+
+
+def test_a_renewed_key_is_young_again_and_keeps_its_bytes(objects: Objects) -> None:
+    objects.create("a/x", b"as it was")
+    first = next(objects.entries("a/")).age_s
+    while next(objects.entries("a/")).age_s <= first:  # the store's own time has passed
+        pass
+    before = next(objects.entries("a/")).age_s
+    objects.renew("a/x")
+    assert next(objects.entries("a/")).age_s < before
+    assert objects.read("a/x") == b"as it was"
+
+
+def test_what_is_not_there_cannot_be_renewed(objects: Objects) -> None:
+    with pytest.raises(Missing):
+        objects.renew("a/x")
+
+
+def test_its_own_time_is_told_in_seconds_since_1970_and_goes_with_the_ages(objects: Objects) -> None:
+    before = objects.now_s()
+    objects.create("a/x", b"1")
+    assert before > 1_700_000_000
+    entry = next(objects.entries("a/"))
+    assert objects.now_s() - entry.age_s >= before - 2
+
+
+def test_one_is_let_in_at_a_time_for_each_prefix(objects: Objects) -> None:
+    if not isinstance(objects, Lockable):
+        pytest.skip("it has no lock: a lease takes its place (tests/unit/store/test_alone.py)")
+    objects.create("blobs/one/x", b"it stays")
+    with objects.alone("blobs/one/"):
+        with pytest.raises(Busy), objects.alone("blobs/one/"):
+            pass
+        with objects.alone("blobs/other/"):
+            pass
+        assert objects.read("blobs/one/x") == b"it stays"
+    with objects.alone("blobs/one/"):
+        pass

@@ -6,8 +6,9 @@ import re
 import msgspec
 import numpy as np
 import pytest
-from tests.unit.signals.definitions import HEADING, computed
+from tests.unit.signals.definitions import HEADING, computed, from_catalog
 
+from recsys.catalog import Item
 from recsys.encoding import Invalid, convert
 from recsys.signals import SIGNALS, Unfit
 from recsys.store.columns import Columns, pack
@@ -15,17 +16,40 @@ from recsys.store.columns import Columns, pack
 pytestmark = pytest.mark.parametrize("name", sorted(SIGNALS))
 
 
-def _events(seed=7):
+def _events(seed=7, copies=1):
+    """Make visits to a shop; each user may be there several times under other names."""
     rng = random.Random(seed)
     kinds = ("view", "click", "purchase")
-    return [
-        (f"i{rng.randrange(25):02}", f"u{rng.randrange(40)}", rng.choice(kinds), rng.randrange(10)) for _ in range(600)
+    rows = [
+        (f"i{rng.randrange(25):02}", f"u{rng.randrange(40)}", rng.choice(kinds), rng.randrange(10), rng.randrange(100))
+        for _ in range(600)
     ]
+    return [(item, f"{who}-{copy}", *rest) for item, who, *rest in rows for copy in range(copies)]
+
+
+def _items(seed=7):
+    rng = random.Random(seed)
+    return [
+        Item(
+            item_id=f"i{n:02}",
+            title=" ".join(rng.sample(("red", "blue", "lunch", "bag", "mug", "tin"), 3)),
+            tags=tuple(rng.sample(("kitchen", "gift", "retro"), 2)),
+            brand=rng.choice(("acme", "best", None)),
+        )
+        for n in range(25)
+    ]
+
+
+def _artifact(name, folder, events=None, items=None, threads=1):
+    """Compute a signal from what it reads: the events or the catalogue."""
+    if SIGNALS[name].reads == "catalog":
+        return from_catalog(name, items or _items())
+    return computed(name, folder, events or _events(), threads=threads)
 
 
 @pytest.fixture
 def blob(name, tmp_path):
-    return computed(name, tmp_path, _events())
+    return _artifact(name, tmp_path)
 
 
 def _with(blob, *, meta=None, drop=(), kind=None, **changed):
@@ -43,18 +67,32 @@ def test_its_own_artifact_passes_its_checks(name, blob):
 
 
 def test_the_same_events_in_any_order_and_with_any_threads_give_the_same_bytes(name, tmp_path, blob):
-    shuffled = random.Random(1).sample(_events(), 600)
-    assert computed(name, tmp_path, shuffled, threads=2) == blob
-    assert computed(name, tmp_path, shuffled, threads=1) == blob
+    events, items = random.Random(1).sample(_events(), 600), random.Random(1).sample(_items(), 25)
+    assert _artifact(name, tmp_path, events, items, threads=2) == blob
+    assert _artifact(name, tmp_path, events, items, threads=1) == blob
 
 
-def test_rows_finish_to_the_same_bytes_in_any_order(name, tmp_path):
-    signal = SIGNALS[name]
-    columns = Columns(computed(name, tmp_path, _events()), where="test")
+def test_it_says_what_it_is_and_whose_and_not_when_it_was_built(name, blob):
+    columns = Columns(blob, where="test")
     assert columns.meta["kind"] == name
     assert columns.meta["tenant"] == "demo"
     assert msgspec.json.encode(columns.meta).find(b"built") == -1
-    assert signal.steps(), "the definition names its steps"
+
+
+def test_copying_every_user_changes_no_order(name, tmp_path, blob):
+    one, copied = (
+        SIGNALS[name].open(Columns(data, where="test"), tenant="demo")
+        for data in (blob, _artifact(name, tmp_path, _events(copies=20)))
+    )
+    assert one.items.to_list() == copied.items.to_list()
+    if hasattr(one, "order"):
+        assert one.order.tolist() == copied.order.tolist()
+        return
+    for item in range(len(one.items)):
+        before, after = (
+            each.neighbours[each.offsets[item] : each.offsets[item + 1]].tolist() for each in (one, copied)
+        )
+        assert before == [found for found in after if found in before], "copies may add neighbours, and move none"
 
 
 def test_another_tenants_artifact_is_refused(name, blob):
@@ -86,7 +124,7 @@ def test_a_missing_column_is_refused(name, blob):
 
 
 def test_values_that_are_not_numbers_are_refused(name, blob):
-    column = {"popularity": "score", "cooc": "weight"}[name]
+    column = "score" if name == "popularity" else "weight"
     for poison in (np.nan, np.inf, -1.0):
         values = Columns(blob, where="test")[column].copy()
         values[3] = poison
@@ -95,7 +133,7 @@ def test_values_that_are_not_numbers_are_refused(name, blob):
 
 
 def test_doubled_values_are_refused(name, blob):
-    column = {"popularity": "score", "cooc": "weight"}[name]
+    column = "score" if name == "popularity" else "weight"
     values = Columns(blob, where="test")[column] * 2
     with pytest.raises(Unfit):
         SIGNALS[name].check(_with(blob, **{column: values}), tenant="demo")
@@ -136,7 +174,11 @@ def test_unknown_parameters_suggest_the_nearest(name):
 
 
 def test_its_definition_says_what_it_reads_and_returns(name):
+    if SIGNALS[name].reads == "catalog":
+        assert SIGNALS[name].compute.__doc__
+        return
     head = SIGNALS[name].sql().split("-- step:")[0]
+    assert SIGNALS[name].steps(), "the definition names its steps"
     assert "-- Reads" in head
     assert "-- Returns" in head
     assert HEADING.meta(name)["kind"] == name

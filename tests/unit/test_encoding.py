@@ -1,3 +1,4 @@
+import json
 import math
 
 import msgspec
@@ -5,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys.encoding import Invalid, canonical, convert, decode, did_you_mean, digest, parse_rfc3339, rfc3339
+from recsys.encoding import (
+    Invalid,
+    canonical,
+    convert,
+    decode,
+    did_you_mean,
+    digest,
+    is_whole,
+    parse_rfc3339,
+    rfc3339,
+    with_check,
+)
 
 
 class Inner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,6 +70,29 @@ def test_an_unknown_field_is_refused_with_the_nearest_name(document: bytes, prob
         decode(document, Outer, what="config document")
     assert refused.value.problem == problem
     assert refused.value.next_step == suggestion
+
+
+@pytest.mark.parametrize("data", [b'{"name":"\xff"}', b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"])
+def test_bytes_that_only_look_like_json_are_refused_as_json(data: bytes) -> None:
+    with pytest.raises(Invalid, match="manifest: not JSON"):
+        decode(data, dict[str, object], what="manifest")
+
+
+@pytest.mark.parametrize("value", [{}, {"name": "mug", "weight": 2}])
+def test_a_flipped_bit_shows_or_changes_nothing_that_is_read(value: dict[str, object]) -> None:
+    data = with_check(canonical(value))
+    assert is_whole(data)
+    assert is_whole(canonical(value))  # of before there was a check
+    for spot in range(8 * len(data)):
+        flipped = bytearray(data)
+        flipped[spot // 8] ^= 1 << spot % 8
+        if is_whole(bytes(flipped)):
+            try:
+                read = json.loads(bytes(flipped))
+            except ValueError:
+                continue
+            assert {name: read.get(name) for name in value} == value
+    assert not any(is_whole(data[:end]) for end in range(len(b'{"check":"'), len(data)))
 
 
 def test_broken_json_says_what_was_read() -> None:

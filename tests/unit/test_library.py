@@ -1,5 +1,6 @@
 """The library: what a notebook and another program do with the suite."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,15 @@ def test_a_suite_is_a_context_manager(tmp_path: Path) -> None:
 
 def test_an_id_that_nothing_served_knows_is_told(shop: Tenant) -> None:
     assert shop.unknown_items(["i01", "nosuch"]) == ["nosuch"]
+
+
+def test_a_user_whom_the_system_has_no_name_for_is_named_by_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.delenv("RECSYS_ACTOR", raising=False)
+    monkeypatch.setattr("getpass.getuser", nobody)
+    made = recsys.open(tmp_path / "store", create=True).create_tenant("demo")
+    assert made.release.actor.startswith(f"uid-{os.getuid()}@")

@@ -6,17 +6,30 @@ import uuid
 from collections.abc import Callable
 from typing import NamedTuple
 
-from recsys.access.directory import Directory, KeyInfo, Tenant, hash_secret, load_directory
+from recsys.access.directory import Directory, KeyInfo, Tenant, hash_secret
+from recsys.access.errors import HostsTooOld, NotRemovedYet
+from recsys.access.loading import load_directory
+from recsys.access.pseudonym_keys import destroy_key, write_key
 from recsys.access.pseudonyms import Pseudonyms
-from recsys.access.records import STREAM, AccessRecord, KeyCreated, KeyRevoked, TenantCreated
+from recsys.access.records import (
+    STREAM,
+    AccessRecord,
+    Change,
+    KeyCreated,
+    KeyRevoked,
+    SnapshotRef,
+    TenantMade,
+    format_of,
+)
+from recsys.access.remains import remains_of
 from recsys.access.roles import check_role
-from recsys.encoding import did_you_mean, rfc3339
-from recsys.errors import NotFound, OutcomeUnknown
+from recsys.access.snapshots import EVERY, write_snapshot
+from recsys.encoding import rfc3339
+from recsys.errors import OutcomeUnknown
+from recsys.replicas import alive
 from recsys.store import CommitState, Store, check_name
 
-__all__ = ["NewKey", "create_key", "create_tenant", "revoke_key"]
-
-_Change = TenantCreated | KeyCreated | KeyRevoked
+__all__ = ["NewKey", "adopt_tenant", "check_name_free", "commit", "create_key", "create_tenant", "revoke_key"]
 
 
 class NewKey(NamedTuple):
@@ -30,16 +43,75 @@ class NewKey(NamedTuple):
 
 
 def create_tenant(
-    store: Store, name: str, *, actor: str, reason: str = "", clock: Callable[[], float] = time.time
+    store: Store,
+    name: str,
+    *,
+    actor: str,
+    reason: str = "",
+    clock: Callable[[], float] = time.time,
 ) -> Tenant:
-    """Make a tenant with a pseudonym key of its own. Doing it again returns the tenant that is there."""
+    """Make a tenant with a pseudonym key of its own. Doing it again returns the tenant that is there.
+
+    The key is durable before the record that names it, so no tenant is ever there without. A try that ends between the
+    two leaves a key that nothing was ever hashed with, and that nothing names.
+
+    Raises
+    ------
+    NotRemovedYet, HostsTooOld
+        A deleted tenant of that name is not removed entirely; a serving host could not read the record.
+    OutcomeUnknown
+        The store did not say whether the record was written. The key stays: the record may name it.
+    """
+    there = load_directory(store).tenants.get(check_name(name, what="tenant"))
+    if there is not None:
+        return there
+    fresh = Pseudonyms(key_id=secrets.token_hex(4), secret=secrets.token_bytes(32))
+    done = _make(store, name, fresh.key_id, fresh, actor=actor, reason=reason, clock=clock)
+    if done.tenants[name].key_id != fresh.key_id:  # another was first, so no record names ours and none ever will
+        destroy_key(store.objects, name, fresh.key_id)
+    return load_directory(store, done).tenants[name]
+
+
+def adopt_tenant(
+    store: Store,
+    name: str,
+    *,
+    key_id: str,
+    pseudonyms: Pseudonyms | None,
+    actor: str,
+    reason: str = "",
+    clock: Callable[[], float] = time.time,
+) -> Tenant:
+    """Make a tenant that comes from another store, with the key it had there; ``None`` leaves the key behind.
+
+    Raises as :func:`create_tenant`.
+    """
     check_name(name, what="tenant")
-    pseudonyms = Pseudonyms(key_id=secrets.token_hex(4), secret=secrets.token_bytes(32))
+    return _make(store, name, key_id, pseudonyms, actor=actor, reason=reason, clock=clock).tenants[name]
 
-    def unless_there(directory: Directory) -> _Change | None:
-        return None if name in directory.tenants else TenantCreated(tenant=name, pseudonyms=pseudonyms)
 
-    done = _commit(
+def _make(
+    store: Store,
+    name: str,
+    key_id: str,
+    pseudonyms: Pseudonyms | None,
+    *,
+    actor: str,
+    reason: str,
+    clock: Callable[[], float],
+) -> Directory:
+    made = TenantMade(tenant=name, key_id=key_id)
+
+    def unless_there(directory: Directory) -> Change | None:
+        if name in directory.tenants:
+            return None
+        check_name_free(store, directory, name)
+        _check_understood(store, made)
+        if pseudonyms is not None:  # after the directory was read: a deletion since takes our number in the log
+            write_key(store.objects, name, pseudonyms)
+        return made
+
+    return commit(
         store,
         unless_there,
         actor=actor,
@@ -47,7 +119,18 @@ def create_tenant(
         clock=clock,
         on_unknown=f"run it again: it says whether tenant {name} is there",
     )
-    return done.tenants[name]
+
+
+def check_name_free(store: Store, directory: Directory, name: str) -> None:
+    """Refuse a name that a deleted tenant left things under: the new one must never meet them.
+
+    Raises
+    ------
+    NotRemovedYet
+    """
+    gone = directory.deleted.get(name)
+    if gone is not None and not (gone.purged and remains_of(store, name, key_id=gone.key_id).nothing):
+        raise NotRemovedYet(name, gone.told)
 
 
 def create_key(
@@ -74,11 +157,11 @@ def create_key(
     secret = f"rsk_{key}_{secrets.token_hex(32)}"
     change = KeyCreated(tenant=tenant, key=key, role=checked, secret_sha256=hash_secret(secret), label=label)
 
-    def of_a_tenant(directory: Directory) -> _Change:
+    def of_a_tenant(directory: Directory) -> Change:
         directory.tenant(tenant)
         return change
 
-    done = _commit(
+    done = commit(
         store,
         of_a_tenant,
         actor=actor,
@@ -100,15 +183,10 @@ def revoke_key(
 ) -> KeyInfo:
     """Revoke a key for good. Doing it again changes nothing; raises :class:`~recsys.errors.NotFound`."""
 
-    def unless_done(directory: Directory) -> _Change | None:
-        directory.tenant(tenant)
-        key = directory.keys.get(key_id)
-        if key is None or key.tenant != tenant:
-            known = did_you_mean(key_id, (k.id for k in directory.keys_of(tenant))) or "the tenant has no keys"
-            raise NotFound(f"tenant {tenant} has no key {key_id[:80]!r}", next_step=known)
-        return None if key.revoked else KeyRevoked(tenant=tenant, key=key_id)
+    def unless_done(directory: Directory) -> Change | None:
+        return None if directory.key(tenant, key_id).revoked else KeyRevoked(tenant=tenant, key=key_id)
 
-    done = _commit(
+    done = commit(
         store,
         unless_done,
         actor=actor,
@@ -119,22 +197,26 @@ def revoke_key(
     return done.keys[key_id]
 
 
-def _commit(
+def commit(
     store: Store,
-    intend: Callable[[Directory], _Change | None],
+    intend: Callable[[Directory], Change | None],
     *,
     actor: str,
     reason: str,
     clock: Callable[[], float],
     on_unknown: str,
 ) -> Directory:
-    """Append what ``intend`` makes of the directory as it stands; ask again when another writer was first."""
+    """Append what ``intend`` makes of the directory as it stands; ask again when another writer was first.
+
+    Returns the directory after it, without pseudonym keys.
+    """
     attempt = str(uuid.uuid4())
-    directory = load_directory(store)
+    directory = load_directory(store, keys=False)
     while True:
         change = intend(directory)
         if change is None:
             return directory
+        _check_understood(store, change)
         record = AccessRecord(
             number=directory.number + 1,
             attempt=attempt,
@@ -143,14 +225,33 @@ def _commit(
             reason=reason,
             change=change,
             previous=directory.last,
+            format=format_of(change),
+            snapshot=_snapshot_for(store, directory),
         ).encode()
-        commit = store.access.append(STREAM, directory.number + 1, record)
-        if commit.state is CommitState.COMMITTED:
+        store.require_sound()
+        appended = store.access.append(STREAM, directory.number + 1, record)
+        if appended.state is CommitState.COMMITTED:
             return directory.after([record])
-        if commit.state is CommitState.UNKNOWN:
+        if appended.state is CommitState.UNKNOWN:
             raise OutcomeUnknown(
-                f"store {store.name} did not say whether access record {commit.number} was written",
+                f"store {store.name} did not say whether access record {appended.number} was written",
                 attempt=attempt,
                 next_step=on_unknown,
             )
-        directory = load_directory(store, directory)
+        directory = load_directory(store, directory, keys=False)
+
+
+def _snapshot_for(store: Store, directory: Directory) -> SnapshotRef | None:
+    """Return the snapshot that the next record names, and store it first when it is time for a new one."""
+    last = directory.snapshot
+    if directory.number - (last.number if last else 0) < EVERY:
+        return last
+    return write_snapshot(store.objects, directory)
+
+
+def _check_understood(store: Store, change: Change) -> None:
+    """Refuse what a serving host that is alive could not read: it would follow neither keys nor deletions any more."""
+    if format_of(change) > 1:
+        behind = sorted(beat.host for beat in alive(store.objects) if beat.format < format_of(change))
+        if behind:
+            raise HostsTooOld("this change of tenants", behind)

@@ -7,35 +7,76 @@ from typing import Any
 
 import msgspec
 
+from recsys.access.errors import KeyMissing
 from recsys.access.pseudonyms import Pseudonyms
 from recsys.access.records import (
-    STREAM,
     AccessBroken,
     AccessRecord,
     KeyCreated,
     KeyRevoked,
+    SnapshotRef,
     TenantCreated,
+    TenantDeleted,
+    TenantMade,
+    TenantPurged,
     read_record,
 )
 from recsys.access.roles import Right, Role, may
 from recsys.encoding import canonical, did_you_mean, digest
 from recsys.errors import NotFound
-from recsys.store import Store
 
-__all__ = ["Directory", "KeyInfo", "Principal", "Tenant", "hash_secret", "load_directory"]
+__all__ = ["Deletion", "Directory", "KeyInfo", "Principal", "Tenant", "hash_secret"]
 
 
-class Tenant(msgspec.Struct, frozen=True, kw_only=True):
-    """A tenant and the key its users' pseudonyms are made with."""
+class Tenant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A tenant and the key its users' pseudonyms are made with.
+
+    ``made`` is the number of the access record that made it, which no other tenant has, also not one of the same name;
+    0 in a host's copy written by 0.1.0. ``held`` is the pseudonym key where it was read. ``inside`` is the digest of
+    record ``made`` where that record, of 0.1.0, holds the key itself.
+    """
 
     name: str
-    pseudonyms: Pseudonyms
     created_at: str
     created_by: str
+    key_id: str = ""
+    made: int = 0
+    inside: str | None = None
+    held: Pseudonyms | None = msgspec.field(name="pseudonyms", default=None)
+
+    @property
+    def pseudonyms(self) -> Pseudonyms:
+        """Return the key; raises :class:`~recsys.access.KeyMissing` where it could not be read."""
+        if self.held is None:
+            raise KeyMissing(self.name, self.key_id)
+        return self.held
+
+
+class Deletion(msgspec.Struct, frozen=True, kw_only=True):
+    """A tenant that is gone, by the record ``number`` that deleted it. ``made`` and ``key_id`` were the tenant's.
+
+    ``inside``: its pseudonym key stands in access record ``made``, written by 0.1.0, and stays there. ``purged``:
+    nothing of it was found any more.
+    """
+
+    name: str
+    number: int
+    at: str
+    by: str
+    reason: str
+    made: int
+    key_id: str
+    inside: bool = False
+    purged: bool = False
+
+    @property
+    def told(self) -> str:
+        """Say it in one breath: ``deleted by … at …: why``."""
+        return f"deleted by {self.by} at {self.at}" + (f" ({self.reason})" if self.reason else "")
 
 
 class KeyInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known of an API key; of its secret only a hash is kept, elsewhere."""
+    """All that is known of an API key; of its secret only a hash is kept, elsewhere. ``made``: by which record."""
 
     id: str
     tenant: str
@@ -45,6 +86,7 @@ class KeyInfo(msgspec.Struct, frozen=True, kw_only=True):
     created_by: str
     revoked_at: str | None = None
     revoked_by: str | None = None
+    made: int = 0
 
     @property
     def revoked(self) -> bool:
@@ -67,7 +109,8 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True):
     """The access log folded up to record ``number``, whose bytes have digest ``last``.
 
     ``tenants`` by name; ``keys`` by id, revoked ones too; ``secrets`` maps the SHA-256 of a secret to its
-    key's id.
+    key's id; ``deleted`` holds the tenants that are gone, by names not used again. ``snapshot`` is the newest that a
+    record named.
     """
 
     number: int = 0
@@ -75,6 +118,8 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True):
     tenants: Mapping[str, Tenant] = {}
     keys: Mapping[str, KeyInfo] = {}
     secrets: Mapping[str, str] = {}
+    deleted: Mapping[str, Deletion] = {}
+    snapshot: SnapshotRef | None = None
 
     def authenticate(self, secret: str) -> Principal | None:
         """Return who holds a secret; ``None`` when nobody does, or the key is revoked.
@@ -93,11 +138,38 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True):
         try:
             return self.tenants[name]
         except KeyError:
-            raise NotFound(f"there is no tenant {name[:80]!r}", next_step=self._tenants_known(name)) from None
+            gone = self.deleted.get(name)
+            told = f"; it was {gone.told}" if gone else ""
+            raise NotFound(f"there is no tenant {name[:80]!r}{told}", next_step=self._tenants_known(name)) from None
+
+    def key(self, tenant: str, key_id: str) -> KeyInfo:
+        """Return a tenant's key; raises :class:`~recsys.errors.NotFound` with the nearest one."""
+        self.tenant(tenant)
+        key = self.keys.get(key_id)
+        if key is None or key.tenant != tenant:
+            known = did_you_mean(key_id, (k.id for k in self.keys_of(tenant))) or "the tenant has no keys"
+            raise NotFound(f"tenant {tenant} has no key {key_id[:80]!r}", next_step=known)
+        return key
 
     def keys_of(self, tenant: str) -> list[KeyInfo]:
         """List a tenant's keys by the time they were made, revoked ones too."""
-        return [key for key in self.keys.values() if key.tenant == tenant]
+        return sorted((key for key in self.keys.values() if key.tenant == tenant), key=lambda key: key.made)
+
+    def holding(self, held: Mapping[str, Pseudonyms | None]) -> "Directory":
+        """Return the directory with these pseudonym keys in place of what it holds of those tenants."""
+        changed = {name: msgspec.structs.replace(self.tenants[name], held=key) for name, key in held.items()}
+        return msgspec.structs.replace(self, tenants={**self.tenants, **changed})
+
+    def without_secrets(self) -> "Directory":
+        """Return the directory as a snapshot holds it."""
+        return self.holding(dict.fromkeys(self.tenants))
+
+    def without(self, names: Iterable[str]) -> "Directory":
+        """Return the directory with these tenants and their keys left out, at the same record."""
+        fold = _Fold(self)
+        for name in names:
+            fold.drop(name)
+        return fold.directory()
 
     def after(self, records: Iterable[bytes]) -> "Directory":
         """Fold further records in; each must chain to the one before.
@@ -142,27 +214,6 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True):
         return did_you_mean(name, self.tenants) or f"make it with: recsys tenants create {name[:80]}"
 
 
-def load_directory(store: Store, known: Directory | None = None) -> Directory:
-    """Return the directory as the store has it now.
-
-    Parameters
-    ----------
-    known
-        What was loaded before: only newer records are read, and the very same value comes back when there are
-        none.
-
-    Raises
-    ------
-    AccessBroken
-        When the log cannot be believed; Unavailable, Denied as the store.
-    """
-    before = known or Directory()
-    head = store.access.head(STREAM, at_least=before.number)
-    if head == before.number:
-        return before
-    return before.after(store.access.read(STREAM, number) for number in range(before.number + 1, head + 1))
-
-
 def hash_secret(secret: str) -> str:
     """Return the hexadecimal SHA-256 under which a secret is known."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
@@ -174,6 +225,7 @@ class _Fold:
     def __init__(self, start: Directory) -> None:
         self._number, self._last = start.number, start.last
         self._tenants, self._keys, self._secrets = dict(start.tenants), dict(start.keys), dict(start.secrets)
+        self._deleted, self._snapshot = dict(start.deleted), start.snapshot
 
     def add(self, data: bytes) -> None:
         record = read_record(data, number=self._number + 1)
@@ -183,13 +235,26 @@ class _Fold:
                 next_step="the access log was edited or is another one; keys work as they were last read",
             )
         match record.change:
-            case TenantCreated():
-                self._add_tenant(record, record.change)
+            case TenantCreated(pseudonyms=key):
+                self._add_tenant(record, key.key_id, held=key, inside=digest(data))
+            case TenantMade(key_id=key_id):
+                self._add_tenant(record, key_id)
+            case TenantDeleted():
+                self._bury(record)
+            case TenantPurged():
+                self._purged(record)
             case KeyCreated():
                 self._add_key(record, record.change)
             case KeyRevoked():
                 self._revoke(record, record.change)
         self._number, self._last = record.number, digest(data)
+        self._snapshot = record.snapshot or self._snapshot
+
+    def drop(self, name: str) -> None:
+        """Leave a tenant and all keys it had out."""
+        self._tenants.pop(name, None)
+        self._keys = {key: info for key, info in self._keys.items() if info.tenant != name}
+        self._secrets = {hashed: key for hashed, key in self._secrets.items() if key in self._keys}
 
     def directory(self) -> Directory:
         return Directory(
@@ -198,13 +263,52 @@ class _Fold:
             tenants=self._tenants,
             keys=self._keys,
             secrets=self._secrets,
+            deleted=self._deleted,
+            snapshot=self._snapshot,
         )
 
-    def _add_tenant(self, record: AccessRecord, change: TenantCreated) -> None:
-        self._require(change.tenant not in self._tenants, record, f"makes tenant {change.tenant} a second time")
-        self._tenants[change.tenant] = Tenant(
-            name=change.tenant, pseudonyms=change.pseudonyms, created_at=record.at, created_by=record.actor
+    def _add_tenant(
+        self, record: AccessRecord, key_id: str, *, held: Pseudonyms | None = None, inside: str | None = None
+    ) -> None:
+        name = record.change.tenant
+        self._require(name not in self._tenants, record, f"makes tenant {name} a second time")
+        before = self._deleted.pop(name, None)
+        self._require(before is None or before.purged, record, f"makes tenant {name}, which is still being removed")
+        self._tenants[name] = Tenant(
+            name=name,
+            created_at=record.at,
+            created_by=record.actor,
+            key_id=key_id,
+            made=record.number,
+            inside=inside,
+            held=held,
         )
+
+    def _bury(self, record: AccessRecord) -> None:
+        """Take a tenant out, with its keys. One that is gone already is gone again: what was left of it is removed."""
+        name = record.change.tenant
+        tenant, before = self._tenants.get(name), self._deleted.get(name)
+        self._require(tenant is not None or before is not None, record, f"deletes tenant {name}, which is not there")
+        if tenant is not None:
+            before = Deletion(
+                name=name,
+                number=record.number,
+                at=record.at,
+                by=record.actor,
+                reason=record.reason,
+                made=tenant.made,
+                key_id=tenant.key_id,
+                inside=tenant.inside is not None,
+            )
+        assert before is not None
+        self._deleted[name] = msgspec.structs.replace(before, number=record.number, purged=False)
+        self.drop(name)
+
+    def _purged(self, record: AccessRecord) -> None:
+        name = record.change.tenant
+        if name not in self._deleted:
+            raise self._broken(record, f"says that tenant {name} was removed, which was not deleted")
+        self._deleted[name] = msgspec.structs.replace(self._deleted[name], purged=True)
 
     def _add_key(self, record: AccessRecord, change: KeyCreated) -> None:
         self._require(change.tenant in self._tenants, record, "makes a key for a tenant that is not there")
@@ -216,6 +320,7 @@ class _Fold:
             label=change.label,
             created_at=record.at,
             created_by=record.actor,
+            made=record.number,
         )
         self._secrets[change.secret_sha256] = change.key
 

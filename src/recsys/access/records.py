@@ -1,4 +1,7 @@
-"""What the access log holds: one small delta a record, chained by digest, never rolled back."""
+"""What the access log holds: one small delta a record, chained by digest, never rolled back.
+
+No record made by this version holds a secret. Those of 0.1.0 hold the pseudonym key of the tenant they made.
+"""
 
 import msgspec
 
@@ -12,22 +15,53 @@ __all__ = [
     "STREAM",
     "AccessBroken",
     "AccessRecord",
+    "Change",
     "KeyCreated",
     "KeyRevoked",
+    "SnapshotRef",
     "TenantCreated",
+    "TenantDeleted",
+    "TenantMade",
+    "TenantPurged",
+    "format_of",
     "read_record",
 ]
 
 STREAM = "directory"
 """The one stream of the access log."""
 
-FORMAT = 1
-"""A reader that meets a higher one must not guess: an action it skipped could be the revoking of a key."""
+FORMAT = 2
+"""A reader that meets a higher one must not guess: an action it skipped could be the revoking of a key.
+
+Format 1 is what 0.1.0 reads; only a record that it could not understand says 2. Hosts that read release format 2,
+which is what a heartbeat tells, read this one too: both came with one version.
+"""
 
 
 class TenantCreated(msgspec.Struct, frozen=True, kw_only=True, tag="tenant-created"):
+    """A tenant as 0.1.0 made it, its pseudonym key inside. Read, never written any more."""
+
     tenant: str
     pseudonyms: Pseudonyms
+
+
+class TenantMade(msgspec.Struct, frozen=True, kw_only=True, tag="tenant-made"):
+    """A tenant whose pseudonym key lies in an object of its own, which was durable before this record."""
+
+    tenant: str
+    key_id: str
+
+
+class TenantDeleted(msgspec.Struct, frozen=True, kw_only=True, tag="tenant-deleted"):
+    """The tombstone: from here on the tenant, with every key it had, is not there. What it left is being removed."""
+
+    tenant: str
+
+
+class TenantPurged(msgspec.Struct, frozen=True, kw_only=True, tag="tenant-purged"):
+    """Nothing that the deleted tenant left was found any more. Only now may its name be used again."""
+
+    tenant: str
 
 
 class KeyCreated(msgspec.Struct, frozen=True, kw_only=True, tag="key-created"):
@@ -45,17 +79,38 @@ class KeyRevoked(msgspec.Struct, frozen=True, kw_only=True, tag="key-revoked"):
     key: str
 
 
-class AccessRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One change. ``previous`` is the digest of the record before, byte for byte; ``at`` is a label."""
+Change = TenantCreated | TenantMade | TenantDeleted | TenantPurged | KeyCreated | KeyRevoked
+
+_AS_0_1_0 = (TenantCreated, KeyCreated, KeyRevoked)
+
+
+def format_of(change: Change) -> int:
+    """Return the format a reader must know for a change."""
+    return 1 if isinstance(change, _AS_0_1_0) else 2
+
+
+class SnapshotRef(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a fold may begin: the directory as of record ``number``, stored as bytes with this digest."""
+
+    number: int
+    digest: str
+
+
+class AccessRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One change. ``previous`` is the digest of the record before, byte for byte; ``at`` is a label.
+
+    ``snapshot`` is the newest one that was stored before this record.
+    """
 
     number: int
     attempt: str
     at: str
     actor: str
     reason: str
-    change: TenantCreated | KeyCreated | KeyRevoked
+    change: Change
     previous: str | None
-    format: int = FORMAT
+    format: int
+    snapshot: SnapshotRef | None = None
 
     def encode(self) -> bytes:
         """Write the bytes that are stored and chained."""

@@ -15,7 +15,9 @@ from recsys.store.soundness import (
     check_lengths,
     check_lists,
     check_owner,
+    check_rows_ascend,
     check_texts,
+    check_types,
     check_unique,
     require,
 )
@@ -28,6 +30,10 @@ NONE = -1
 """Code of an item without a brand or a category."""
 _LISTS = {"tags": "tag_names", "countries": "country_names", "locales": "locale_names"}
 _NAMES = {"brand": "brand_names", "category": "category_names"}
+_TYPES = {"price": "f8", "created_at": "f8", "available": "?", "brand": "i4", "category": "i4"}
+_TYPES |= {f"{field}.offsets": "i8" for field in _LISTS} | {f"{field}.codes": "i4" for field in _LISTS}
+_CALENDAR_S = (-62_135_596_800, 253_402_300_799)
+"""The years 1 to 9999, in seconds since 1970: what can be written as a date."""
 
 
 class Catalog:
@@ -119,20 +125,25 @@ def open_catalog(columns: Columns, *, tenant: str) -> Catalog:
 def check_catalog(columns: Columns, *, tenant: str) -> None:
     """Check every promise of the format; raises :class:`Unfit`."""
     opened = open_catalog(columns, tenant=tenant)
+    check_types(columns, _TYPES)
     n = check_unique(columns, "items", KIND)
     require(len(check_texts(columns, "titles", KIND)) == n, KIND, "there is not one title per item")
     check_lengths(columns, KIND, n, ("price", "available", "created_at", *_NAMES))
     price = opened.price[~np.isnan(opened.price)]
     require(np.isfinite(price).all() and (price >= 0).all(), KIND, "a price is negative or not finite")
-    require(not np.isinf(opened.created_at).any(), KIND, "a created_at is not a time")
+    created = opened.created_at[~np.isnan(opened.created_at)]
+    inside = (created >= _CALENDAR_S[0]) & (created <= _CALENDAR_S[1])
+    require(inside.all(), KIND, "a created_at is not a time")
+    require(opened.available.any(), KIND, "no item is available, so nothing could be shown")
     for field, dictionary in _NAMES.items():
         names, codes = _check_dictionary(columns, dictionary), columns[field]
-        inside = int(codes.min()) >= NONE and int(codes.max()) < names
-        require(inside, KIND, f"{field} points outside {dictionary}")
+        known = int(codes.min()) >= NONE and int(codes.max()) < names
+        require(known, KIND, f"{field} points outside {dictionary}")
     for field, dictionary in _LISTS.items():
         names = _check_dictionary(columns, dictionary)
         entries, offsets = f"{field}.codes", f"{field}.offsets"
         check_lists(columns, KIND, offsets=offsets, entries=entries, rows=n, codes=names)
+        check_rows_ascend(columns, KIND, offsets=offsets, entries=entries)
 
 
 def _check_dictionary(columns: Columns, name: str) -> int:

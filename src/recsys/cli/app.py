@@ -3,27 +3,37 @@
 import os
 import sys
 import traceback
-from typing import Annotated
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Annotated, TextIO
 
 import typer
 
 import recsys
-from recsys.cli import (
-    documents,
-    evaluation,
-    items,
-    lab,
-    operations,
-    pipelines,
-    recommend,
-    releases,
-    serve,
-    tenants,
-)
 from recsys.cli.terminal import terminal
 from recsys.errors import Failed, OutcomeUnknown, RecsysError, Refused, UsageError
 
 __all__ = ["EXIT_CODES", "app", "run"]
+
+_PARTS: Mapping[str, tuple[str, ...]] = {
+    "serve": ("serve",),
+    "store": ("store",),
+    "tenants": ("tenants", "keys", "users"),
+    "documents": ("config", "rules"),
+    "items": ("items",),
+    "pipelines": ("pipelines",),
+    "releases": ("releases",),
+    "log": ("releases",),
+    "candidate": ("candidate",),
+    "recommend": ("recommend", "similar"),
+    "evaluation": ("eval",),
+    "operations": ("status", "doctor"),
+    "why": ("why",),
+    "pin": ("pin", "unpin"),
+    "profile": ("profile",),
+    "lab": ("simulate", "demo", "quickstart", "bench"),
+}
+"""Files of this folder and the commands each adds, in the order of the help."""
 
 EXIT_CODES: tuple[tuple[type[RecsysError], int], ...] = (
     (OutcomeUnknown, 5),
@@ -35,19 +45,8 @@ EXIT_CODES: tuple[tuple[type[RecsysError], int], ...] = (
 """Kinds of error and the exit code each maps to; the first that fits counts. 130 is an interrupt."""
 
 _INTERRUPTED = 130
-_GLOBAL_WITH_VALUE = ("--store",)
+_GLOBAL_WITH_VALUE = ("--store", "--log")
 _GLOBAL_FLAGS = ("--json", "--verbose")
-
-app = typer.Typer(
-    name="recsys",
-    help="Recommendations that stay up, can be reversed, and can be audited.",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="--store, --json and --verbose are accepted before and after a command's name. "
-    "Environment: RECSYS_STORE, RECSYS_ACTOR; NO_COLOR turns colour off.",
-)
 
 
 def _version(wanted: bool) -> None:
@@ -56,11 +55,17 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _globals(
     store: Annotated[
-        str, typer.Option(help="Where releases and blobs are: a directory.", envvar="RECSYS_STORE")
+        str,
+        typer.Option(help="Where releases and blobs are: a directory, or s3://bucket/prefix.", envvar="RECSYS_STORE"),
     ] = "var/store",
+    log: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the log is: postgresql://…. Default: in the store.", envvar="RECSYS_LOG", show_envvar=True
+        ),
+    ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="One JSON document on standard output; the rest on standard error.")
     ] = False,
@@ -69,17 +74,36 @@ def _globals(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    terminal.configure(store=store, json=json, verbose=verbose)
+    terminal.configure(store=store, log=log, json=json, verbose=verbose)
 
 
-for part in (serve, tenants, documents, items, pipelines, releases, recommend, evaluation, operations, lab):
-    part.add_to(app)
+def app(asked: str | None = None) -> typer.Typer:
+    """Make the command tree: whole, or with what is needed to run the command ``asked``, which starts in half the time.
+
+    A command that is not there gets the whole tree, to be told what is.
+    """
+    made = typer.Typer(
+        name="recsys",
+        help="Recommendations that stay up, can be reversed, and can be audited.",
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        epilog="--store, --log, --json and --verbose are accepted before and after a command's name. "
+        "Environment: RECSYS_STORE, RECSYS_LOG, RECSYS_ACTOR, RECSYS_SIGNING_KEY; NO_COLOR turns colour off.",
+    )
+    made.callback()(_globals)
+    needed = [part for part, commands in _PARTS.items() if asked in commands]
+    for part in needed or _PARTS:
+        import_module(f"recsys.cli.{part}").add_to(made)
+    return made
 
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code. Errors are one line and a next step, never a traceback by default."""
-    ordered = _globals_first(arguments)
-    command = typer.main.get_command(app)
+    front, rest = _globals_apart(arguments)
+    ordered = front + rest
+    command = typer.main.get_command(app(rest[0] if rest else None))
     try:
         result = command.main(args=ordered, prog_name="recsys", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
@@ -89,11 +113,12 @@ def run(arguments: list[str]) -> int:
             error.show()  # type: ignore[attr-defined]  # the group's help, which Typer raises as an error
             return 2
         terminal.json = terminal.json or "--json" in arguments  # the words that would have said so were not read yet
-        said = UsageError(error.format_message(), next_step=_usage_hint(error))
+        one_line = " ".join(error.format_message().split())
+        said = UsageError(one_line, next_step=_usage_hint(error))
         _explain(said)
         return _exit_code(said, ordered)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go(sys.stdout)
         return 0
     except RecsysError as error:
         _explain(error)
@@ -130,14 +155,33 @@ def _exit_code(error: RecsysError, arguments: list[str]) -> int:
 
 
 def _explain(error: RecsysError) -> None:
+    """Say an error. That it cannot be said (a full disk) changes nothing about the exit code."""
     if terminal.verbose:
         traceback.print_exception(error)
-    if terminal.json:
-        document = {"error": {"code": error.code, "message": error.message, "next_step": error.next_step}}
-        if isinstance(error, OutcomeUnknown):
-            document["error"]["attempt"] = error.attempt
-        terminal.finish(document, lambda: None)
-    terminal.fail(error.message, error.next_step)
+    next_step = terminal.next_step(error.next_step)
+    document = {"error": {"code": error.code, "message": error.message, "next_step": next_step}}
+    if isinstance(error, OutcomeUnknown):
+        document["error"]["attempt"] = error.attempt
+    try:
+        if terminal.json:
+            terminal.finish(document, lambda: None)
+        sys.stdout.flush()
+    except OSError:
+        _let_go(sys.stdout)
+    try:
+        terminal.fail(error.message, next_step)
+    except OSError:
+        _let_go(sys.stderr)
+
+
+def _let_go(stream: TextIO) -> None:
+    """Point a stream that fails at nothing, or Python would try it again at its end and exit with a code of its own."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+    except OSError:
+        pass
 
 
 def _usage_hint(error: typer.TyperException) -> str:
@@ -145,8 +189,8 @@ def _usage_hint(error: typer.TyperException) -> str:
     return f"see: {context.command_path} --help" if context is not None else "see: recsys --help"
 
 
-def _globals_first(arguments: list[str]) -> list[str]:
-    """Move the global options to the front, so that they are accepted after a command's name too."""
+def _globals_apart(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Take the global options out, so that they are accepted after a command's name too."""
     front: list[str] = []
     rest: list[str] = []
     waiting = iter(arguments)
@@ -162,4 +206,4 @@ def _globals_first(arguments: list[str]) -> list[str]:
                 front += [value for value in (next(waiting, None),) if value is not None]
         else:
             rest.append(argument)
-    return front + rest
+    return front, rest

@@ -20,7 +20,7 @@ from recsys.cli.terminal import terminal
 from recsys.documents import read_config, read_rules
 from recsys.errors import UsageError
 
-__all__ = ["add_to"]
+__all__ = ["add_to", "read_document"]
 
 config = typer.Typer(no_args_is_help=True, help="Request defaults, weights and limits, as one document.")
 rules = typer.Typer(no_args_is_help=True, help="Pin, boost and block, as one document.")
@@ -34,7 +34,8 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(rules, name="rules")
 
 
-def _read(path: Path) -> bytes:
+def read_document(path: Path) -> bytes:
+    """Return what a file holds, or standard input for ``-``."""
     if str(path) == "-":
         return sys.stdin.buffer.read()
     try:
@@ -80,13 +81,15 @@ def put_config(
 ) -> None:
     """Put a config document in force, as a release."""
     of = open_tenant(tenant)
-    finish_change(of.releases.put_config(_read(file), expect=expect, reason=reason, dry_run=dry_run, attempt=attempt))
+    finish_change(
+        of.releases.put_config(read_document(file), expect=expect, reason=reason, dry_run=dry_run, attempt=attempt)
+    )
 
 
 @config.command("check", epilog="Example: recsys config check config.json")
 def check_config(file: DocumentFile) -> None:
     """Check a config document; changes nothing."""
-    read_config(_read(file))
+    read_config(read_document(file))
     terminal.finish({"valid": True}, lambda: terminal.say("the config document is valid"))
 
 
@@ -109,13 +112,15 @@ def put_rules(
 ) -> None:
     """Put a rules document in force, as a release."""
     of = open_tenant(tenant)
-    finish_change(of.releases.put_rules(_read(file), expect=expect, reason=reason, dry_run=dry_run, attempt=attempt))
+    finish_change(
+        of.releases.put_rules(read_document(file), expect=expect, reason=reason, dry_run=dry_run, attempt=attempt)
+    )
 
 
 @rules.command("check", epilog="Example: recsys rules check rules.json")
 def check_rules(file: DocumentFile) -> None:
     """Check a rules document; changes nothing."""
-    found = read_rules(_read(file))
+    found = read_rules(read_document(file))
     terminal.finish(
         {"valid": True, "rules": len(found)},
         lambda: terminal.say(f"the rules document is valid: {len(found)} rules"),

@@ -113,3 +113,72 @@ def bench_serve(
         progress=terminal.progress,
     )
     terminal.finish(report, lambda: terminal.say(report.table()))
+
+
+@bench.command("growth", epilog="Example: recsys bench growth --items 1000,100000 --tenants 1,100")
+def bench_growth(
+    items: Annotated[str, typer.Option(help="Sizes of shops to ask, with commas.")] = "1000,10000,100000,1000000",
+    tenants: Annotated[str, typer.Option(help="Numbers of tenants to serve, with commas.")] = "1,10,100,1000",
+    seconds: Annotated[float, typer.Option(help="How long each turn takes.", min=0.1)] = 3.0,
+    turns: Annotated[int, typer.Option(help="How often each size is asked; the best counts.", min=1)] = 3,
+) -> None:
+    """Measure how the time of an answer grows with items and tenants, and the memory of a second worker."""
+    from recsys.lab.bench.growth import run
+
+    report = run(
+        items=_sizes(items, "items"),
+        tenants=_sizes(tenants, "tenants"),
+        seconds=seconds,
+        turns=turns,
+        progress=terminal.progress,
+    )
+    terminal.finish(report, lambda: terminal.say(report.table()))
+
+
+def _sizes(text: str, what: str) -> tuple[int, ...]:
+    """Read sizes as people type them, smallest first: 1000,100000."""
+    try:
+        found = tuple(sorted(int(part) for part in text.split(",")))
+    except ValueError:
+        found = ()
+    if not found or found[0] < 1:
+        raise UsageError(f"--{what} {text} is not a list of sizes", next_step="write it like 1000,100000")
+    return found
+
+
+@bench.command("boot", epilog="Example: recsys bench boot --restarts 20")
+def bench_boot(
+    items: Annotated[int, typer.Option(help="How many items.", min=1)] = 100_000,
+    restarts: Annotated[int, typer.Option(help="How many restarts, with the store there and away each.", min=1)] = 20,
+) -> None:
+    """Measure the time from a start to the first answer, with the store there and away."""
+    from recsys.lab.bench.boot import run
+
+    report = run(items=items, restarts=restarts, progress=terminal.progress)
+    terminal.finish(report, lambda: terminal.say(report.table()))
+
+
+@bench.command("rollback", epilog="Example: recsys bench rollback --rollbacks 50 --workers 8")
+def bench_rollback(
+    items: Annotated[int, typer.Option(help="How many items: sets the size of the artifacts.", min=1)] = 100_000,
+    rollbacks: Annotated[int, typer.Option(help="How many rollbacks.", min=1)] = 50,
+    workers: Annotated[int, typer.Option(help="How many workers answer.", min=1, max=64)] = 8,
+) -> None:
+    """Measure the time from a rollback's return to the last old answer of any worker, under load."""
+    from recsys.lab.bench.rollback import run
+
+    report = run(items=items, rollbacks=rollbacks, workers=workers, progress=terminal.progress)
+    terminal.finish(report, lambda: terminal.say(report.table()))
+
+
+@bench.command("releases", epilog="Example: recsys bench releases --publishers 8 --seconds 5")
+def bench_releases(
+    publishers: Annotated[int, typer.Option(help="How many processes publish at once.", min=1, max=64)] = 8,
+    seconds: Annotated[float, typer.Option(help="How long each measurement takes.", min=0.05)] = 3.0,
+    folder: Annotated[Path, typer.Option(help="Where to measure; what is made there is removed.")] = Path("var"),
+) -> None:
+    """Measure durable commits a second of publishers racing on one tenant, against the disk's own rate."""
+    from recsys.lab.bench.releases import run
+
+    report = run(publishers=publishers, seconds=seconds, folder=folder, progress=terminal.progress)
+    terminal.finish(report, lambda: terminal.say(report.table()))

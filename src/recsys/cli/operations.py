@@ -115,7 +115,7 @@ def _fix(found: Diagnosis, *, yes: bool) -> None:
     if not (yes or terminal.confirm(f"run: {finding.command}?")):
         raise UsageError("nothing was changed", next_step="run the command yourself, or answer y (or give --yes)")
     words = shlex.split(finding.command)[1:]
-    done = subprocess.run([sys.executable, "-m", "recsys", "--store", terminal.store, *words], check=False)
+    done = subprocess.run([sys.executable, "-m", "recsys", *words], env=terminal.environment(), check=False)
     if done.returncode:
         raise typer.Exit(done.returncode)
 

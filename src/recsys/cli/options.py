@@ -1,5 +1,6 @@
 """Options that many commands share, said once."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ __all__ = [
     "AttemptOption",
     "DryRunOption",
     "ExpectOption",
+    "HostDirOption",
     "ReasonOption",
     "SegmentOption",
     "SurfaceOption",
@@ -38,12 +40,15 @@ ExpectOption = Annotated[
         help="Refuse unless this is in force: GENERATION or GENERATION:sha256:…, as `show` prints it.",
     ),
 ]
+HostDirOption = Annotated[
+    Path, typer.Option("--host-dir", envvar="RECSYS_HOST_DIR", help="This host's serving directory.")
+]
 AttemptOption = Annotated[str | None, typer.Option("--attempt", help="Resume an attempt whose outcome is unknown.")]
 
 
 def open_suite(*, create: bool = False) -> Suite:
     """Open the store the command line names."""
-    return recsys.open(terminal.store, create=create)
+    return recsys.open(terminal.store, log=terminal.log, create=create)
 
 
 def open_tenant(name: str | None) -> Tenant:

@@ -1,7 +1,6 @@
 """``recsys serve``: the online service on this host."""
 
 import logging
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -30,12 +29,19 @@ def serve(
 ) -> None:
     """Answer over HTTP from the store, and go on answering when the store is away. Ctrl-C ends it cleanly."""
     from recsys.serving import read_settings
+    from recsys.serving.service_log import set_up_log
     from recsys.serving.supervisor import serve as run
+    from recsys.serving.tracing import check_tracing
 
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s supervisor %(levelname)s %(message)s", stream=sys.stderr
-    )
     settings = read_settings(
-        store=terminal.store, host=host, port=port, admin_port=admin_port, workers=workers, host_dir=host_dir
+        store=terminal.store,
+        log=terminal.log,
+        host=host,
+        port=port,
+        admin_port=admin_port,
+        workers=workers,
+        host_dir=host_dir,
     )
-    run(settings, say=terminal.say)
+    check_tracing(settings)
+    set_up_log(settings, process="supervisor")
+    run(settings, say=terminal.say if settings.log_format == "text" else logging.getLogger(__name__).info)

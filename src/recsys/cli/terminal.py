@@ -1,6 +1,7 @@
 """What every command speaks through: people on the terminal, or one JSON document on standard output."""
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -41,18 +42,42 @@ class Terminal:
         self.json = False
         self.verbose = False
         self.store = _DEFAULT_STORE
+        self.log: str | None = None
         self.people = Console(highlight=False)
         self.errors = Console(stderr=True, highlight=False)
 
-    def configure(self, *, store: str, json: bool, verbose: bool) -> None:
+    def configure(self, *, store: str, log: str | None, json: bool, verbose: bool) -> None:
         """Take the global settings. With ``json`` everything for people goes to standard error."""
-        self.store, self.json, self.verbose = store, json, verbose
+        self.store, self.log, self.json, self.verbose = store, log or None, json, verbose
         self.people = Console(stderr=json, highlight=False)
 
     def command(self, line: str) -> str:
-        """Complete a printed command so that it meets the same store when it is pasted."""
-        given = self.store not in (_DEFAULT_STORE, os.environ.get("RECSYS_STORE"))
-        return f"{line} --store {shlex.quote(self.store)}" if line and given else line
+        """Complete a printed command so that it meets the same store when it is pasted: before its own words, because
+        what follows a ``--`` there is no option any more.
+        """
+        where = self._elsewhere()
+        return line.replace("recsys", f"recsys {where}", 1) if line and where else line
+
+    def next_step(self, text: str) -> str:
+        """Complete a next step that names commands, which are to meet the same store too."""
+        where = self._elsewhere()
+        named = "recsys " in text and not text.endswith("--help")
+        return f"{text} (add {where})" if named and where else text
+
+    def _elsewhere(self) -> str:
+        """Return the options that say where the store is, as far as a command would not find it without."""
+        options = []
+        if self.store not in (_DEFAULT_STORE, os.environ.get("RECSYS_STORE")):
+            options.append(f"--store {shlex.quote(self.store)}")
+        if self.log not in (None, os.environ.get("RECSYS_LOG")):
+            options.append(f"--log {shlex.quote(_without_password(str(self.log)))}")
+        return " ".join(options)
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment in which a command started from here meets the same store: no address among its
+        arguments, which others on this machine can read.
+        """
+        return {**os.environ, "RECSYS_STORE": self.store, **({"RECSYS_LOG": self.log} if self.log else {})}
 
     def say(self, text: str = "") -> None:
         """Print a line for people; rich markup is allowed, so escape what comes from outside."""
@@ -63,6 +88,7 @@ class Terminal:
         if self.json:
             data = msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2)
             sys.stdout.write(data.decode() + "\n")
+            sys.stdout.flush()  # or a full disk would be met after the command had its exit code
         else:
             people()
 
@@ -72,6 +98,13 @@ class Terminal:
             return False
         self.errors.print(f"{question} [dim](y/N)[/dim] ", end="")
         return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    def typed(self, question: str) -> str:
+        """Ask for a word and return it; empty when there is no terminal to ask on."""
+        if not sys.stdin.isatty():
+            return ""
+        self.errors.print(f"{question} ", end="")
+        return sys.stdin.readline().strip()
 
     @contextmanager
     def progress(self, stage: str, *, total: int | None = None) -> Iterator[Advance]:
@@ -96,6 +129,11 @@ class Terminal:
         self.errors.print(f"[bold red]error:[/bold red] {escape(message)}", soft_wrap=True)
         if next_step:
             self.errors.print(f"[dim]→[/dim] {escape(next_step)}", soft_wrap=True)
+
+
+def _without_password(address: str) -> str:
+    """Leave the password out of an address: the driver finds it in PGPASSWORD or in a password file."""
+    return re.sub(r"(?<=//)([^:@/?]*):[^@/?]*@", r"\1@", re.sub(r"([?&])password=[^&]*", r"\1", address))
 
 
 terminal = Terminal()

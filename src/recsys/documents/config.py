@@ -5,27 +5,37 @@ stays, so that another default in a later version of the package does not change
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
+from recsys.documents.experiments import Experiment, check_experiments
+from recsys.documents.groups import (
+    Algorithm,
+    Diversity,
+    ExcludeSeen,
+    ExcludeSeenAt,
+    Exploration,
+    Flags,
+    FlagsAt,
+    Limits,
+    LimitsAt,
+    Personalization,
+    Settings,
+    Tuning,
+    laid_over,
+)
 from recsys.encoding import Invalid, canonical, convert, decode, did_you_mean
-from recsys.signals import SIGNALS
+from recsys.signals import PARAMETERS, SIGNALS
 from recsys.store.names import check_name
 
 __all__ = [
     "ALIASES",
+    "BOUNDS",
     "MAX_ID_LENGTH",
+    "MAX_WEIGHT",
     "Config",
-    "Diversity",
-    "DiversityAt",
-    "Flags",
-    "FlagsAt",
-    "Limits",
-    "LimitsAt",
-    "Personalization",
-    "PersonalizationAt",
     "SurfaceConfig",
     "canonical_config",
     "read_config",
@@ -33,8 +43,12 @@ __all__ = [
 
 WHAT = "config document"
 
-ALIASES: Mapping[str, str] = {"pop": "popularity", "cooc": "cooc"}
-"""Short forms accepted in ``weights``, each with the signal it stands for."""
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "pop": ("popularity",),
+    "cooc": ("cooc",),
+    "emb": ("implicit", "content_sim", "session_seq"),
+}
+"""Short forms accepted in ``weights``, each with the signal it stands for; ``emb`` for the largest of three."""
 
 MAX_BYTES = 1_048_576
 """Read at every switch of a release and kept per release: a megabyte is hundreds of surfaces."""
@@ -53,91 +67,33 @@ MAX_FLOOR_ITEMS = 1_000
 MAX_ID_LENGTH = 256
 """An item id is a key; longer ones are someone's payload in the wrong column."""
 
-Algorithm = Literal["blend", "popularity", "cooc"]
-
-_S = TypeVar("_S", bound=msgspec.Struct)
-
-
-class _Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    pass
-
-
-class Limits(_Settings, frozen=True):
-    """Bounds on one request."""
-
-    max_k: int = 200
-    max_exclude_ids: int = 1000
+MAX_SEEN_DAYS = 3_660
+"""Ten years; no history reaches as far back."""
+MAX_SEEN_EVENTS = 100
+"""Event types, looked up for each event of a history."""
+MAX_DRAWN = 50
+"""Places drawn: each looks at the whole pool, and further down nobody sees the difference."""
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 1e4
+"""Below, nothing is ever drawn but the best; above, every item of the pool is as likely as any other."""
 
 
-class LimitsAt(_Settings, frozen=True):
-    """:class:`Limits` as a surface may set them, key by key."""
-
-    max_k: int | UnsetType = UNSET
-    max_exclude_ids: int | UnsetType = UNSET
-
-
-class Flags(_Settings, frozen=True):
-    """``request_weights``: a request may bring its own weights."""
-
-    request_weights: bool = False
-
-
-class FlagsAt(_Settings, frozen=True):
-    """:class:`Flags` as a surface may set them, key by key."""
-
-    request_weights: bool | UnsetType = UNSET
-
-
-class Personalization(_Settings, frozen=True):
-    """Boost by how well an item's tags fit the user's; attenuated below ``min_events`` events."""
-
-    boost: float = 0.0
-    min_events: int = 3
-
-
-class PersonalizationAt(_Settings, frozen=True):
-    """:class:`Personalization` as a surface may set it, key by key."""
-
-    boost: float | UnsetType = UNSET
-    min_events: int | UnsetType = UNSET
-
-
-class Diversity(_Settings, frozen=True):
-    """Greedy re-ranking. ``mmr_lambda`` 1 keeps the order by score; lower trades score for different tags."""
-
-    mmr_lambda: float = 1.0
-    max_per_brand: int | None = None
-    max_per_category: int | None = None
-
-
-class DiversityAt(_Settings, frozen=True):
-    """:class:`Diversity` as a surface may set it, key by key; ``null`` lifts a cap the tenant has."""
-
-    mmr_lambda: float | UnsetType = UNSET
-    max_per_brand: int | UnsetType | None = UNSET
-    max_per_category: int | UnsetType | None = UNSET
-
-
-class SurfaceConfig(_Settings, frozen=True):
+class SurfaceConfig(Tuning, frozen=True):
     """The keys a surface may set for itself; ``None`` means: as the tenant.
 
-    ``weights`` and ``floor_items`` replace the tenant's whole, because a mixture of two sets of weights is
-    nobody's choice. Groups of settings and each signal's parameters are laid over the tenant's key by key.
+    ``weights``, ``floor_items`` and ``experiments`` replace the tenant's whole. Groups of settings and each signal's
+    parameters are laid over the tenant's key by key.
     """
 
-    weights: Mapping[str, float] | None = None
-    algorithm: Algorithm | None = None
     limits: LimitsAt | None = None
     flags: FlagsAt | None = None
-    personalization: PersonalizationAt | None = None
-    diversity: DiversityAt | None = None
     freshness_slo_h: float | None = None
     floor_items: tuple[str, ...] | None = None
     signals: Mapping[str, Mapping[str, Any]] | None = None
+    experiments: Mapping[str, Experiment] | None = None
 
 
-class Config(_Settings, frozen=True):
-    """A tenant's config. ``weights`` by signal (aliases ``pop``, ``cooc``); all zero means popularity alone.
+class Config(Settings, frozen=True):
+    """A tenant's config. ``weights`` by signal (aliases ``pop``, ``cooc``, ``emb``); all zero means popularity alone.
 
     ``signals`` holds each signal's parameters by name; the signal checks its own.
     """
@@ -148,6 +104,9 @@ class Config(_Settings, frozen=True):
     flags: Flags = Flags()
     personalization: Personalization = Personalization()
     diversity: Diversity = Diversity()
+    exclude_seen: ExcludeSeen = ExcludeSeen()
+    exploration: Exploration = Exploration()
+    experiments: Mapping[str, Experiment] = {}
     freshness_slo_h: float = 24.0
     floor_items: tuple[str, ...] = ()
     signals: Mapping[str, Mapping[str, Any]] = {}
@@ -161,20 +120,39 @@ class Config(_Settings, frozen=True):
         own = self.surfaces.get(surface)
         if own is None:
             return msgspec.structs.replace(self, surfaces={})
-        return Config(
-            weights=self.weights if own.weights is None else own.weights,
-            algorithm=own.algorithm or self.algorithm,
-            limits=_laid_over(self.limits, own.limits),
-            flags=_laid_over(self.flags, own.flags),
-            personalization=_laid_over(self.personalization, own.personalization),
-            diversity=_laid_over(self.diversity, own.diversity),
+        return msgspec.structs.replace(
+            self.tuned(own),
+            limits=laid_over(self.limits, own.limits),
+            flags=laid_over(self.flags, own.flags),
+            experiments=self.experiments if own.experiments is None else own.experiments,
             freshness_slo_h=self.freshness_slo_h if own.freshness_slo_h is None else own.freshness_slo_h,
             floor_items=self.floor_items if own.floor_items is None else own.floor_items,
             signals={
                 name: {**self.signals.get(name, {}), **(own.signals or {}).get(name, {})}
                 for name in sorted({*self.signals, *(own.signals or {})})
             },
+            surfaces={},
         )
+
+    def tuned(self, own: Tuning) -> "Config":
+        """Return the config with what a surface or a variant says of how answers are made laid over it."""
+        return msgspec.structs.replace(
+            self,
+            weights=self.weights if own.weights is None else own.weights,
+            algorithm=own.algorithm or self.algorithm,
+            personalization=laid_over(self.personalization, own.personalization),
+            diversity=laid_over(self.diversity, own.diversity),
+            exclude_seen=laid_over(self.exclude_seen, own.exclude_seen),
+            exploration=laid_over(self.exploration, own.exploration),
+        )
+
+    def variants(self) -> Mapping[str, "Config"]:
+        """Return the config as each variant of its experiment has it. Of a config at one surface (:meth:`at`)."""
+        return {
+            name: self.tuned(variant)
+            for experiment in self.experiments.values()
+            for name, variant in experiment.variants.items()
+        }
 
 
 def read_config(data: bytes) -> Config:
@@ -198,53 +176,81 @@ def canonical_config(data: bytes) -> bytes:
     return canonical(msgspec.json.decode(data))
 
 
-def _laid_over(tenant: _S, own: msgspec.Struct | None) -> _S:
-    if own is None:
-        return tenant
-    said = {name: value for name in own.__struct_fields__ if (value := getattr(own, name)) is not UNSET}
-    return msgspec.structs.replace(tenant, **said)
-
-
 def _check_settings(config: "Config | SurfaceConfig", *, at: str) -> None:
     """Check what types cannot say. Keys that a surface leaves to the tenant are skipped."""
+    _check_tuning(config, at=at)
+    slo_h = config.freshness_slo_h
+    if slo_h is not None and not 0 < slo_h <= MAX_FRESHNESS_H:
+        raise Invalid(WHAT, f"`{at}freshness_slo_h` is {slo_h}; it must be above 0, at most {MAX_FRESHNESS_H}")
+    _check_ids(config.floor_items or (), f"{at}floor_items")
+    for name, params in (config.signals or {}).items():
+        if name not in PARAMETERS:
+            near = did_you_mean(name, PARAMETERS)
+            raise Invalid(WHAT, f"unknown signal `{name}` in `{at}signals`", suggestion=near)
+        convert(params, PARAMETERS[name], what=f"{WHAT}, `{at}signals.{name}`")
+    check_experiments(config.experiments or {}, WHAT, f"{at}experiments")
+    for name, experiment in (config.experiments or {}).items():
+        for variant, own in experiment.variants.items():
+            where = f"{at}experiments.{name}.variants.{variant}"
+            _check_tuning(own, at=f"{where}.")
+            if experiment.type == "interleave" and isinstance(config, Config):
+                _check_draws_nothing(config.tuned(own), where)
+
+
+def _check_draws_nothing(config: Config, where: str) -> None:
+    """An item of two lists that were drawn is where it is with a probability that nobody knows."""
+    if config.exploration.policy != "none":
+        raise Invalid(
+            WHAT,
+            f"`{where}` would be drawn and interleaved",
+            suggestion='explore or interleave: set its `exploration` to {"policy": "none"}',
+        )
+
+
+def _check_tuning(config: "Config | Tuning", *, at: str) -> None:
     weights = config.weights or {}
     for name, weight in weights.items():
         if name not in SIGNALS and name not in ALIASES:
             near = did_you_mean(name, {*SIGNALS, *ALIASES})
             raise Invalid(WHAT, f"unknown signal `{name}` in `{at}weights`", suggestion=near)
         _within(weight, f"{at}weights.{name}", low=0, high=MAX_WEIGHT)
-        meant = ALIASES.get(name, name)
-        if meant != name and meant in weights:
-            raise Invalid(WHAT, f"`{at}weights` names one signal twice: `{name}` stands for `{meant}`")
+        for meant in ALIASES.get(name, ()):
+            if meant != name and meant in weights:
+                raise Invalid(WHAT, f"`{at}weights` names one signal twice: `{name}` stands for `{meant}`")
     _check_groups(config, at=at)
-    slo_h = config.freshness_slo_h
-    if slo_h is not None and not 0 < slo_h <= MAX_FRESHNESS_H:
-        raise Invalid(WHAT, f"`{at}freshness_slo_h` is {slo_h}; it must be above 0, at most {MAX_FRESHNESS_H}")
-    _check_ids(config.floor_items or (), f"{at}floor_items")
-    for name, params in (config.signals or {}).items():
-        if name not in SIGNALS:
-            near = did_you_mean(name, SIGNALS)
-            raise Invalid(WHAT, f"unknown signal `{name}` in `{at}signals`", suggestion=near)
-        convert(params, SIGNALS[name].Params, what=f"{WHAT}, `{at}signals.{name}`")
+    _check_seen(config.exclude_seen, f"{at}exclude_seen.events")
 
 
-def _check_groups(config: "Config | SurfaceConfig", *, at: str) -> None:
-    for group, key, low, high in _BOUNDS:
-        settings = getattr(config, group)
+def _check_groups(config: "Config | Tuning", *, at: str) -> None:
+    for group, key, low, high in BOUNDS:
+        settings = getattr(config, group, None)
         value = getattr(settings, key, UNSET)
         if value is not UNSET and value is not None:
             _within(value, f"{at}{group}.{key}", low=low, high=high)
 
 
-_BOUNDS: tuple[tuple[str, str, float, float], ...] = (
+BOUNDS: tuple[tuple[str, str, float, float], ...] = (
     ("limits", "max_k", 1, MAX_K),
     ("limits", "max_exclude_ids", 0, MAX_EXCLUDE_IDS),
     ("personalization", "boost", 0, 1e3),  # negative would punish what the user likes
     ("personalization", "min_events", 0, 1e6),
+    ("exclude_seen", "days", 0, MAX_SEEN_DAYS),
     ("diversity", "mmr_lambda", 0, 1),
     ("diversity", "max_per_brand", 1, MAX_K),  # 0 would empty every answer
     ("diversity", "max_per_category", 1, MAX_K),
+    ("exploration", "temperature", MIN_TEMPERATURE, MAX_TEMPERATURE),
+    ("exploration", "slots", 1, MAX_DRAWN),
 )
+
+
+def _check_seen(exclude_seen: ExcludeSeen | ExcludeSeenAt | None, where: str) -> None:
+    events = UNSET if exclude_seen is None else exclude_seen.events
+    if events is UNSET:
+        return
+    if len(events) > MAX_SEEN_EVENTS:
+        raise Invalid(WHAT, f"`{where}` has {len(events)} types, and {MAX_SEEN_EVENTS} is the most")
+    if any(not 0 < len(event_type) <= MAX_ID_LENGTH for event_type in events):
+        raise Invalid(WHAT, f"`{where}` has a type that is empty or longer than {MAX_ID_LENGTH} characters")
 
 
 def _within(value: float, where: str, *, low: float, high: float) -> None:

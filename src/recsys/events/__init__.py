@@ -1,7 +1,7 @@
 """What was shown and what was done: schemas, the durable writer, shipping, readers."""
 
 from recsys.events.layout import STREAMS, EventFile, Stream, event_files
-from recsys.events.pseudonymous import pseudonymous
+from recsys.events.pseudonymous import is_erased, pseudonymous, without_erased
 from recsys.events.reading import SCHEMAS, BadLine, Event, read_events, read_spool
 from recsys.events.schemas import (
     Assignment,
@@ -35,9 +35,11 @@ __all__ = [
     "Spool",
     "Stream",
     "event_files",
+    "is_erased",
     "pseudonymous",
     "read_events",
     "read_spool",
     "recover",
     "ship",
+    "without_erased",
 ]

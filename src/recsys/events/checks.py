@@ -8,7 +8,7 @@ import re
 from recsys.encoding import Invalid, parse_rfc3339
 from recsys.events.schemas import Interaction, Outcome
 
-__all__ = ["MAX_ID_LENGTH", "MAX_RANK", "MAX_VALUE", "check_event"]
+__all__ = ["MAX_ID_LENGTH", "MAX_RANK", "MAX_VALUE", "NEEDED", "TEXTS", "check_event"]
 
 MAX_ID_LENGTH = 256
 """Characters. No id or label of a shop is longer; one that is comes from a broken export, and would be copied into
@@ -26,8 +26,8 @@ _MOMENT = re.compile(
 """RFC 3339 as every reader of events takes it; Python alone would take ``20261120T080000Z`` too."""
 _YEAR_10000_S = 253_402_300_800
 """Past it, and before the year 1, a zone can move a moment out of the calendar."""
-_NEEDED = ("event_id", "item_id", "event_type", "ts")
-_TEXTS = (*_NEEDED, "user_id", "anonymous_id", "session_id", "request_id", "surface", "key_id")
+NEEDED = ("event_id", "item_id", "event_type", "ts")
+TEXTS = (*NEEDED, "user_id", "anonymous_id", "session_id", "request_id", "surface", "key_id")
 _NUL = "\0"
 
 
@@ -39,14 +39,14 @@ def check_event(event: Outcome | Interaction, *, what: str) -> None:
     Invalid
         Naming ``what`` and the field.
     """
-    for name in _TEXTS:
+    for name in TEXTS:
         text = getattr(event, name)
         if text is None:
             if name == "event_id":
                 raise Invalid(what, "it has no event_id", suggestion="make one per event, and send the same one again")
             continue
         if not text:
-            hint = "" if name in _NEEDED else "leave it out where there is none"
+            hint = "" if name in NEEDED else "leave it out where there is none"
             raise Invalid(what, f"{name} is empty", suggestion=hint)
         if len(text) > MAX_ID_LENGTH:
             raise Invalid(what, f"{name} has {len(text)} characters, at most {MAX_ID_LENGTH} are taken")

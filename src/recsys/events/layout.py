@@ -14,7 +14,7 @@ import msgspec
 
 __all__ = ["STATES", "STREAMS", "EventFile", "Stream", "event_files", "utc_day"]
 
-Stream = Literal["exposures", "outcomes", "interactions"]
+Stream = Literal["exposures", "outcomes", "interactions", "assignments"]
 STREAMS: tuple[Stream, ...] = get_args(Stream)
 
 STATES = ("open", "ready", "shipped")

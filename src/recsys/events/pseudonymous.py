@@ -1,15 +1,15 @@
 """Put pseudonyms in the place of the ids of people, at every entrance."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from recsys.events.schemas import Interaction, Outcome
 
-__all__ = ["pseudonymous"]
+__all__ = ["is_erased", "pseudonymous", "without_erased"]
 
-E = TypeVar("E", Outcome, Interaction)
+E = TypeVar("E", bound=Outcome | Interaction)
 
 
 def pseudonymous(event: E, *, of: Callable[[str], str], key_id: str) -> E:
@@ -31,3 +31,24 @@ def pseudonymous(event: E, *, of: Callable[[str], str], key_id: str) -> E:
         session_id=None if event.session_id is None else of(event.session_id),
         key_id=key_id,
     )
+
+
+class _Somebody(Protocol):
+    @property
+    def user_id(self) -> str | None: ...
+    @property
+    def anonymous_id(self) -> str | None: ...
+    @property
+    def session_id(self) -> str | None: ...
+
+
+def is_erased(who: _Somebody, erased: frozenset[str]) -> bool:
+    """Tell whether one of the pseudonyms that somebody comes under is of an erased user."""
+    return who.user_id in erased or who.anonymous_id in erased or who.session_id in erased
+
+
+def without_erased(event: E, erased: frozenset[str]) -> E:
+    """Return a pseudonymous event as it is, or without its ids when it is of an erased user: it counts as nobody's."""
+    if not erased or not is_erased(event, erased):
+        return event
+    return msgspec.structs.replace(event, user_id=None, anonymous_id=None, session_id=None, key_id=None)

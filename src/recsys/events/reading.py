@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from recsys.encoding import Invalid, decode
 from recsys.errors import UsageError
-from recsys.events.layout import EventFile, event_files
+from recsys.events.layout import EventFile, Stream, event_files
 from recsys.events.schemas import Assignment, Exposure, Interaction, Outcome, RankList
 
 __all__ = ["SCHEMAS", "BadLine", "Event", "read_events", "read_spool"]
@@ -22,6 +22,14 @@ SCHEMAS: dict[str, type[Event]] = {
     "interaction.v1": Interaction,
 }
 """The schemas by the name people use for them."""
+
+
+_STREAMS: dict[type[Event], Stream] = {
+    Exposure: "exposures",
+    Outcome: "outcomes",
+    Interaction: "interactions",
+    Assignment: "assignments",
+}
 
 
 class BadLine(UsageError):
@@ -46,7 +54,7 @@ def read_events(files: Iterable[Path | EventFile], schema: type[E], *, once: boo
     schema
         What each line must be; fields that are not in it are errors.
     once
-        Give each event once, by ``(tenant, event_id)``; exposures by ``(tenant, request_id)``. An event
+        Give each event once, by ``(tenant, event_id)``; exposures and assignments by ``(tenant, request_id)``. An event
         without an id is always given. Their ids are held in memory.
 
     Raises
@@ -77,8 +85,8 @@ def read_spool(root: Path, schema: type[E], *, tenant: str) -> Iterator[E]:
     """Read everything a host's spool (or a store's ``events`` directory) still has of one tenant, each
     event once.
     """
-    stream = {Exposure: "exposures", Outcome: "outcomes", Interaction: "interactions"}[schema]
-    return read_events(event_files(root, tenant=tenant, stream=stream), schema)  # type: ignore[arg-type]
+    stream = _STREAMS[schema]
+    return read_events(event_files(root, tenant=tenant, stream=stream), schema)
 
 
 def _event(line: bytes, schema: type[E], path: Path, number: int) -> E:
@@ -89,6 +97,6 @@ def _event(line: bytes, schema: type[E], path: Path, number: int) -> E:
 
 
 def _identity(event: Event) -> str | None:
-    if isinstance(event, Exposure):
+    if isinstance(event, Exposure | Assignment):
         return event.request_id
     return getattr(event, "event_id", None)

@@ -40,10 +40,15 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     answer: str
     """Digest of the canonical items of the answer (``item_id``, ``rank``, ``score``)."""
     rung: str = "live"
-    history: tuple[tuple[str, str, float], ...] = ()
-    """(item_id, event_type, seconds since 1970) as used, newest first."""
+    history_from: tuple[Literal["request", "tail", "profile"], ...] = ()
+    """Where the history that stands in the request comes from; empty where there is none. Records from before it was
+    written have the request's own.
+    """
     arm: str | None = None
-    seed: int | None = None
+    seed: str | None = None
+    """What chance was drawn from, where any was: the request's id, or the seed that came with it."""
+    teams: tuple[str | None, ...] = ()
+    """Of an interleaved answer: which variant placed each item; nobody where it is pinned or fills up."""
     kind: Literal["recommend", "similar"] | None = None
     """Which route was asked. Records from before it was written have none: there, a request with an ``item_id``
     asked for similar items.

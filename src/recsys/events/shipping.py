@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Container
 from pathlib import Path
 
 import msgspec
@@ -26,18 +27,20 @@ class Shipped(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
-def ship(root: Path, objects: Objects, *, keep_s: float, now: float | None = None) -> Shipped:
+def ship(
+    root: Path, objects: Objects, *, keep_s: float, gone: Container[str] = (), now: float | None = None
+) -> Shipped:
     """Copy every file under ``ready/`` to ``events/…`` in the store, read it back, and move it to
     ``shipped/``.
 
-    Files that have been in ``shipped/`` for ``keep_s`` seconds are removed. A store that is away costs
-    nothing but the round: what was not verified there stays here, and one bad file holds up no other. Safe to
-    repeat and to kill: the second copy finds its own first.
+    Files that have been in ``shipped/`` for ``keep_s`` seconds are removed, and all files of tenants that are
+    ``gone``. A store that is away costs nothing but the round: what was not verified there stays here, and one bad file
+    holds up no other. Safe to repeat and to kill: the second copy finds its own first.
     """
     now = time.time() if now is None else now
     files = size = 0
     problem = ""
-    ready = event_files(root / "ready")
+    ready = [file for file in event_files(root / "ready") if file.tenant not in gone]
     for file in ready:
         try:
             size += _carry(file, root, objects, now)
@@ -48,7 +51,7 @@ def ship(root: Path, objects: Objects, *, keep_s: float, now: float | None = Non
             problem = problem or str(error)
             continue
         files += 1
-    return Shipped(files, size, len(ready) - files, _remove_old(root, keep_s, now), problem)
+    return Shipped(files, size, len(ready) - files, _remove_old(root, keep_s, gone, now), problem)
 
 
 def _carry(file: EventFile, root: Path, objects: Objects, now: float) -> int:
@@ -76,10 +79,10 @@ def _renamed(file: EventFile) -> EventFile:
     return msgspec.structs.replace(file, path=put_at(file.path, next_name(file.path)))
 
 
-def _remove_old(root: Path, keep_s: float, now: float) -> int:
-    removed = 0
-    for file in event_files(root / "shipped"):
-        if now - file.path.stat().st_mtime >= keep_s:
-            file.path.unlink(missing_ok=True)
-            removed += 1
-    return removed
+def _remove_old(root: Path, keep_s: float, gone: Container[str], now: float) -> int:
+    old = [file for file in event_files(root / "shipped") if now - file.path.stat().st_mtime >= keep_s]
+    kept = (file for state in ("ready", "shipped") for file in event_files(root / state))
+    removed = [*old, *(file for file in kept if file.tenant in gone and file not in old)]
+    for file in removed:
+        file.path.unlink(missing_ok=True)
+    return len(removed)

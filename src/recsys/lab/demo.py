@@ -105,6 +105,7 @@ class Demo:
             workers=2,
             spool_rotate_s=2.0,
             ship_s=1.0,
+            record_wait_s=1.0,  # a laptop that plays all of this at once is not a hung disk
         )
         with ServiceProcess(settings, log=self._folder / "service.log") as service:
             service.wait_ready()

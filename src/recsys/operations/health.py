@@ -17,7 +17,8 @@ from recsys.operations.observed import GenerationStats, Joins, Observed
 from recsys.operations.thresholds import THRESHOLDS
 from recsys.pipelines import LastRun, last_run
 from recsys.releases import Hold, Release, Releases
-from recsys.serving.heartbeat import Heartbeat, read_heartbeats
+from recsys.releases.arm import candidate_in, name_of
+from recsys.replicas import Heartbeat, read_heartbeats
 from recsys.store import Store
 
 __all__ = ["Health", "State", "health"]
@@ -96,7 +97,12 @@ def _serving(facts: _Facts) -> Layer:
     alive = [beat for beat in facts.heartbeats if beat.age_s(facts.now_s) <= THRESHOLDS.heartbeat_missing_s]
     tenant = facts.head.tenant
     replicas = {beat.host: beat.tenants[tenant] for beat in alive if tenant in beat.tenants}
-    behind = sorted(host for host, replica in replicas.items() if replica.generation < facts.head.generation)
+    pinned = sorted(f"{host} to {replica.pinned}" for host, replica in replicas.items() if replica.pinned is not None)
+    behind = sorted(
+        host
+        for host, replica in replicas.items()
+        if replica.generation < facts.head.generation and replica.pinned is None
+    )
     rejected = sorted({replica.rejected for replica in replicas.values() if replica.rejected})
     troubled = sorted(f"{host}: {replica.problem}" for host, replica in replicas.items() if replica.problem)
     newest = facts.newest
@@ -117,6 +123,7 @@ def _serving(facts: _Facts) -> Layer:
         values,
         (not replicas, "unknown", "no host has reported within the last half minute: is the service running?"),
         (bool(behind) and not rejected, "degraded", f"behind generation {facts.head.generation}: {', '.join(behind)}"),
+        (bool(pinned), "degraded", f"pinned by an operator: {', '.join(pinned)}; let go there with: recsys unpin"),
         (bool(rejected), "degraded", f"a newer release is refused: {'; '.join(rejected)}"),
         (bool(troubled), "degraded", f"a host does not follow the log: {'; '.join(troubled)}"),
         (empty_rate > THRESHOLDS.empty_rate_failing, "failing", f"{empty_rate:.1%} of answers are empty"),
@@ -177,7 +184,15 @@ def _evaluation(facts: _Facts) -> Layer:
 
 def _releases(facts: _Facts) -> Layer:
     holds = [hold for hold in facts.head.holds if hold.surface in (None, facts.surface)]
-    values = {"generation": facts.head.generation, "action": facts.head.action, "by": facts.head.actor}
+    values: dict[str, Any] = {
+        "generation": facts.head.generation,
+        "action": facts.head.action,
+        "by": facts.head.actor,
+        "candidate": None,
+    }
+    candidate = candidate_in(facts.head, facts.surface)
+    if candidate is not None:
+        values["candidate"] = {"name": name_of(facts.surface, candidate), "share": candidate.share}
     return judge(values, *((True, "degraded", _held(hold, facts.head.tenant)) for hold in holds))
 
 

@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
-import duckdb
 import msgspec
 
 from recsys.encoding import decode
@@ -107,6 +106,8 @@ class Observed:
     def __init__(self, store: Store, tenant: str, *, since_s: float, spool: Path | None = None) -> None:
         self._store, self._tenant, self._spool, self._day = store, tenant, spool, utc_day(since_s)
         self._copies = TemporaryDirectory(prefix="recsys-observed-")
+        import duckdb  # an eighth of what the command line takes to start, for status and doctor alone
+
         self._engine = duckdb.connect()
         exposures = self._source("exposures", _EXPOSURE_COLUMNS)
         outcomes = self._source("outcomes", _OUTCOME_COLUMNS)
@@ -165,6 +166,11 @@ class Observed:
             )
             for request_id, items, decision in rows
         ]
+
+    def recent(self, *, surface: str | None = None, limit: int = 20) -> list[tuple[str, Decision]]:
+        """Return the newest requests of ``/v1/recommend`` by their ids, every surface in turn, whoever answered."""
+        rows = self._engine.execute(_sql("recent"), {"surface": surface, "size": limit}).fetchall()
+        return [(request_id, decode(decision, Decision, what="decision record")) for request_id, decision in rows]
 
     def _source(self, stream: Stream, columns: str) -> str:
         found = [str(path) for path in self._files(stream)]

@@ -12,7 +12,7 @@ from pathlib import Path
 from recsys.pipelines.engine import Engine, literal
 from recsys.pipelines.rundir import Partition, RunFolder
 
-__all__ = ["Days", "drop_duplicates", "name_people", "write_events", "write_exposures"]
+__all__ = ["Days", "drop_duplicates", "name_people", "write_events", "write_exposures", "write_people"]
 
 
 class Days:
@@ -51,6 +51,14 @@ def name_people(engine: Engine, pseudonym: Callable[[str], str]) -> int:
     with engine.function("pseudonym_of", pseudonym):
         engine.make("people", engine.script("people"))
     return engine.number("SELECT count(DISTINCT who) FROM people")
+
+
+def write_people(engine: Engine, folder: RunFolder) -> None:
+    """Write down whose number is whose pseudonym. An id that is none of ours (hashed elsewhere, in another form) is
+    left out: nobody could ask for it.
+    """
+    people = "SELECT DISTINCT who, name FROM people WHERE regexp_full_match(name, '[0-9a-f]{32}') ORDER BY who"
+    engine.run(f"COPY ({people}) TO {literal(str(folder.people))} (FORMAT parquet)")
 
 
 def write_events(engine: Engine, folder: RunFolder, days: Days) -> tuple[list[Partition], dict[str, int]]:

@@ -7,18 +7,20 @@ from typing import Any
 
 import msgspec
 
+from recsys.catalog import open_catalog
 from recsys.encoding import convert, did_you_mean, digest
 from recsys.errors import UsageError
 from recsys.pipelines.engine import Engine, day_number, literal, open_engine
 from recsys.pipelines.limits import Limits, check_limit
 from recsys.pipelines.partitions import open_partitions
+from recsys.pipelines.profiles import compute_profiles
 from recsys.pipelines.rundir import Computed, Ingested, Made, RunFolder, Validated
 from recsys.progress import Progress, silent
-from recsys.signals import SIGNALS, Heading, Rows, Signal
+from recsys.signals import PARAMETERS, SIGNALS, Heading, Rows, Signal, profiles
 from recsys.signals.artifact import Scope
 from recsys.store.columns import Columns
 
-__all__ = ["choose_signals", "compute"]
+__all__ = ["choose_signals", "compute", "evidence"]
 
 
 def compute(
@@ -35,7 +37,7 @@ def compute(
     Parameters
     ----------
     signals
-        Their names; all by default.
+        Their names; by default all that have something to read: those of the catalogue only where there is one.
     params
         By signal, what differs from the defaults: the tenant's config has it under ``signals``.
     threads
@@ -46,14 +48,17 @@ def compute(
     made = run.read("ingest", Ingested, wanted_by="compute")
     run.read("validate", Validated, wanted_by="compute")
     run.forget("compute")
-    chosen = choose_signals(signals)
+    wanted = choose_signals(signals)
+    chosen = _with_something_to_read(
+        [signal for name, signal in SIGNALS.items() if name in wanted], made, asked=signals is not None
+    )
     parsed = {s.name: convert(dict((params or {}).get(s.name, {})), s.Params, what=f"signals.{s.name}") for s in chosen}
     artifacts: list[Made] = []
     notes: list[str] = []
     with open_engine(folder=folder, threads=threads) as engine:
         with progress("number events"):
             _number(engine, run, made)
-        with progress("compute", total=sum(len(signal.scopes) for signal in chosen)) as advance:
+        with progress("compute", total=1 + sum(len(signal.scopes) for signal in chosen)) as advance:
             computation = _Computation(engine, made, folder, limits)
             for signal in chosen:
                 for scope in signal.scopes:
@@ -63,20 +68,54 @@ def compute(
                     elif done:
                         notes.append(done)
                     advance(1)
+            if profiles.KIND in wanted:
+                kept = convert(dict((params or {}).get(profiles.KIND, {})), profiles.Params, what="signals.profiles")
+                found = compute_profiles(engine, made, kept, folder=folder, limits=limits)
+                (artifacts if isinstance(found, Made) else notes).append(found)  # type: ignore[arg-type]
+            advance(1)
     computed = Computed(artifacts=tuple(artifacts), notes=tuple(notes))
     run.write("compute", computed)
     return computed
 
 
-def choose_signals(names: Iterable[str] | None) -> list[Signal]:
-    """Return the signals of these names, in the order of the registry; all of them for ``None``."""
-    wanted = list(SIGNALS) if names is None else list(dict.fromkeys(names))
-    for name in wanted:
-        if name not in SIGNALS:
-            raise UsageError(f"there is no signal `{name}`", next_step=did_you_mean(name, SIGNALS))
-    if not wanted:
+def choose_signals(names: Iterable[str] | None) -> list[str]:
+    """Return these names of signals, ``profiles`` among them, in the order of the registry; all for ``None``."""
+    wanted = set(PARAMETERS if names is None else names)
+    for name in sorted(wanted):
+        if name not in PARAMETERS:
+            raise UsageError(f"there is no signal `{name}`", next_step=did_you_mean(name, PARAMETERS))
+    if not wanted - {profiles.KIND}:
         raise UsageError("no signal was asked for", next_step=f"known: {', '.join(SIGNALS)}")
-    return [signal for name, signal in SIGNALS.items() if name in wanted]
+    return [name for name in PARAMETERS if name in wanted]
+
+
+def _with_something_to_read(chosen: list[Signal], made: Ingested, *, asked: bool) -> list[Signal]:
+    """Leave out what reads a catalogue when there is none; refuse that when it was asked for by name."""
+    if made.catalog is not None:
+        return chosen
+    for signal in chosen:
+        if asked and signal.reads == "catalog":
+            raise UsageError(
+                f"{signal.name} reads the catalogue, and this run has none", next_step="give one with --catalog"
+            )
+    return [signal for signal in chosen if signal.reads != "catalog"]
+
+
+def evidence(engine: Engine, signal: Signal, params: msgspec.Struct, *, last_day: int, days: int) -> Rows:
+    """Run a signal's definition over the engine's ``events``, ``exposures`` and ``items``, each step a table that is
+    dropped again; and what it computes from the result, if there is any.
+    """
+    tables = signal.tables(params, last_day=last_day, days=days)
+    for name, small in tables.items():
+        engine.table(name, small)
+    steps = signal.steps()
+    result = steps.pop("result")
+    for name, select in steps.items():
+        engine.make(name, select)
+    rows = engine.arrays(result)
+    for name in (*tables, *steps):
+        engine.run(f"DROP TABLE {name}")
+    return signal.compute(rows, params) if signal.compute and len(rows["item_id"]) else rows
 
 
 def _number(engine: Engine, run: RunFolder, made: Ingested) -> None:
@@ -114,7 +153,7 @@ class _Computation:
         if few is not None:
             where = f"{scope} {made.surface if scope == 'surface' else made.segment}"
             return few if scope == "tenant" else f"the tenant's {signal.name} answers for {where}: {few}"
-        if signal.name == "cooc":
+        if "neighbour_id" in rows:
             check_limit("neighbours", seen=len(rows["item_id"]), limits=self._limits)
         heading = Heading(
             tenant=made.tenant,
@@ -128,19 +167,14 @@ class _Computation:
         return self._finish(signal, rows, heading)
 
     def _rows(self, signal: Signal, params: msgspec.Struct) -> Rows:
-        """Run a signal's definition, each step a table, and drop them again."""
-        first, last = (datetime.date.fromisoformat(day) for day in (self._made.start, self._made.end))
-        tables = signal.tables(params, last_day=day_number(last), days=(last - first).days + 1)
-        for name, small in tables.items():
-            self._engine.table(name, small)
-        steps = signal.steps()
-        result = steps.pop("result")
-        for name, select in steps.items():
-            self._engine.make(name, select)
-        rows = self._engine.arrays(result)
-        for name in (*tables, *steps):
-            self._engine.run(f"DROP TABLE {name}")
-        return rows
+        """Return the rows a signal's artifact is made of."""
+        made = self._made
+        if signal.reads == "catalog":
+            assert signal.compute is not None
+            catalog = open_catalog(Columns.map(self._folder / "catalog.bin"), tenant=made.tenant)
+            return signal.compute(catalog, params)
+        first, last = (datetime.date.fromisoformat(day) for day in (made.start, made.end))
+        return evidence(self._engine, signal, params, last_day=day_number(last), days=(last - first).days + 1)
 
     def _finish(self, signal: Signal, rows: Rows, heading: Heading) -> Made:
         """Write the artifact, within limits and checked, into the folder."""
@@ -175,7 +209,7 @@ def _inside(scope: Scope, made: Ingested) -> str | None:
 def _too_few(signal: Signal, params: msgspec.Struct, scope: Scope, rows: Rows) -> str | None:
     """Say why these rows make no artifact; ``None`` when they do."""
     if not len(rows["item_id"]):
-        return f"{signal.name} has no evidence in these events"
+        return f"{signal.name} has no evidence in {'the catalogue' if signal.reads == 'catalog' else 'these events'}"
     needed = getattr(params, "min_scope_votes", 0)
     if scope != "tenant" and "votes" in rows and int(rows["votes"].sum()) < needed:
         return f"{int(rows['votes'].sum())} user-days, and {needed} are needed"

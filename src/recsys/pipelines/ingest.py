@@ -9,9 +9,10 @@ from typing import Any, Literal
 from recsys.access import load_directory
 from recsys.catalog import Item, pack_catalog, read_catalog
 from recsys.encoding import digest
-from recsys.pipelines.canonical import Days, drop_duplicates, name_people, write_events, write_exposures
+from recsys.pipelines.canonical import Days, drop_duplicates, name_people, write_events, write_exposures, write_people
 from recsys.pipelines.derived_catalog import derive_items
 from recsys.pipelines.engine import Engine, EngineFailed, literal, open_engine
+from recsys.pipelines.erased import ERASABLE, drop_erased, erased_users, with_ids
 from recsys.pipelines.errors import BadInput
 from recsys.pipelines.faults import Tally, judge
 from recsys.pipelines.limits import Limits, check_limit
@@ -85,6 +86,7 @@ def ingest(
     if described is not None and described.catalog is not None and catalog is not None:
         raise BadInput("the catalogue is given twice, as a file and in the mapping", next_step="leave one of them out")
     pseudonyms = load_directory(target.store).tenant(target.tenant).pseudonyms
+    erased = erased_users(target)
     run = RunFolder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     run.forget("ingest", "validate", "compute")
@@ -94,12 +96,15 @@ def ingest(
             _reading(group, engine, described, target.tenant, pseudonyms.key_id, raw_ids=ids == "raw")
             for group in _groups(sources)
         ]
+        readings = [with_ids(reading) for reading in readings] if erased else readings
         tally = _stage(engine, readings, described, progress=progress)
         tally.check(engine, max_bad_rate=max_bad_rate)
         with progress("canonicalise"):
             counts = {"files": len(sources), "rows": tally.rows, "bad": tally.bad}
             counts["duplicates"] = drop_duplicates(engine)
+            counts |= drop_erased(engine, erased, pseudonyms.of) if erased else {}
             counts["users"] = name_people(engine, pseudonyms.of)
+            write_people(engine, run)
             check_limit("users", seen=counts["users"], limits=limits)
             span = _span(engine)
             catalogue = _catalog(engine, catalog, described, surface=surface, days=days)
@@ -128,6 +133,7 @@ def ingest(
         catalog=None if blob is None else digest(blob),
         catalog_items=len(catalogue),
         catalog_bytes=0 if blob is None else len(blob),
+        key_id=pseudonyms.key_id,
     )
     run.write("ingest", made)
     return made
@@ -210,16 +216,16 @@ def _reading(
         return read_mapped(group, engine=engine, mapping=mapping, tenant_key=tenant_key, raw_ids=raw_ids)
     if group[0].kind == "interaction":
         return read_events(group, engine=engine, tenant_key=tenant_key, raw_ids=raw_ids)
-    return read_exposures(group, engine=engine, tenant=tenant)
+    return read_exposures(group, engine=engine, tenant=tenant, raw_ids=raw_ids)
 
 
 def _stage(engine: Engine, readings: Sequence[Reading], mapping: EventMapping | None, *, progress: Progress) -> Tally:
     """Read every group into the tables ``staged`` and ``staged_exposures``, judging each row."""
     events = {name: EVENT_TYPES.get(name, "VARCHAR") for name in (*EVENT_COLUMNS, "hashed")}
     catalog = {CATALOG_PREFIX + name: "DOUBLE" if name == "price" else "VARCHAR" for name in catalog_columns(mapping)}
-    _table(engine, "staged", events | catalog)
+    _table(engine, "staged", events | catalog | ERASABLE)
     exposures = {name: EXPOSURE_TYPES.get(name, "VARCHAR") for name in EXPOSURE_COLUMNS}
-    _table(engine, "staged_exposures", exposures | {"by_user": "BOOLEAN"})
+    _table(engine, "staged_exposures", exposures | {"by_user": "BOOLEAN"} | ERASABLE)
     tally = Tally()
     with progress("ingest", total=sum(len(reading.sources) for reading in readings)) as advance:
         for reading in readings:
@@ -262,6 +268,7 @@ def _check_something_left(counts: Mapping[str, int], tally: Tally, span: tuple[A
     fell = {
         **tally.dropped,
         **{name: counts[name] for name in ("outside_window", "list_views", "without_anyone", "events_not_by_users")},
+        "events_of_erased": counts.get("events_of_erased", 0),
     }
     told = ", ".join(f"{n} {name}" for name, n in fell.items() if n) or "they are exposures only"
     lie = f"; the events lie between {span[0]} and {span[1]}" if counts["outside_window"] else ""

@@ -22,7 +22,7 @@ def live_manifest(store: Store, release: Release, surface: str) -> Manifest | No
 
 
 def missing_from(made: Manifest, live: Manifest) -> tuple[str, ...]:
-    """Name what ``live`` has and ``made`` has not: the catalogue, signals, signals of a segment.
+    """Name what ``live`` has and ``made`` has not: the catalogue, signals, signals of a segment, profiles.
 
     A signal that answers for the tenant instead of the surface is not missing: its evidence decides its scope.
     """
@@ -33,4 +33,6 @@ def missing_from(made: Manifest, live: Manifest) -> tuple[str, ...]:
             continue
         segments = {ref.segment for ref in live.signals[name]} - {ref.segment for ref in made.signals[name]}
         missing += [f"{name} of segment {segment}" for segment in sorted(filter(None, segments))]
+    if live.profiles and not made.profiles:
+        missing.append("profiles")
     return tuple(missing)

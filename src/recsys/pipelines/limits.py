@@ -25,7 +25,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     users: int = 200_000_000
     """Their pseudonyms are made one by one, at about half a million a second."""
     neighbours: int = 250_000_000
-    """Entries of one co-occurrence artifact: 5 million items with 50 neighbours each, 16 bytes an entry."""
+    """Entries of one artifact of neighbours: 5 million items with 50 neighbours each, 16 bytes an entry."""
     artifact_bytes: int = 4 * _GIB
     """What a host copies and verifies within a minute before it switches."""
 

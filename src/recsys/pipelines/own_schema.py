@@ -60,6 +60,14 @@ _TEXTS = (
 )
 _NUMBERS = ("value", "quantity", "rank")
 _TIME_PROBLEM = "ts is not an RFC 3339 time with a zone"
+_FROM_CONTEXT = {
+    "surface": "surface",
+    "segment": "segment",
+    "tenant": "tenant_id",
+    "traffic": "traffic",
+    "unit_id": "unit_id",
+}
+"""Fields of an exposure that stand in its context, under which name."""
 _ITEM_TYPES = '[{"item_id": "VARCHAR", "rank": "INTEGER"}]'
 
 
@@ -127,10 +135,10 @@ def read_events(sources: Sequence[Source], *, engine: Engine, tenant_key: str, r
     return Reading(sources=tuple(sources), rows=rows, early=tuple(early), fields=fields, late=late, keep=keep)
 
 
-def read_exposures(sources: Sequence[Source], *, engine: Engine, tenant: str) -> Reading:
+def read_exposures(sources: Sequence[Source], *, engine: Engine, tenant: str, raw_ids: bool) -> Reading:
     """Describe how exposures are read, nested (``exposure.v1``) or one row an item."""
     if sources[0].kind == "flat_exposure":
-        return _flat(sources, engine=engine, tenant=tenant)
+        return _flat(sources, engine=engine, tenant=tenant, raw_ids=raw_ids)
     form = sources[0].format
     if form == "csv":
         raise BadInput(
@@ -158,7 +166,8 @@ def read_exposures(sources: Sequence[Source], *, engine: Engine, tenant: str) ->
         )
         context = "to_json(context)" if "context" in types else "CAST(NULL AS JSON)"
     fields = {"request_id": text("request_id"), "items": items, **_time(text("ts"), types.get("ts", "VARCHAR"))}
-    for name, key in (("surface", "surface"), ("segment", "segment"), ("tenant", "tenant_id"), ("traffic", "traffic")):
+    fields |= {"user_id": text("user_id"), "key_id": text("key_id")}
+    for name, key in _FROM_CONTEXT.items():
         fields[name] = f"nullif(json_extract_string({context}, '$.{key}'), '')"
     late = (
         *_exposure_faults(tenant),
@@ -169,10 +178,10 @@ def read_exposures(sources: Sequence[Source], *, engine: Engine, tenant: str) ->
             "len(list_filter(items, lambda x: coalesce(x.item_id, '') = '' OR coalesce(x.rank, 0) < 1)) > 0",
         ),
     )
-    return _exposures(sources, rows=rows, early=early, fields=fields, late=late)
+    return _exposures(sources, rows=rows, early=early, fields=fields, late=late, raw_ids=raw_ids)
 
 
-def _flat(sources: Sequence[Source], *, engine: Engine, tenant: str) -> Reading:
+def _flat(sources: Sequence[Source], *, engine: Engine, tenant: str, raw_ids: bool) -> Reading:
     form = sources[0].format
     early: list[Fault] = []
     rows = "*"
@@ -186,7 +195,7 @@ def _flat(sources: Sequence[Source], *, engine: Engine, tenant: str) -> Reading:
     else:
         text = _column_text(sources[0])
         types = engine.columns(rows_of(sources)) if form == "parquet" else {}
-    names = ("tenant", "surface", "item_id", "request_id")
+    names = ("tenant", "surface", "item_id", "request_id", "user_id", "session_id")
     rank = f"TRY_CAST({text('rank')} AS INTEGER)"
     fields = {name: text(name) for name in names} | _time(text("ts"), types.get("ts", "VARCHAR"))
     fields |= {
@@ -195,6 +204,7 @@ def _flat(sources: Sequence[Source], *, engine: Engine, tenant: str) -> Reading:
         "rank": rank,
         "segment": "CAST(NULL AS VARCHAR)",
         "traffic": "CAST(NULL AS VARCHAR)",
+        "key_id": "CAST(NULL AS VARCHAR)",
         # a row without a rank counts as looked at, like the first
         "items": f"[{{'item_id': {text('item_id')}, 'rank': coalesce({rank}, 1)}}]",
     }
@@ -204,16 +214,23 @@ def _flat(sources: Sequence[Source], *, engine: Engine, tenant: str) -> Reading:
         Fault("item_id is missing", "item_id IS NULL"),
         Fault("rank is not a whole number from 1", "rank_text IS NOT NULL AND (rank IS NULL OR rank < 1)", "rank_text"),
     )
-    return _exposures(sources, rows=rows, early=early, fields=fields, late=late)
+    return _exposures(sources, rows=rows, early=early, fields=fields, late=late, raw_ids=raw_ids)
 
 
 def _exposures(
-    sources: Sequence[Source], *, rows: str, early: list[Fault], fields: dict[str, str], late: tuple[Fault, ...]
+    sources: Sequence[Source],
+    *,
+    rows: str,
+    early: list[Fault],
+    fields: dict[str, str],
+    late: tuple[Fault, ...],
+    raw_ids: bool,
 ) -> Reading:
     """Put a reading of exposures together; what bots and the shop's own staff were shown is dropped and
     counted.
     """
     keep = EXPOSURE_COLUMNS | {"by_user": "coalesce(traffic, 'user') = 'user'"}
+    keep |= {"hashed": "key_id IS NOT NULL" if raw_ids else "true"}
     return Reading(sources=tuple(sources), rows=rows, early=tuple(early), fields=fields, late=late, keep=keep)
 
 

@@ -9,7 +9,8 @@ from recsys.pipelines.rundir import Partition, RunFolder
 __all__ = ["open_partitions"]
 
 _EMPTY = {
-    "events": "CAST(NULL AS INTEGER) AS day, CAST(NULL AS VARCHAR) AS item_id, CAST(NULL AS VARCHAR) AS event_type, "
+    "events": "CAST(NULL AS INTEGER) AS day, CAST(NULL AS TIMESTAMP) AS ts, "
+    "CAST(NULL AS VARCHAR) AS item_id, CAST(NULL AS VARCHAR) AS event_type, "
     "CAST(NULL AS BIGINT) AS who, CAST(NULL AS BIGINT) AS basket, CAST(NULL AS VARCHAR) AS surface, "
     "CAST(NULL AS VARCHAR) AS segment, CAST(NULL AS BIGINT) AS request",
     "exposures": "CAST(NULL AS BIGINT) AS request, CAST(NULL AS VARCHAR) AS surface, CAST(NULL AS VARCHAR) AS segment, "

@@ -1,11 +1,13 @@
 """Publish: what was computed becomes blobs and a manifest, and then, by the commit of a release, what is served."""
 
 from collections import defaultdict
+from datetime import date, timedelta
 from pathlib import Path
 
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from recsys.encoding import canonical, digest
+from recsys.encoding import canonical, convert, digest
 from recsys.errors import UsageError
 from recsys.pipelines.errors import BadInput, LessThanLive
 from recsys.pipelines.less import live_manifest, missing_from
@@ -14,6 +16,7 @@ from recsys.pipelines.rundir import Computed, Ingested, Made, RunFolder
 from recsys.pipelines.target import Target, actor_of
 from recsys.progress import Progress, silent
 from recsys.releases import ArtifactRef, Manifest, Release, Releases, Window
+from recsys.signals import profiles
 
 __all__ = ["check_allowed", "publish"]
 
@@ -50,6 +53,7 @@ def publish(
     computed = run.read("compute", Computed, wanted_by="publish")
     if made.tenant != target.tenant:
         raise BadInput(f"{folder} holds a run of tenant {made.tenant}, not {target.tenant}")
+    computed = _without_lapsed(made, computed, today=target.store.blobs.today())
     if not computed.artifacts:
         raise BadInput("no signal found evidence in these events", next_step="; ".join(computed.notes))
     manifest = _manifest(made, computed)
@@ -98,8 +102,12 @@ def _put(target: Target, path: Path, expected: str) -> None:
 def _manifest(made: Ingested, computed: Computed) -> Manifest:
     """Name what was made; nothing here depends on when or where."""
     signals: dict[str, list[ArtifactRef]] = defaultdict(list)
+    kept: ArtifactRef | UnsetType = UNSET
     for artifact in computed.artifacts:
-        signals[artifact.signal].append(_ref(artifact))
+        if artifact.signal == profiles.KIND:
+            kept = replace(_ref(artifact), retain_until=_last_day(made, artifact))
+        else:
+            signals[artifact.signal].append(_ref(artifact))
     inputs = {
         "events": [[part.stream, part.day, part.digest] for part in made.partitions],
         "catalog": made.catalog,
@@ -115,7 +123,25 @@ def _manifest(made: Ingested, computed: Computed) -> Manifest:
         inputs=digest(canonical(inputs)),
         signals={name: tuple(refs) for name, refs in signals.items()},
         catalog=catalog,
+        profiles=kept,
     )
+
+
+def _without_lapsed(made: Ingested, computed: Computed, *, today: date) -> Computed:
+    """Leave out profiles that may not be kept any more: the window is an old one."""
+    past = [one for one in computed.artifacts if one.signal == profiles.KIND and _last_day(made, one) < today]
+    notes = tuple(f"no profiles: they were to be kept until {_last_day(made, one)}" for one in past)
+    return replace(
+        computed,
+        artifacts=tuple(one for one in computed.artifacts if one not in past),
+        notes=(*computed.notes, *notes),
+    )
+
+
+def _last_day(made: Ingested, artifact: Made) -> date:
+    """Return until when profiles may be kept: counted from the end of their window, so that a run again is the same."""
+    params = convert(dict(artifact.params), profiles.Params, what="signals.profiles")
+    return date.fromisoformat(made.end) + timedelta(days=params.retention_days)
 
 
 def _ref(artifact: Made) -> ArtifactRef:

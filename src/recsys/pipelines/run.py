@@ -63,7 +63,8 @@ def run(
     mapping
         A mapping file for events that are not in our schemas.
     signals
-        Names; all by default. Parameters come from the tenant's config.
+        Names; by default all, those that read the catalogue where there is one. Their parameters come from the tenant's
+        config.
     allow_less
         Ship although the surface serves a catalogue, signal or segment that this run has not; takes a ``reason``.
     dry_run
@@ -80,7 +81,7 @@ def run(
     """
     check_name(surface, what="surface")
     check_allowed(allow_less=allow_less, reason=reason)
-    chosen = [signal.name for signal in choose_signals(signals)]
+    chosen = None if signals is None else choose_signals(signals)
     params = tenant_params(target, surface=surface, actor=actor)
     progress_of = _Recorder(target, surface=surface, start=str(start), end=str(end), kept=not dry_run, clock=clock)
     folder = work or Path(tempfile.mkdtemp(prefix="recsys-run-", dir=_work_root(target)))

@@ -43,6 +43,7 @@ class Ingested(_Record, frozen=True):
     catalog: str | None = None
     catalog_items: int = 0
     catalog_bytes: int = 0
+    key_id: str = ""
 
 
 class Finding(_Record, frozen=True):
@@ -85,6 +86,11 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @property
+    def people(self) -> Path:
+        """Name the file of whose number is whose pseudonym."""
+        return self.path / "people.parquet"
 
     def partition(self, stream: str, day: str) -> Path:
         """Name the file of one day of a stream."""

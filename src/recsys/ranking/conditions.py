@@ -4,7 +4,7 @@ import numpy as np
 
 from recsys.encoding import parse_rfc3339
 from recsys.ranking.request import Candidates, Constraints, Context
-from recsys.ranking.shelf import I4, Flags, Shelf, plain_label
+from recsys.ranking.shelf import I4, I8, Flags, Shelf, plain_label
 
 __all__ = ["Conditions"]
 
@@ -65,7 +65,7 @@ class Conditions:
         conditions = cls(shelf, asked, candidates, context)
         return conditions if conditions.constrained or conditions.include is not None else None
 
-    def keep(self, items: I4) -> Flags:
+    def keep(self, items: I4 | I8) -> Flags:
         """Tell for each item whether it passes."""
         shelf = self._shelf
         passed: Flags = (np.zeros if self.impossible else np.ones)(len(items), dtype=np.bool_)

@@ -1,24 +1,28 @@
 """The order of work of an answer. A later step never undoes an earlier one.
 
-candidates, exclusions, blended score, personalisation, boosts, diversity and caps, pins, refill.
+candidates, exclusions, blended score, personalisation, boosts, diversity and caps, exploration, pins, refill.
 `docs/explanation/ranking.md` tells each step and why.
 """
 
-from collections.abc import Callable, Collection, Mapping
+import copy
+from collections.abc import Callable, Collection
 
 import numpy as np
 
 from recsys.documents import Config, Rules
+from recsys.ranking.anchors import MAX_ANCHORS, read_anchors
 from recsys.ranking.conditions import Conditions
 from recsys.ranking.diversity import Caps, Scored, choose, choose_diverse
+from recsys.ranking.draws import Draws
 from recsys.ranking.evidence import Evidence
 from recsys.ranking.explaining import Told, explained, trace_of
+from recsys.ranking.exploring import draw
 from recsys.ranking.pool import Blend, best, walk
-from recsys.ranking.profile import newest_first, overlap, strength, tag_profile
-from recsys.ranking.request import Anchors, Answer, Ranked, RecommendRequest, SimilarRequest
+from recsys.ranking.profile import overlap, seen, strength, tag_profile
+from recsys.ranking.request import Anchors, Answer, HistoryEvent, Ranked, RecommendRequest, SimilarRequest
 from recsys.ranking.shelf import Shelf
 from recsys.ranking.standing import Lane, RuleBook, Standing
-from recsys.ranking.weights import resolve
+from recsys.ranking.weights import Weights, resolve, resolve_similar
 from recsys.ranking.work import Work
 
 __all__ = ["ALGO_VERSION", "MAX_ANCHORS", "POOL", "Ranker"]
@@ -29,8 +33,7 @@ ALGO_VERSION = "blend-1"
 POOL = 50
 """Personalisation, diversity and caps re-order the best ``max(POOL, 3·k)`` items; see :func:`_pool_size`."""
 
-MAX_ANCHORS = 100
-"""What a request may ask for with ``max_anchors``: as many as a history may hold."""
+DAY_S = 86_400.0
 
 
 class Ranker:
@@ -59,111 +62,122 @@ class Ranker:
         segment: str | None,
     ) -> None:
         self.shelf = shelf
-        self._config = config
         self._book = RuleBook(shelf, rules, surface=surface, segment=segment, withdrawn=withdrawn)
-        self._weights: dict[str, Mapping[str, float]] = {config.algorithm: resolve(config.algorithm, config.weights)}
+        self._similar = resolve_similar(shelf.signals)
+        self._follow(config)
+
+    def tuned(self, config: Config) -> "Ranker":
+        """Return one that ranks by another config: same shelf, same rules, compiled once for both."""
+        other = copy.copy(self)
+        other._follow(config)
+        return other
+
+    def _follow(self, config: Config) -> None:
+        self.config = config
+        self._weights: dict[str, Weights] = {}
+        self._weights[config.algorithm] = self._resolved(config.algorithm)
+        exploration = config.exploration
+        self._drawn = exploration.slots if exploration.policy == "plackett_luce" else 0
 
     def warm(self, *, now: float) -> None:
         """Compile what the rules come to at ``now``, so that the first request does not pay for it."""
         self._book.at(now)
 
-    def recommend(self, request: RecommendRequest, *, now: float) -> Answer:
+    def recommend(self, request: RecommendRequest, *, now: float, seed: str | None = None) -> Answer:
         """Answer a request. ``now`` is seconds since 1970: rules are valid or not at that moment.
 
-        Same shelf, config, rules, request and ``now``: same answer.
+        ``seed`` is what places are drawn by where the config explores; without one nothing is drawn.
+        Same shelf, config, rules, request, ``now`` and seed: same answer.
 
         Raises ``Invalid`` for an unknown algorithm or signal, or a time that is none.
         """
-        work = Work()
+        draws = Draws("explore", seed) if self._drawn and seed is not None else None
+        return self._answer(request, self._weights_for(request), now, draws)
+
+    def similar(self, request: SimilarRequest, *, now: float) -> Answer:
+        """Answer with the neighbours of one item by the best there is, refilled from popularity.
+
+        See ``SIMILAR_WEIGHTS`` for what that is.
+        """
+        asked = RecommendRequest(
+            surface=request.surface,
+            segment=request.segment,
+            k=request.k,
+            context=request.context,
+            anchors=Anchors(item_ids=(request.item_id,)),
+            candidates=request.candidates,
+            constraints=request.constraints,
+            options=request.options,
+            traffic=request.traffic,
+        )
+        return self._answer(asked, self._similar, now)
+
+    def _answer(self, request: RecommendRequest, weights: Weights, now: float, draws: Draws | None = None) -> Answer:
+        work = Work(read_anchors(self.shelf, request), draws)
         standing = self._book.at(now)
-        k = min(max(request.k, 1), self._config.limits.max_k)
+        k = min(max(request.k, 1), self.config.limits.max_k)
         if k != request.k:
             work.warn("K_CLAMPED", f"k was {request.k}; {k} is used")
-        weights = self._weights_for(request)
-        anchors = self._read_anchors(request, work)
+        if request.user.history:
+            self._read_history(request.user.history, work, now)
         for item_id in request.candidates.exclude_ids:
             item = self.shelf.find(item_id)
             if item is not None:
                 work.excluded.add(item)
         conditions = Conditions.of(self.shelf, request.constraints, request.candidates, request.context)
-        evidence = self._gather(anchors, weights, work)
+        evidence = self._gather(weights, work)
         try:
-            blend = Blend(
-                self.shelf,
-                standing,
-                evidence,
-                w_popularity=weights["popularity"],
-                w_cooc=weights["cooc"],
-            )
-            return self._ranked(request, k, blend, conditions, work)
+            return self._ranked(request, k, Blend(self.shelf, standing, evidence, weights), conditions, work)
         finally:
             if evidence is not None:
                 evidence.close()
 
-    def similar(self, request: SimilarRequest, *, now: float) -> Answer:
-        """Answer with the neighbours of one item, refilled from popularity."""
-        return self.recommend(
-            RecommendRequest(
-                surface=request.surface,
-                segment=request.segment,
-                k=request.k,
-                context=request.context,
-                anchors=Anchors(item_ids=(request.item_id,)),
-                candidates=request.candidates,
-                constraints=request.constraints,
-                algorithm="cooc",
-                options=request.options,
-                traffic=request.traffic,
-            ),
-            now=now,
-        )
+    def _resolved(self, algorithm: str) -> Weights:
+        return resolve(algorithm, self.config.weights, signals=self.shelf.signals)
 
-    def _weights_for(self, request: RecommendRequest) -> Mapping[str, float]:
-        algorithm = request.algorithm or self._config.algorithm
-        if request.weights and algorithm == "blend" and self._config.flags.request_weights:
-            return resolve(algorithm, request.weights)
+    def _weights_for(self, request: RecommendRequest) -> Weights:
+        algorithm = request.algorithm or self.config.algorithm
+        if request.weights and algorithm == "blend" and self.config.flags.request_weights:
+            return resolve(algorithm, request.weights, signals=self.shelf.signals)
         weights = self._weights.get(algorithm)
         if weights is None:
-            weights = self._weights[algorithm] = resolve(algorithm, self._config.weights)
+            weights = self._weights[algorithm] = self._resolved(algorithm)
         return weights
 
-    def _read_anchors(self, request: RecommendRequest, work: Work) -> list[int]:
-        """Return the items to start from: the request's, else the newest of its history."""
-        limit = min(max(request.anchors.max_anchors, 0), MAX_ANCHORS)
-        history = request.user.history
-        asked = request.anchors.item_ids or (newest_first(history) if history else ())
-        chosen = list(dict.fromkeys(asked))[:limit]
-        work.anchors_asked = len(chosen)
-        anchors = [item for item in map(self.shelf.find, chosen) if item is not None]
-        work.anchors = anchors
-        work.excluded.update(anchors)
-        if history and self._config.personalization.boost > 0.0:
+    def _read_history(self, history: tuple[HistoryEvent, ...], work: Work, now: float) -> None:
+        """Take from a history the visitor's taste, and what they have had enough of."""
+        leave_out, settings = self.config.exclude_seen, self.config.personalization
+        if leave_out.events:
+            gone = seen(history, leave_out.events, since=now - leave_out.days * DAY_S)
+            work.excluded.update(item for item in map(self.shelf.find, gone) if item is not None)
+        if settings.boost > 0.0:
             items = [item for event in history if (item := self.shelf.find(event.item_id)) is not None]
-            settings = self._config.personalization
             work.profile, events = tag_profile(self.shelf.labels["tag"], items)
             work.taste = strength(settings.boost, events, settings.min_events) if events else 0.0
-        return anchors
 
-    def _gather(self, anchors: list[int], weights: Mapping[str, float], work: Work) -> Evidence | None:
-        for signal, weight in weights.items():
-            if weight > 0.0 and signal not in self.shelf.signals:
-                work.warn("SIGNAL_UNAVAILABLE", f"{signal} is not in this release for this surface")
-        if weights["cooc"] <= 0.0 or "cooc" not in self.shelf.signals:
+    def _gather(self, weights: Weights, work: Work) -> Evidence | None:
+        """Look up the anchors' neighbours, and warn of what is not there."""
+        for missing in weights.missing:
+            work.warn("SIGNAL_UNAVAILABLE", missing)
+        if not weights.reads:
             return None
-        if not work.anchors_asked:
-            if weights["popularity"] <= 0.0:
-                work.warn("SIGNAL_PARTIAL", "cooc has nothing to start from: no anchors and no history")
+        anchored = work.anchored
+        if not anchored.asked:
+            if weights.popularity <= 0.0:
+                for signal in weights.reads:
+                    work.warn("SIGNAL_PARTIAL", f"{signal} has nothing to start from: no anchors and no history")
             return None
-        evidence = Evidence(self.shelf, "cooc", anchors)
-        if evidence.knowing < work.anchors_asked:
-            known = f"cooc knows neighbours of {evidence.knowing} of {work.anchors_asked} anchors"
-            work.warn("SIGNAL_PARTIAL", known)
+        evidence = Evidence(self.shelf, anchored, weights)
+        for signal, knowing in evidence.knowing.items():
+            if knowing < anchored.asked:
+                known = f"{signal} knows neighbours of {knowing} of {anchored.asked} anchors"
+                work.warn("SIGNAL_PARTIAL", known)
         return evidence
 
     def _ranked(
         self, request: RecommendRequest, k: int, blend: Blend, conditions: Conditions | None, work: Work
     ) -> Answer:
-        standing, diversity = blend.standing, self._config.diversity
+        standing, diversity = blend.standing, self.config.diversity
         caps = Caps(
             self.shelf,
             per_tag=request.constraints.max_per_tag,
@@ -176,7 +190,7 @@ class Ranker:
             work.pinned = self._pins(standing, k, conditions, caps, work)
             work.excluded.update(work.pinned)
         left = k - len(work.pinned)
-        reordered = work.taste > 0.0 or bool(caps) or diversity.mmr_lambda < 1.0
+        reordered = work.taste > 0.0 or bool(caps) or diversity.mmr_lambda < 1.0 or work.draws is not None
         pool = best(
             blend,
             _pool_size(k) if reordered else left,
@@ -188,11 +202,14 @@ class Ranker:
         if work.taste > 0.0:
             pool = [(minus * self._fit(item, work), item) for minus, item in pool]
             pool.sort()
+        wanted = left if work.draws is None else len(pool)
         if diversity.mmr_lambda < 1.0:
             tags = self.shelf.labels["tag"]
-            chosen = choose_diverse(pool, left, caps, tags=tags, mmr_lambda=diversity.mmr_lambda)
+            chosen = choose_diverse(pool, wanted, caps, tags=tags, mmr_lambda=diversity.mmr_lambda)
         else:
-            chosen = choose(pool, left, caps)
+            chosen = choose(pool, wanted, caps)
+        if work.draws is not None:
+            chosen = self._explored(chosen, left, work, work.draws)
         places: list[Scored] = [(-score(item), item) for item in work.pinned] + chosen
         if len(places) < k:
             taken = {item for _, item in places} | work.excluded
@@ -202,6 +219,15 @@ class Ranker:
             if len(places) < k:
                 _warn_of_shortness(blend, work, returned=len(places), k=k, conditions=conditions, caps=caps)
         return self._told(request, places, blend, work)
+
+    def _explored(self, order: list[Scored], left: int, work: Work, draws: Draws) -> list[Scored]:
+        """Draw the first places that no pin has. Any part of a list that keeps the caps keeps them."""
+        places = max(0, min(self._drawn - len(work.pinned), left))
+        drawn, propensities = draw(order, places, temperature=self.config.exploration.temperature, draws=draws)
+        work.propensities = [1.0] * len(work.pinned) + propensities
+        at_first = {item for _, item in order[:places]}
+        work.explored = {item for _, item in drawn[:places]} - at_first
+        return drawn[:left]
 
     def _fit(self, item: int, work: Work) -> float:
         """Return ``1 + boost · overlap``, the factor by which an item fits the visitor's taste."""
@@ -238,17 +264,21 @@ class Ranker:
         if options.explain == "none" and not options.include_reasons:
             items = tuple([Ranked(id_of(item), rank, -minus) for rank, (minus, item) in enumerate(places, 1)])
         else:
-            told = Told(self.shelf, blend, work, options=options)
+            shown = [item for _, item in places]
+            told = Told(self.shelf, blend, work, options=options, items=shown)
             items = tuple(explained(told, item, rank, -minus) for rank, (minus, item) in enumerate(places, 1))
         counts = {
-            "anchors": len(work.anchors),
+            "anchors": len(work.anchored.items),
             "pool": work.pool,
             "pinned": len(work.pinned),
             "refilled": len(work.refilled),
             "returned": len(items),
         }
         trace = trace_of(self.shelf, blend, work) if options.include_trace else None
-        return Answer(items, tuple(work.warnings), counts, trace)
+        propensities = None
+        if work.draws is not None:
+            propensities = tuple(work.propensities + [1.0] * (len(items) - len(work.propensities)))
+        return Answer(items, tuple(work.warnings), counts, trace, propensities)
 
 
 def _pool_size(k: int) -> int:

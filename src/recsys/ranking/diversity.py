@@ -1,9 +1,10 @@
 """Greedy choice from a pool: different enough, and not too many of one kind."""
 
 from collections.abc import Sequence
-from heapq import heappop, heappush, heapreplace
 
-from recsys.ranking.shelf import Labels, Shelf
+import numpy as np
+
+from recsys.ranking.shelf import F8, Labels, Shelf
 
 __all__ = ["Caps", "choose", "choose_diverse"]
 
@@ -54,47 +55,36 @@ def choose_diverse(pool: Sequence[Scored], wanted: int, caps: Caps, *, tags: Lab
     """Take greedily by maximal marginal relevance (Carbonell & Goldstein 1998).
 
     Each step takes the largest ``λ · score/max − (1 − λ) · s``, where ``s`` is the largest Jaccard similarity
-    of tags with anything taken before; ties by score, then item. An item's value only falls as more is taken,
-    so an old value bounds a new one: only items that come to the top of the heap are looked at again.
+    of tags with anything taken before; ties by score, then item.
     """
     if not pool or wanted <= 0:
         return []
-    top = -pool[0][0]
-    bits: dict[int, int] = {}
+    alike = _alike([tags.of(item) for _, item in pool])
+    value = mmr_lambda * np.array([minus for minus, _ in pool]) / -pool[0][0]
+    nearest = np.zeros(len(pool))
     chosen: list[Scored] = []
-    chosen_marks: list[tuple[int, int]] = []
-    # (minus the value, minus the score, item, tags as bits, how many, largest similarity, compared with so many)
-    heap: list[tuple[float, float, int, int, int, float, int]] = []
-    coming, end = 0, len(pool)
-    while len(chosen) < wanted and (heap or coming < end):
-        if coming < end:
-            minus, item = pool[coming]
-            bound = mmr_lambda * minus / top
-            if not heap or bound <= heap[0][0]:
-                coming += 1
-                codes = tags.of(item)
-                heappush(heap, (bound, minus, item, _marks(codes, bits), len(codes), 0.0, 0))
-                continue
-        _, minus, item, marks, size, nearest, seen = heap[0]
-        if seen < len(chosen):
-            for other, other_size in chosen_marks[seen:]:
-                both = marks & other
-                if both:
-                    shared = both.bit_count()
-                    near = shared / (size + other_size - shared)
-                    nearest = max(nearest, near)
-            value = mmr_lambda * minus / top + (1.0 - mmr_lambda) * nearest
-            heapreplace(heap, (value, minus, item, marks, size, nearest, len(chosen)))
-            continue
-        heappop(heap)
-        if caps.take(item):
-            chosen.append((minus, item))
-            chosen_marks.append((marks, size))
+    for _ in pool:
+        place = int((value + (1.0 - mmr_lambda) * nearest).argmin())  # of equal ones the first
+        value[place] = np.inf
+        if caps.take(pool[place][1]):
+            chosen.append(pool[place])
+            if len(chosen) == wanted:
+                break
+            np.maximum(nearest, alike[place], out=nearest)
     return chosen
 
 
-def _marks(codes: list[int], bits: dict[int, int]) -> int:
-    marks = 0
-    for code in codes:
-        marks |= 1 << bits.setdefault(code, len(bits))
-    return marks
+def _alike(coded: Sequence[Sequence[int]]) -> F8:
+    """Return the Jaccard similarity of the tags of each two, shape (n, n); 0 where neither has any."""
+    bits: dict[int, int] = {}
+    marks = [sum(1 << bits.setdefault(code, len(bits)) for code in codes) for codes in coded]
+    shared = np.zeros((len(coded), len(coded)), dtype=np.int64)
+    for start in range(0, len(bits), 64):
+        word = np.array([mark >> start & _WORD for mark in marks], dtype=np.uint64)
+        shared += np.bitwise_count(word[:, None] & word)
+    size = np.array([len(codes) for codes in coded])
+    alike: F8 = shared / np.maximum(size[:, None] + size - shared, 1)
+    return alike
+
+
+_WORD = (1 << 64) - 1

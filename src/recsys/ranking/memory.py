@@ -6,7 +6,7 @@ import numpy as np
 
 from recsys.catalog import Item
 from recsys.encoding import parse_rfc3339
-from recsys.ranking.shelf import F8, I4, KINDS, Labels, norm_pos, plain_label
+from recsys.ranking.shelf import F8, I4, KINDS, NEIGHBOURS, Labels, norm_pos, plain_label
 
 __all__ = ["MemoryShelf"]
 
@@ -24,6 +24,8 @@ class MemoryShelf:
         Raw popularity of the wider scopes, nearest first: orders what ``popularity`` does not know.
     cooc
         Raw weights by item id and neighbour id, with their scale; ``None`` when the signal is not there.
+    cosines
+        The same for each of ``implicit``, ``content_sim`` and ``session_seq`` that is there, without a scale.
     """
 
     def __init__(
@@ -35,18 +37,19 @@ class MemoryShelf:
         wider: Sequence[Mapping[str, float]] = (),
         cooc: Mapping[str, Mapping[str, float]] | None = None,
         cooc_scale: float = 1.0,
+        cosines: Mapping[str, Mapping[str, Mapping[str, float]]] = {},
     ) -> None:
         rows = {item.item_id: item for item in items}
-        for known in (popularity or {}, *wider, cooc or {}, *(cooc or {}).values()):
+        near = {**cosines, **({} if cooc is None else {"cooc": cooc})}
+        lists = [known for weights in near.values() for known in (weights, *weights.values())]
+        for known in (popularity or {}, *wider, *lists):
             for item_id in known:
                 rows.setdefault(item_id, Item(item_id=item_id))
         ids = sorted(rows, key=str.encode)
         self._ids = ids
         self._number = {item_id: number for number, item_id in enumerate(ids)}
         self.size = len(ids)
-        self.signals = frozenset(
-            name for name, signal in (("popularity", popularity), ("cooc", cooc)) if signal is not None
-        )
+        self.signals = frozenset((*near, *(() if popularity is None else ("popularity",))))
         raw = [np.array([(scope or {}).get(item_id, 0.0) for item_id in ids]) for scope in (popularity, *wider)]
         self.popularity = norm_pos(raw[0], popularity_scale)
         fallen = self.popularity > 0.0
@@ -67,14 +70,19 @@ class MemoryShelf:
             ]
         )
         self.labels = {kind: _labels([_of(kind, item) for item in ordered], self.place) for kind in KINDS}
-        self._neighbours: dict[int, tuple[I4, F8]] = {}
-        for item_id, weights in (cooc or {}).items():
-            pairs = sorted((-weight / cooc_scale, self._number[other]) for other, weight in weights.items())
+        scale = {"cooc": cooc_scale}
+        self._near = {
+            signal: self._numbered(near.get(signal, {}), scale=scale.get(signal, 1.0)) for signal in NEIGHBOURS
+        }
+
+    def _numbered(self, near: Mapping[str, Mapping[str, float]], *, scale: float) -> dict[int, tuple[I4, F8]]:
+        found: dict[int, tuple[I4, F8]] = {}
+        for item_id, weights in near.items():
+            pairs = sorted((-weight / scale, self._number[other]) for other, weight in weights.items())
             if pairs:
-                self._neighbours[self._number[item_id]] = (
-                    np.array([number for _, number in pairs], dtype=np.int32),
-                    np.array([-minus for minus, _ in pairs]),
-                )
+                items = np.array([number for _, number in pairs], dtype=np.int32)
+                found[self._number[item_id]] = items, np.array([-minus for minus, _ in pairs])
+        return found
 
     def find(self, item_id: str, /) -> int | None:
         """Return the number of an item; ``None`` when it is not here."""
@@ -84,12 +92,15 @@ class MemoryShelf:
         """Return the id of an item."""
         return self._ids[item]
 
-    def neighbours(self, signal: str, anchors: Sequence[int], /) -> tuple[I4, F8, int]:
-        """Return the anchors' neighbours, their scaled weights, and how many anchors have any."""
-        known = [self._neighbours[item] for item in anchors if signal == "cooc" and item in self._neighbours]
-        items = [np.empty(0, dtype=np.int32), *(items for items, _ in known)]
-        weights = [np.empty(0), *(weights for _, weights in known)]
-        return np.concatenate(items), np.concatenate(weights), len(known)
+    def neighbours(self, signal: str, anchors: Sequence[int], /) -> tuple[I4, F8, list[int]]:
+        """Return the anchors' neighbours, their weights, and how many each anchor has."""
+        near = self._near[signal]
+        found = [near.get(anchor, _NONE) for anchor in anchors]
+        items = np.concatenate([_NONE[0], *(items for items, _ in found)])
+        return items, np.concatenate([_NONE[1], *(weights for _, weights in found)]), [len(own) for own, _ in found]
+
+
+_NONE: tuple[I4, F8] = (np.empty(0, dtype=np.int32), np.empty(0))
 
 
 class _Vocabulary(list[str]):

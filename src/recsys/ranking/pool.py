@@ -15,6 +15,7 @@ from recsys.ranking.diversity import Scored
 from recsys.ranking.evidence import Evidence
 from recsys.ranking.shelf import F8, I4, Shelf
 from recsys.ranking.standing import Lane, Standing
+from recsys.ranking.weights import Weights
 
 __all__ = ["Blend", "best", "walk"]
 
@@ -26,37 +27,29 @@ _ROUNDING = 1.0 + 1e-12
 class Blend:
     """The score of an item in one request, before personalisation."""
 
-    __slots__ = ("evidence", "shelf", "standing", "w_cooc", "w_popularity")
+    __slots__ = ("evidence", "shelf", "standing", "w_popularity", "weights")
 
-    def __init__(
-        self,
-        shelf: Shelf,
-        standing: Standing,
-        evidence: Evidence | None,
-        *,
-        w_popularity: float,
-        w_cooc: float,
-    ) -> None:
+    def __init__(self, shelf: Shelf, standing: Standing, evidence: Evidence | None, weights: Weights) -> None:
         self.shelf, self.standing, self.evidence = shelf, standing, evidence
-        self.w_popularity, self.w_cooc = w_popularity, w_cooc
+        self.weights, self.w_popularity = weights, weights.popularity
 
-    def parts(self, item: int) -> tuple[float, float]:
-        """Return what popularity and co-occurrence contribute to an item's score."""
+    def parts(self, item: int) -> dict[str, float]:
+        """Return what each signal contributes to an item's score; popularity and cooc also when it is nothing."""
         by_popularity = self.w_popularity * self.standing.popularity_of[item]
-        if self.evidence is None:
-            return by_popularity, 0.0
-        total = self.evidence.sum_of[item]
-        return by_popularity, self.w_cooc * (total / (total + 1.0))
+        near = {} if self.evidence is None else self.evidence.parts(item)
+        return {"popularity": by_popularity, "cooc": 0.0, **near}
 
     def of(self, item: int) -> float:
-        """Return ``(w_popularity · popularity + w_cooc · cooc) · lift``."""
-        by_popularity, by_cooc = self.parts(item)
-        return (by_popularity + by_cooc) * self.standing.lift_of(item)
+        """Return ``(w_popularity · popularity + what the neighbour signals say) · lift``."""
+        score = self.w_popularity * self.standing.popularity_of[item]
+        if self.evidence is not None:
+            score += self.evidence.values[self.evidence.slots[item]]
+        return score * self.standing.lift_of(item)
 
     def of_neighbours(self, evidence: Evidence) -> F8:
         """Return the score of each of the evidence's items; the same digits as :meth:`of`."""
         scores = self.w_popularity * self.shelf.popularity.take(evidence.items)
-        scores += self.w_cooc * evidence.values()
+        scores += evidence.scores()
         if self.standing.lift is not None:
             scores *= self.standing.lift.take(evidence.items)
         return scores
@@ -136,14 +129,14 @@ def _neighbours(blend: Blend, wanted: int, excluded: Set[int], conditions: Condi
 def _add_head(blend: Blend, wanted: int, found: list[Scored], excluded: Set[int]) -> None:
     """Add the most popular from the head: sorted already, so the first that may be taken are the best."""
     weight, standing = blend.w_popularity, blend.standing
-    sum_of = blend.evidence.sum_of if blend.evidence is not None else None
+    slots = blend.evidence.slots if blend.evidence is not None else None
     enough = -found[wanted - 1][0] if len(found) >= wanted else 0.0
     left = wanted
     for item, value in zip(standing.head_items, standing.head_values, strict=True):
         score = weight * value
         if score < enough or score <= 0.0:
             return
-        if item not in excluded and (sum_of is None or sum_of[item] == 0.0):
+        if item not in excluded and (slots is None or not slots[item]):
             found.append((-score, item))
             left -= 1
             if not left:
@@ -162,13 +155,13 @@ def _add_walked(
     lane: Lane | None = None,
 ) -> None:
     """Add what a walk down a lane finds that can be among the ``wanted`` best."""
-    sum_of = blend.evidence.sum_of if blend.evidence is not None else None
+    slots = blend.evidence.slots if blend.evidence is not None else None
     enough = -found[wanted - 1][0] if len(found) >= wanted else 0.0
     added = 0
     for items, coming in walk(blend.standing, lane, conditions, wanted=wanted):
         scores = blend.of_strangers(items)
         for item, score in zip(items.tolist(), scores.tolist(), strict=True):
-            if score <= 0.0 or item in excluded or (sum_of is not None and sum_of[item] != 0.0):
+            if score <= 0.0 or item in excluded or (slots is not None and slots[item]):
                 continue
             found.append((-score, item))
             added += 1

@@ -1,12 +1,15 @@
-"""What a visitor's history says about their taste, in tags."""
+"""What a visitor's history says: where to start from, what to leave out, and their taste, in tags."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 
 from recsys.encoding import parse_rfc3339
 from recsys.ranking.request import HistoryEvent
 from recsys.ranking.shelf import Labels
 
-__all__ = ["newest_first", "overlap", "strength", "tag_profile"]
+__all__ = ["newest_first", "overlap", "seen", "strength", "tag_profile"]
+
+_AS_WE_WRITE = re.compile(r"[12]\d{3}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\.\d{3}Z", re.ASCII).fullmatch
 
 
 def newest_first(history: tuple[HistoryEvent, ...]) -> list[str]:
@@ -14,9 +17,24 @@ def newest_first(history: tuple[HistoryEvent, ...]) -> list[str]:
 
     Events without a time are older than those with one; among equals the order of the list stands.
     """
-    if len(history) > 1 and any(event.ts is not None for event in history):
-        history = tuple(sorted(history, key=_age))
+    if len(history) > 1:
+        if all(event.ts is not None and _AS_WE_WRITE(event.ts) for event in history):
+            history = tuple(sorted(history, key=_text, reverse=True))  # such texts are in the order of their moments
+        elif any(event.ts is not None for event in history):
+            history = tuple(sorted(history, key=_age))
     return [event.item_id for event in history]
+
+
+def seen(history: tuple[HistoryEvent, ...], events: Collection[str], *, since: float) -> set[str]:
+    """Return the items with an event of these types at ``since`` (seconds since 1970) or later.
+
+    An event without a time counts as one.
+    """
+    return {
+        event.item_id
+        for event in history
+        if event.event_type in events and (event.ts is None or parse_rfc3339(event.ts, what="history") >= since)
+    }
 
 
 def tag_profile(tags: Labels, items: Iterable[int]) -> tuple[dict[int, float], int]:
@@ -47,6 +65,10 @@ def overlap(profile: Mapping[int, float], codes: Iterable[int]) -> float:
     for code in codes:
         total += profile.get(code, 0.0)
     return total
+
+
+def _text(event: HistoryEvent) -> str:
+    return event.ts or ""
 
 
 def _age(event: HistoryEvent) -> float:

@@ -10,12 +10,31 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["F8", "I4", "I8", "KINDS", "Flags", "Labels", "Names", "Shelf", "norm_pos", "plain_label"]
+__all__ = [
+    "COSINES",
+    "F8",
+    "I4",
+    "I8",
+    "KINDS",
+    "NEIGHBOURS",
+    "Flags",
+    "Labels",
+    "Names",
+    "Shelf",
+    "norm_pos",
+    "plain_label",
+]
 
 F8 = npt.NDArray[np.float64]
 I4 = npt.NDArray[np.int32]
 I8 = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+
+COSINES = ("implicit", "content_sim", "session_seq")
+"""Signals whose weights are cosines: they are in 0..1 as they are, and no scale divides them."""
+
+NEIGHBOURS = ("cooc", *COSINES)
+"""Signals that know an item's neighbours, in the order in which their parts of a score are added up."""
 
 KINDS = ("tag", "brand", "category", "country", "locale")
 """What an item can be labelled with."""
@@ -105,7 +124,7 @@ class Labels:
         found: Flags = having.take(at, mode="clip") == places
         return found
 
-    def labelled(self, items: I4) -> Flags:
+    def labelled(self, items: I4 | I8) -> Flags:
         """Tell for each item whether it has any label of this kind."""
         return self.offsets[items + 1] > self.offsets[items]
 
@@ -158,9 +177,10 @@ class Shelf(Protocol):
     def id_of(self, item: int, /) -> str:
         """Return the id of an item."""
 
-    def neighbours(self, signal: str, anchors: Sequence[int], /) -> tuple[I4, F8, int]:
-        """Return what a signal knows about other items from these.
+    def neighbours(self, signal: str, anchors: Sequence[int], /) -> tuple[I4, F8, list[int]]:
+        """Return what a signal of :data:`NEIGHBOURS` knows about other items from these.
 
         The neighbours of each anchor one after the other, in the order given, an item as often as it is a
-        neighbour; their weights divided by the signal's scale; and how many anchors have any.
+        neighbour; their weights, for ``cooc`` divided by its scale; and for each anchor how many it has.
+        Empty for a signal that is not here.
         """

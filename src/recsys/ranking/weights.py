@@ -1,36 +1,90 @@
 """Which signals count, and how much."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from recsys.documents import ALIASES
 from recsys.encoding import Invalid, did_you_mean
-from recsys.signals import SIGNALS
+from recsys.ranking.shelf import COSINES, NEIGHBOURS
 
-__all__ = ["ALGORITHMS", "DEFAULT_WEIGHTS", "resolve"]
+__all__ = ["ALGORITHMS", "DEFAULT_WEIGHTS", "SIMILAR_WEIGHTS", "Weights", "resolve", "resolve_similar"]
 
-ALGORITHMS = ("blend", *SIGNALS)
+ALGORITHMS = ("blend", "popularity", *NEIGHBOURS)
 
-DEFAULT_WEIGHTS: Mapping[str, float] = {"popularity": 0.5, "cooc": 1.0}
-"""Used where nobody set any: what a visitor is looking at counts more than what everybody buys."""
+DEFAULT_WEIGHTS: Mapping[str, float] = {
+    "popularity": 0.5,
+    "cooc": 1.0,
+    "implicit": 0.5,
+    "content_sim": 0.25,
+    "session_seq": 0.5,
+}
+"""Used where nobody set any: what a visitor is looking at counts more than what everybody buys. Cosines count where
+the release has them."""
+
+SIMILAR_WEIGHTS: Mapping[str, float] = {"cooc": 1.0, "implicit": 0.25, "content_sim": 0.25}
+"""What ``/v1/similar`` goes by, where the release has it: what is taken together, and below it and for an item nobody
+took yet, what is alike. ``session_seq`` tells what comes next, which is another question."""
 
 
-def resolve(algorithm: str, weights: Mapping[str, float]) -> dict[str, float]:
-    """Return a weight of at least 0 for every signal (contract §4).
+class Weights:
+    """A weight of at least 0 for each signal, on a shelf that has ``signals``.
+
+    ``neighbours`` holds those above 0 in the order of :data:`NEIGHBOURS`; ``emb`` is γ, the weight of the largest of
+    the cosines. ``reads`` are the signals to look up from the anchors, ``missing`` says what has a weight and is not
+    there.
+    """
+
+    __slots__ = ("emb", "missing", "neighbours", "popularity", "reads")
+
+    def __init__(self, by_name: Mapping[str, float], *, signals: Set[str]) -> None:
+        self.popularity = max(0.0, by_name.get("popularity", 0.0))
+        self.neighbours = tuple((name, by_name[name]) for name in NEIGHBOURS if by_name.get(name, 0.0) > 0.0)
+        self.emb = max(0.0, by_name.get("emb", 0.0))
+        if not (self.popularity or self.neighbours or self.emb):
+            self.popularity = 1.0
+        named = dict(self.neighbours)
+        wanted = [name for name in NEIGHBOURS if name in named or (self.emb > 0.0 and name in COSINES)]
+        self.reads = tuple(name for name in wanted if name in signals)
+        needed = [*(["popularity"] if self.popularity else []), *named]
+        self.missing = [f"{name} is not in this release for this surface" for name in needed if name not in signals]
+        if self.emb and not signals & set(COSINES):
+            self.missing.append(f"emb: none of {', '.join(COSINES)} is in this release for this surface")
+
+    def by_name(self) -> dict[str, float]:
+        """Return the weights that count; popularity and cooc always, as what an answer rests on nearly everywhere."""
+        emb = {"emb": self.emb} if self.emb else {}
+        return {"popularity": self.popularity, "cooc": 0.0, **dict(self.neighbours), **emb}
+
+
+def resolve(algorithm: str, weights: Mapping[str, float], *, signals: Set[str]) -> Weights:
+    """Return what counts (contract §4) on a shelf that has these signals.
 
     A mode ranks by its own signal alone. In a blend, no weights at all means the default, and weights that
     are all zero mean popularity alone.
+
+    Raises ``Invalid`` for an unknown algorithm or signal.
     """
     if algorithm != "blend":
-        if algorithm not in SIGNALS:
+        if algorithm not in ALGORITHMS:
             near = did_you_mean(algorithm, ALGORITHMS)
             raise Invalid("algorithm", f"`{algorithm}` is not known", suggestion=near)
-        return {signal: 1.0 if signal == algorithm else 0.0 for signal in SIGNALS}
-    found = dict.fromkeys(SIGNALS, 0.0)
-    for name, weight in (weights or DEFAULT_WEIGHTS).items():
-        signal = ALIASES.get(name, name)
-        if signal not in found:
-            raise Invalid("weights", f"`{name}` is not a signal", suggestion=did_you_mean(name, SIGNALS))
-        found[signal] = max(0.0, weight)
-    if not any(found.values()):
-        found["popularity"] = 1.0
-    return found
+        return Weights({algorithm: 1.0}, signals=signals)
+    if not weights:
+        weights = {name: weight for name, weight in DEFAULT_WEIGHTS.items() if name not in COSINES or name in signals}
+    return Weights({_signal(name): weight for name, weight in weights.items()}, signals=signals)
+
+
+def resolve_similar(signals: Set[str]) -> Weights:
+    """Return what counts for the neighbours of an item; ``cooc`` when the release has none of it."""
+    found = {name: weight for name, weight in SIMILAR_WEIGHTS.items() if name in signals}
+    return Weights(found or {"cooc": 1.0}, signals=signals)
+
+
+def _signal(name: str) -> str:
+    """Return the signal that a name in ``weights`` stands for; ``emb`` stands for the largest of several."""
+    if name == "emb":
+        return name
+    signal = ALIASES.get(name, (name,))[0]
+    if signal not in ALGORITHMS[1:]:
+        known = {*ALGORITHMS[1:], *ALIASES}
+        raise Invalid("weights", f"`{name}` is not a signal", suggestion=did_you_mean(name, known))
+    return signal

@@ -1,5 +1,7 @@
 """The notes of one request, as its steps are done."""
 
+from recsys.ranking.anchors import Anchored
+from recsys.ranking.draws import Draws
 from recsys.ranking.request import Warning
 
 __all__ = ["Work"]
@@ -9,28 +11,32 @@ class Work:
     """What the steps found out, for later steps, the warnings, the explanation and the trace."""
 
     __slots__ = (
-        "anchors",
-        "anchors_asked",
+        "anchored",
+        "draws",
         "excluded",
+        "explored",
         "pin_rules",
         "pinned",
         "pool",
         "profile",
+        "propensities",
         "refilled",
         "taste",
         "warnings",
     )
 
-    def __init__(self) -> None:
-        self.anchors: list[int] = []
-        self.anchors_asked = 0
-        self.excluded: set[int] = set()
+    def __init__(self, anchored: Anchored, draws: Draws | None = None) -> None:
+        self.anchored = anchored
+        self.draws = draws
+        self.excluded: set[int] = set(anchored.items)
         self.profile: dict[int, float] = {}
         self.taste = 0.0
         self.pinned: list[int] = []
         self.pin_rules: dict[int, str] = {}
         self.pool = 0
         self.refilled: set[int] = set()
+        self.propensities: list[float] = []
+        self.explored: set[int] = set()
         self.warnings: list[Warning] = []
 
     def warn(self, code: str, detail: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from recsys.releases.record import Release, levers_touched, parts_of, touched
+from recsys.releases.record import Candidate, Release, levers_touched, parts_of, touched
 
 __all__ = ["Change", "undo_command"]
 
@@ -57,19 +57,26 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def undo_command(release: Release) -> str:
-    """Return the command line that takes a release back by its number."""
+    """Return the command line that takes a release back by its number; empty where none does."""
+    if release.action == "erase":
+        return ""
     return f"recsys releases undo {release.generation} --tenant {release.tenant}"
 
 
 def parts_between(before: Release | None, after: Release) -> dict[str, tuple[str | None, str | None]]:
-    """Return the digests before and after of what levers move, and of the withdrawn set."""
+    """Return the digests before and after of what levers move, and of the withdrawn set; of a candidate, which one it
+    is and its share.
+    """
     old = {} if before is None else parts_of(before)
     new = parts_of(after)
     names = set(new) if before is None else touched(before, after)
-    named = levers_touched(names) | (names & {"withdrawn", "overlay", "erased"})
+    named = levers_touched(names) | (names & {"withdrawn", "erased"})
+    named |= {part for part in names if part.startswith("candidate:")}
     found = {part: (_text(old.get(part)), _text(new.get(part))) for part in sorted(named)}
     return {part: pair for part, pair in found.items() if pair != (None, None)}
 
 
 def _text(value: object) -> str | None:
+    if isinstance(value, Candidate):
+        return f"{value.since} at {value.share:g}"
     return None if value is None else str(value)

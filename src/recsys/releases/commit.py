@@ -3,23 +3,37 @@ ended.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
-from recsys.encoding import rfc3339
+from recsys.access import Standing
+from recsys.encoding import digest, rfc3339
 from recsys.errors import OutcomeUnknown
 from recsys.releases.attempt import Attempt
 from recsys.releases.change import Change, parts_between, undo_command
 from recsys.releases.closure import Closure
 from recsys.releases.create import Create
-from recsys.releases.errors import AttemptReused, LogForked, LostRace, NewerFormat, NoReleases
+from recsys.releases.errors import (
+    AttemptReused,
+    BeingCollected,
+    LogForked,
+    LostRace,
+    NewerFormat,
+    NoReleases,
+    NotUnderstood,
+    told,
+)
 from recsys.releases.history import Entry, History, broken_link
+from recsys.releases.hold import newly_held
 from recsys.releases.plan import Draft, Gate, Intent, NoChange
+from recsys.releases.reach import newly_named
 from recsys.releases.rebase import Needs, cell
-from recsys.releases.record import FORMAT, Action, Release, levers_touched, touched
-from recsys.store import CommitState, Store
+from recsys.releases.record import FORMAT, Action, Release, Requires, format_of, levers_touched, touched
+from recsys.replicas import alive
+from recsys.store import CommitState, Corrupt, Denied, Missing, Queueing, Store, Unavailable
 
 __all__ = ["Committer", "Words"]
 
@@ -44,6 +58,7 @@ class Committer:
         self._store = store
         self._history = history
         self._clock = clock
+        self._standing = Standing(store, history.tenant)
 
     def commit(self, intent: Intent, words: Words, *, gate: Gate | None = None) -> Change:
         """Carry one intent into the log, rebasing over whoever is faster where the table allows it.
@@ -56,6 +71,15 @@ class Committer:
             When the store did not say whether the record was created. Nothing is cleaned up; its attempt
             resumes.
         """
+        if not (words.dry_run and isinstance(intent, Create)):  # that would make the tenant anew first
+            self.check_standing()
+        log = self._store.releases
+        if gate is not None or words.dry_run or not isinstance(log, Queueing):
+            return self._committed(intent, words, gate)  # behind a gate, which may think for long, nobody waits
+        with log.queue(self._history.tenant):
+            return self._committed(intent, words, None)
+
+    def _committed(self, intent: Intent, words: Words, gate: Gate | None) -> Change:
         done = self.done_before(intent.action, words.attempt)
         if done is not None:
             return done
@@ -92,6 +116,10 @@ class Committer:
             return replace(change, verified=True)
         raise LostRace(intent.action, self._history.head().release)
 
+    def check_standing(self) -> None:
+        """Refuse for a tenant that was deleted; see :class:`recsys.access.Standing`."""
+        self._standing.check()
+
     def _planned(self, intent: Intent, head: Release | None) -> Draft | NoChange:
         if head is None:
             if not isinstance(intent, Create):
@@ -103,6 +131,7 @@ class Committer:
 
     def _stamped(self, planned: Draft, intent: Intent, words: Words, base: Entry | None) -> Release:
         generation = 1 if base is None else base.release.generation + 1
+        supersedes = planned.release.supersedes if intent.action == "restore" else None
         moved = levers_touched({"config", "rules"} if base is None else touched(base.release, planned.release))
         return replace(
             planned.release,
@@ -116,6 +145,8 @@ class Committer:
             evidence=words.evidence,
             changed={**planned.release.changed, **dict.fromkeys(sorted(moved), generation)},
             restores=planned.restores,
+            supersedes=supersedes,
+            requires=Requires(format=format_of(replace(planned.release, supersedes=supersedes))),
             previous=None if base is None else base.digest,
         )
 
@@ -123,12 +154,17 @@ class Committer:
         """Write, verify and append; tell whether it is committed (or would be) rather than lost."""
         tenant, blobs = release.tenant, self._store.blobs
         if not words.dry_run:
+            self._store.require_sound()
             for data in planned.blobs:
                 blobs.put(tenant, data)
         pending = planned.blobs if words.dry_run else ()
         Closure(blobs, tenant, pending=pending).check(release, head, forward=planned.forward)
+        if head is not None:
+            self._check_not_condemned(release, head, planned.blobs)
+            self._check_understood(release, head)
         if words.dry_run:
             return True
+        self.check_standing()
         commit = self._store.releases.append(tenant, release.generation, release.encode())
         if commit.state is CommitState.UNKNOWN:
             token = words.attempt.token
@@ -138,7 +174,35 @@ class Committer:
                 attempt=token,
                 next_step=f"run the same command again with --attempt {token}; it is not done twice",
             )
-        return commit.state is CommitState.COMMITTED
+        if commit.state is not CommitState.COMMITTED:
+            return False
+        with suppress(Unavailable, Denied):  # it stands; that the store says no more now must not be told as a failure
+            self._standing.check(written=f"generation {release.generation}")  # deleted since the look just before?
+        return True
+
+    def _check_not_condemned(self, release: Release, head: Release, blobs: tuple[bytes, ...]) -> None:
+        """Refuse to name what a collection under way is about to delete."""
+        if head.condemned is None or release.condemned != head.condemned:
+            return
+        facts = _With(self._history, blobs)
+        named = newly_named(head, release, facts, today=self._store.blobs.today())
+        if not named:
+            return  # what stands there is not among it
+        try:
+            condemned = msgspec.json.decode(self._history.document(head.condemned), type=frozenset[str])
+        except (Missing, Corrupt, msgspec.DecodeError) as error:
+            raise BeingCollected(head, min(named)) from error  # it may be
+        hit = condemned & named
+        if hit:
+            raise BeingCollected(head, min(hit))
+
+    def _check_understood(self, release: Release, head: Release) -> None:
+        """Refuse what a serving host that is alive could not read: it would fall back to the release before."""
+        needed = release.requires.format
+        if needed > head.requires.format:
+            behind = sorted(beat.host for beat in alive(self._store.objects) if beat.format < needed)
+            if behind:
+                raise NotUnderstood(release, behind)
 
     def _past(self, intent: Intent, base: Entry | None, attempt: Attempt) -> tuple[Entry, bool]:
         """Consult the table for every release that came in between.
@@ -156,7 +220,7 @@ class Committer:
                 return theirs, again
             needs = cell(intent.action, theirs.release.action)
             before = self._history.entry(generation - 1) if generation > 1 else None
-            problem = "begins the log again" if Needs.NEVER in needs else before and broken_link(before, theirs)
+            problem = _another_log(theirs.release) if Needs.NEVER in needs else before and broken_link(before, theirs)
             if problem:
                 raise LogForked(self._history.tenant, generation, problem)
             moved = touched(before.release, theirs.release) if before else frozenset()
@@ -190,6 +254,20 @@ class Committer:
         return None
 
 
+class _With:
+    """Facts, with blobs beside them that may not be stored yet."""
+
+    def __init__(self, history: History, blobs: tuple[bytes, ...]) -> None:
+        self._history = history
+        self._blobs = {digest(data): data for data in blobs}
+
+    def record(self, generation: int) -> Release:
+        return self._history.record(generation)
+
+    def document(self, named: str) -> bytes:
+        return self._blobs[named] if named in self._blobs else self._history.document(named)
+
+
 def _made_by(release: Release, attempt: Attempt, action: Action) -> bool:
     """Tell whether a release is this attempt's; raises :class:`AttemptReused` when it was for another change."""
     if release.attempt != attempt.id:
@@ -199,5 +277,9 @@ def _made_by(release: Release, attempt: Attempt, action: Action) -> bool:
     return True
 
 
+def _another_log(theirs: Release) -> str:
+    return f"is {told(theirs)}: the log was restored from a backup" if theirs.supersedes else "begins the log again"
+
+
 def _holds_more(before: Release | None, after: Release) -> bool:
-    return before is not None and any(hold not in before.holds for hold in after.holds)
+    return before is not None and bool(newly_held(before.holds, after.holds))

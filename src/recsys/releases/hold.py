@@ -12,7 +12,20 @@ from recsys.releases.errors import Held
 from recsys.releases.plan import Draft, Facts, NoChange
 from recsys.releases.record import LEVERS, Action, Hold, Lever, Release, artifacts_of
 
-__all__ = ["PlaceHold", "Resume", "all_levers", "check_document", "check_ship", "covering", "said"]
+__all__ = [
+    "PlaceHold",
+    "Resume",
+    "all_levers",
+    "check_document",
+    "check_overlay",
+    "check_ship",
+    "covering",
+    "moved_back",
+    "newly_held",
+    "said",
+]
+
+_NONE: frozenset[Lever] = frozenset()
 
 
 def all_levers(levers: Iterable[str] | None) -> tuple[Lever, ...]:
@@ -34,6 +47,45 @@ def covering(holds: Iterable[Hold], lever: Lever, surface: str | None) -> Hold |
     return None
 
 
+def newly_held(before: Iterable[Hold], after: Iterable[Hold]) -> tuple[Hold, ...]:
+    """Return the holds of ``after``, each with the levers alone that it did not cover before.
+
+    What is left of a hold after a part of it was lifted is the same hold, and nothing new. With the two swapped: what
+    was lifted.
+    """
+    was = _levers_by_hold(before)
+    now = _levers_by_hold(after)
+    return tuple(
+        _with_levers(hold, levers - was.get(hold, _NONE))
+        for hold, levers in now.items()
+        if levers - was.get(hold, _NONE)
+    )
+
+
+def moved_back(now: Iterable[Hold], *, before: Iterable[Hold], after: Iterable[Hold]) -> tuple[Hold, ...]:
+    """Return the holds ``now`` without what ``after`` placed, and with what it lifted.
+
+    Lever by lever: of a hold that was lifted in part since, what is left goes; a part that another change lifted stays
+    lifted.
+    """
+    placed, lifted = _levers_by_hold(newly_held(before, after)), _levers_by_hold(newly_held(after, before))
+    stands = _levers_by_hold(now)
+    then = {
+        hold: stands.get(hold, _NONE) - placed.get(hold, _NONE) | lifted.get(hold, _NONE)
+        for hold in {**stands, **lifted}
+    }
+    return tuple(_with_levers(hold, levers) for hold, levers in then.items() if levers)
+
+
+def _levers_by_hold(holds: Iterable[Hold]) -> dict[Hold, frozenset[Lever]]:
+    """Return what each hold covers, by all else that it says."""
+    return {replace(hold, levers=()): frozenset(hold.levers) for hold in holds}
+
+
+def _with_levers(hold: Hold, levers: frozenset[Lever]) -> Hold:
+    return replace(hold, levers=tuple(lever for lever in LEVERS if lever in levers))
+
+
 def said(levers: Iterable[str], surface: str | None) -> str:
     """Name levers of a surface as messages do."""
     return f"{', '.join(levers)} of {surface or 'every surface'}"
@@ -44,6 +96,15 @@ def check_ship(head: Release, surface: str, holds: Iterable[Hold] | None = None)
     hold = covering(head.holds if holds is None else holds, "artifacts", surface)
     if hold is not None:
         raise Held(head.tenant, f"artifacts of {surface}", hold)
+
+
+def check_overlay(head: Release, holds: Iterable[Hold] | None = None) -> None:
+    """Raise :class:`Held` when the artifacts of a surface that serves any are held: an overlay reaches them all."""
+    for hold in head.holds if holds is None else holds:
+        served = None if hold.surface is None else head.surfaces.get(hold.surface)
+        reaches = hold.surface is None or (served is not None and served.manifest is not None)
+        if "artifacts" in hold.levers and reaches:
+            raise Held(head.tenant, "the overlay of the catalogue", hold)
 
 
 def check_document(
@@ -132,10 +193,8 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True):
             if still:
                 left.append(replace(hold, levers=still))
         if tuple(left) != head.holds:
-            return Draft(
-                release=replace(head, holds=tuple(left)),
-                why=f"may change again: {said([x for x in self.levers if x in lifted], self.surface)}",
-            )
+            why = f"may change again: {said([x for x in self.levers if x in lifted], self.surface)}"
+            return Draft(release=replace(head, holds=tuple(left)), why=why + self._still(left, lifted))
         others = [hold for hold in head.holds if set(hold.levers) & set(self.levers)]
         if not others or (self.surface is not None and all(hold.surface for hold in others)):
             return NoChange(f"{said(self.levers, self.surface)}: not held")
@@ -149,3 +208,13 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True):
             f"no hold has exactly the scope {self.surface or 'every surface'}; held is {scopes}",
             next_step="lift what is meant: " + " or ".join(dict.fromkeys(commands)),
         )
+
+    def _still(self, left: Iterable[Hold], lifted: Iterable[str]) -> str:
+        """Say which other holds still cover something of what was lifted, or nobody would look for them."""
+        others = [
+            f"{said(still, hold.surface)} by {hold.actor} since {hold.since}"
+            for hold in left
+            if self.surface is None or hold.surface in (None, self.surface)
+            if (still := [lever for lever in hold.levers if lever in lifted])
+        ]
+        return f", except that still held is {', '.join(others)}" if others else ""

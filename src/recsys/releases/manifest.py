@@ -1,11 +1,15 @@
 """The manifest: which artifact answers for each signal and segment of a surface."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-__all__ = ["ArtifactRef", "Manifest", "Window"]
+from recsys.encoding import decode
+
+__all__ = ["ArtifactRef", "Manifest", "Window", "read_manifest"]
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,7 +20,11 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ArtifactRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One artifact and where it applies. ``segment`` is set exactly when the scope is ``segment``."""
+    """One artifact and where it applies. ``segment`` is set exactly when the scope is ``segment``.
+
+    ``retain_until`` marks it as personal: the last day (UTC, by the store's own time) on which it may be kept. After
+    that a collection deletes it, whatever names it, and a release is whole without it.
+    """
 
     artifact: str
     rows: int
@@ -24,6 +32,16 @@ class ArtifactRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     scope: Literal["tenant", "surface", "segment"] = "tenant"
     segment: str | None = None
     params: Mapping[str, Any] = {}
+    retain_until: date | None = None
+
+    @property
+    def personal(self) -> bool:
+        """Whether it may be gone one day while what names it is served."""
+        return self.retain_until is not None
+
+    def lapsed(self, today: date) -> bool:
+        """Whether it is personal and its last day is over."""
+        return self.retain_until is not None and self.retain_until < today
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,8 +59,15 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     signals: Mapping[str, tuple[ArtifactRef, ...]]
     catalog: ArtifactRef | None = None
     format: int = 1
+    profiles: ArtifactRef | UnsetType = UNSET
+    """What each user did last; unset, not null, so that manifests without are the bytes they always were."""
 
     def artifacts(self) -> tuple[ArtifactRef, ...]:
-        """Return every artifact named here, catalogue included."""
+        """Return every artifact named here, catalogue and profiles included."""
         refs = [ref for name in sorted(self.signals) for ref in self.signals[name]]
-        return tuple(refs + ([self.catalog] if self.catalog else []))
+        return tuple(refs + [ref for ref in (self.catalog, self.profiles) if ref])
+
+
+def read_manifest(data: bytes) -> Manifest:
+    """Read a manifest; raises :class:`~recsys.encoding.Invalid`."""
+    return decode(data, Manifest, what="manifest")

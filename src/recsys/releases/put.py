@@ -6,7 +6,10 @@ import msgspec
 from msgspec.structs import replace
 
 from recsys.documents import with_rule_enabled
+from recsys.documents.parts import rules_part
 from recsys.encoding import digest
+from recsys.errors import RecsysError
+from recsys.releases.arm import candidates_in, name_of
 from recsys.releases.errors import told
 from recsys.releases.expect import Expect
 from recsys.releases.hold import check_document
@@ -103,8 +106,29 @@ class SwitchRule(msgspec.Struct, frozen=True, kw_only=True):
         back = "disable" if self.enabled else "enable"
         return Draft(
             release=replace(head, rules=digest(after)),
-            why=f"rule {self.rule_id} is {state}",
+            why=f"rule {self.rule_id} is {state}" + ("" if self.enabled else self._still_in(head, facts)),
             blobs=(after,),
             forward=self.enabled,
-            undo=f"recsys rules {back} {shlex.quote(self.rule_id)} --tenant {head.tenant}",
+            undo=self._command(back, head.tenant),
         )
+
+    def _command(self, act: str, tenant: str) -> str:
+        named = shlex.quote(self.rule_id)
+        if named.startswith("-"):  # an option, to the command line
+            return f"recsys rules {act} --tenant {tenant} -- {named}"
+        return f"recsys rules {act} {named} --tenant {tenant}"
+
+    def _still_in(self, head: Release, facts: Facts) -> str:
+        """Say which candidates bring this rule themselves: who gets one of them still feels it."""
+        said = ""
+        for surface, candidate in candidates_in(head):
+            try:
+                part = b"[]" if candidate.rules is None else rules_part(facts.document(candidate.rules), surface)
+            except RecsysError:
+                continue  # the smallest brake waits for nothing it does not touch
+            if any(rule["id"] == self.rule_id and rule.get("enabled", True) for rule in msgspec.json.decode(part)):
+                said += (
+                    f"; candidate {name_of(surface, candidate)} has it still: "
+                    f"recsys candidate abort --tenant {head.tenant} --surface {surface}"
+                )
+        return said

@@ -39,15 +39,28 @@ _ANYTHING: Mapping[Action, Cell] = {
     "ship": _GO,
     "config": _GO,
     "rules": _GO,
+    "items": _GO,
     "rollback": _GO,
     "undo": _GO,
     "hold": _GO,
     "resume": _GO,
+    "candidate": _GO,
+    "promote": _GO,
+    "abort": _GO,
     "withdraw": _GO,
+    "erase": _GO,
+    "gc": _GO,
+    "restore": _NEVER,
 }
 """The row of what rebases over anything: brakes must work while others push, a target is fixed beforehand, and
 what an undo may still take back is seen from the newest release alone.
 """
+
+_COMPARED: Mapping[Action, Cell] = {
+    **_ANYTHING,
+    **dict.fromkeys(("ship", "config", "rules", "rollback", "undo", "candidate", "promote", "abort"), _APART),
+}
+"""The row of what begins or ends a comparison: it writes its candidate, and the parts the candidate replaces."""
 
 REBASE: Mapping[Action, Mapping[Action, Cell]] = {
     "create": dict.fromkeys(_ANYTHING, _GO),
@@ -57,11 +70,18 @@ REBASE: Mapping[Action, Mapping[Action, Cell]] = {
         "ship": _APART,
         "config": _GATE,
         "rules": _GATE,
+        "items": _GO,
         "rollback": _APART | _GATE,
         "undo": _APART | _GATE,
         "hold": _GO,
         "resume": _GO,
+        "candidate": _GO,
+        "promote": _APART | _GATE,
+        "abort": _GO,
         "withdraw": _GO,
+        "erase": _GO,
+        "gc": _GO,
+        "restore": _NEVER,
     },
     # A document replaces the one its author had read, so another one in between is a conflict of two people.
     "config": {
@@ -69,28 +89,53 @@ REBASE: Mapping[Action, Mapping[Action, Cell]] = {
         "ship": _GO,
         "config": _APART,
         "rules": _GO,
+        "items": _GO,
         "rollback": _APART,
         "undo": _APART,
         "hold": _GO,
         "resume": _GO,
+        "candidate": _GO,
+        "promote": _APART,
+        "abort": _GO,
         "withdraw": _GO,
+        "erase": _GO,
+        "gc": _GO,
+        "restore": _NEVER,
     },
     "rules": {
         "create": _NEVER,
         "ship": _GO,
         "config": _GO,
         "rules": _APART,
+        "items": _GO,
         "rollback": _APART,
         "undo": _APART,
         "hold": _GO,
         "resume": _GO,
+        "candidate": _GO,
+        "promote": _APART,
+        "abort": _GO,
         "withdraw": _GO,
+        "erase": _GO,
+        "gc": _GO,
+        "restore": _NEVER,
     },
+    # Rows are put on whatever rows are there; only who clears them replaces what they had seen.
+    "items": {**_ANYTHING, **dict.fromkeys(("items", "rollback", "undo"), _APART)},
+    # A candidate is judged against what the surface serves. Beginning and promoting one is undone by whoever changed
+    # that, or the documents it was made from, meanwhile.
+    "candidate": _COMPARED,
+    "promote": _COMPARED,
     "rollback": _ANYTHING,
     "undo": _ANYTHING,
     "hold": _ANYTHING,
     "resume": _ANYTHING,
+    "abort": _ANYTHING,
     "withdraw": _ANYTHING,
+    "erase": _ANYTHING,
+    "gc": _ANYTHING,
+    # Who restores says itself whom it met: its plan goes on only where it stood, or in its own restoration.
+    "restore": dict.fromkeys(_ANYTHING, _GO),
 }
 
 

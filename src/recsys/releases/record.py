@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from recsys.encoding import canonical
+from recsys.encoding import canonical, is_whole, with_check
 
 __all__ = [
     "FORMAT",
@@ -16,15 +16,22 @@ __all__ = [
     "Lever",
     "Release",
     "Requires",
+    "Supersedes",
     "Surface",
+    "Unit",
     "artifacts_of",
+    "candidate_of",
+    "format_of",
     "levers_touched",
     "parts_of",
+    "read_release",
     "touched",
 ]
 
-FORMAT = 1
-"""The store format this version of the package writes and reads."""
+FORMAT = 3
+"""The newest release format this version reads. 2 came with candidates, erased users, collections and restored logs; 3
+with overlays of the catalogue.
+"""
 
 Action = Literal[
     "create",
@@ -42,6 +49,7 @@ Action = Literal[
     "withdraw",
     "erase",
     "gc",
+    "restore",
 ]
 Lever = Literal["config", "rules", "artifacts", "all"]
 LEVERS: tuple[Lever, ...] = ("config", "rules", "artifacts")
@@ -63,11 +71,20 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     generation: int | None = None
 
 
+Unit = Literal["anonymous_id", "user_id", "session_id"]
+
+
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Content served to a share of subjects before it is promoted or aborted."""
+    """Content served to a share (0..1) of units beside what a surface serves, before it is promoted or aborted.
+
+    ``since`` is the generation that began it: its name, and the salt by which units are assigned, so that a unit
+    keeps its arm while the share grows. ``manifest`` answers in place of the surface's; of the documents ``config``
+    and ``rules`` only the part that is the surface's own.
+    """
 
     share: float
-    unit: str = "anonymous_id"
+    since: int
+    unit: Unit = "anonymous_id"
     manifest: str | None = None
     config: str | None = None
     rules: str | None = None
@@ -80,19 +97,30 @@ class Surface(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     candidate: Candidate | None = None
 
 
+class Supersedes(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a restored log takes up another: it continues generation ``generation`` of ``log``, and stands above every
+    later one that a reader may have seen of it.
+    """
+
+    log: str
+    generation: int
+
+
 class Requires(msgspec.Struct, frozen=True, kw_only=True):
     """What a reader must understand before it may serve this release."""
 
-    format: int = FORMAT
+    format: int = 1
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
     """One generation. Readers ignore fields they do not know; writers carry every field forward.
 
     ``config``, ``rules``, ``overlay``, ``withdrawn`` and ``erased`` are digests of blobs; ``changed`` says
-    in which generation each lever last changed (``config``, ``rules``, ``artifacts:<surface>``);
+    in which generation each lever last changed (``config``, ``rules``, ``artifacts:<surface>``), and the ``overlay``;
     ``restores`` is the generation whose content a rollback or undo brought back; ``previous`` is the digest
-    of the record before, byte for byte; ``intent`` is the digest of what the attempt asked for, absent in records
+    of the record before, byte for byte; ``condemned`` is the digest of the list of blobs that a collection under way
+    deletes; ``supersedes`` stands in records of action ``restore``;
+    ``intent`` is the digest of what the attempt asked for, absent in records
     of before it was kept.
     """
 
@@ -114,13 +142,39 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     holds: tuple[Hold, ...] = ()
     changed: Mapping[str, int] = {}
     restores: int | None = None
+    condemned: str | None = None
+    supersedes: Supersedes | None = None
     requires: Requires = Requires()
     previous: str | None = None
     intent: str | None = None
 
     def encode(self) -> bytes:
-        """Write the bytes that are stored and chained."""
-        return canonical(self)
+        """Write the bytes that are stored and chained, with a check of their own before them: the newest record has
+        no one after it who names its digest.
+        """
+        return with_check(canonical(self))
+
+
+def read_release(data: bytes) -> Release:
+    """Read a stored record; raises ``msgspec.DecodeError`` or ``UnicodeDecodeError`` when it is not what was written.
+    Records of before there was a check are taken at their word.
+    """
+    if not is_whole(data):
+        raise msgspec.DecodeError("its bytes are not those its check was made over")
+    return msgspec.json.decode(data, type=Release)
+
+
+def format_of(release: Release) -> int:
+    """Return the format a reader must know to serve all that a release says, and nothing it forbids."""
+    if release.overlay is not None:
+        return 3
+    begun = any(surface.candidate is not None for surface in release.surfaces.values())
+    return 2 if begun or release.erased or release.condemned or release.supersedes else 1
+
+
+def candidate_of(surface: str) -> str:
+    """Name the candidate of a surface as :func:`parts_of` does."""
+    return f"candidate:{surface}"
 
 
 def artifacts_of(surface: str) -> str:
@@ -137,11 +191,12 @@ def parts_of(release: Release) -> dict[str, object]:
         "withdrawn": release.withdrawn,
         "erased": release.erased,
         "holds": release.holds,
+        "condemned": release.condemned,
     }
     for name, surface in release.surfaces.items():
         parts[artifacts_of(name)] = surface.manifest
         if surface.candidate is not None:
-            parts[f"candidate:{name}"] = surface.candidate
+            parts[candidate_of(name)] = surface.candidate
     return parts
 
 
@@ -152,5 +207,7 @@ def touched(before: Release, after: Release) -> frozenset[str]:
 
 
 def levers_touched(parts: Iterable[str]) -> frozenset[str]:
-    """Keep the parts that a lever can reverse: ``config``, ``rules``, ``artifacts:<surface>``."""
-    return frozenset(part for part in parts if part in {"config", "rules"} or part.startswith("artifacts:"))
+    """Keep the parts that a lever can reverse: ``config``, ``rules``, ``artifacts:<surface>``; and ``overlay``, which
+    goes back with all of them, or by an undo.
+    """
+    return frozenset(part for part in parts if part in {"config", "rules", "overlay"} or part.startswith("artifacts:"))

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from recsys.documents.parts import config_part, rules_part, with_config_part, with_rules_part
 from recsys.encoding import did_you_mean, digest
 from recsys.errors import NotFound, UsageError
+from recsys.releases.arm import candidates_in, name_of, with_candidate, without_misfits
 from recsys.releases.errors import AlreadyRolledBack, NothingOlder, UnknownGeneration, told
-from recsys.releases.hold import covering
+from recsys.releases.hold import covering, newly_held, said
 from recsys.releases.plan import Draft, Facts, NoChange
 from recsys.releases.record import Action, Hold, Lever, Release, artifacts_of, levers_touched
 from recsys.releases.ship import manifest_of, with_manifest
@@ -48,7 +49,14 @@ class Aim(msgspec.Struct, frozen=True):
             found.append(rules_part(facts.document(whole), self.surface) if self.surface else whole)
         if self.has("artifacts"):
             found.append(tuple(sorted((s, manifest_of(release, s)) for s in self.surfaces(release))))
+        if self.has_overlay:
+            found.append(release.overlay)
         return tuple(found)
+
+    @property
+    def has_overlay(self) -> bool:
+        """Tell whether the overlay of the catalogue goes back too: with all of the tenant, and with nothing less."""
+        return self.lever == "all" and self.surface is None
 
     def surfaces(self, release: Release) -> tuple[str, ...]:
         """Return the surfaces with artifacts in a release that the lever moves."""
@@ -145,7 +153,12 @@ def target(head: Release, facts: Facts, pulled: Aim, *, to: int | None, further:
 
 
 class Rollback(msgspec.Struct, frozen=True, kw_only=True):
-    """Bring back what a lever stood at in generation ``to``; with ``hold``, hold the artifacts that moved."""
+    """Bring back what a lever stood at in generation ``to``; with ``hold``, hold the artifacts that moved.
+
+    A candidate is no lever's content: it runs on beside what comes back, and never comes back itself. It ends with the
+    lever ``all`` on the surfaces that lever covers, because then everything is to be as it was; with the surface it ran
+    on; and where its documents do not go with what comes back, because a brake does not wait for a comparison.
+    """
 
     pulled: Aim
     to: int
@@ -176,12 +189,25 @@ class Rollback(msgspec.Struct, frozen=True, kw_only=True):
             manifest = manifest_of(old, surface)
             if manifest != manifest_of(head, surface):
                 then = self._held(with_manifest(then, surface, manifest), surface, head.generation + 1)
+        if self.pulled.has_overlay:
+            then = replace(then, overlay=old.overlay)
+        then = self._ending(then, head, facts)
+        ended = [name_of(on, gone) for on, gone in candidates_in(head) if on not in dict(candidates_in(then))]
+        held = [hold.surface or "" for hold in newly_held(head.holds, then.holds)]
+        why = f"{self.pulled} as in generation {self.to}" + "".join(f"; candidate {name} ends" for name in ended)
         return Draft(
             release=then,
-            why=f"{self.pulled} as in generation {self.to}",
+            why=why + (f"; held: {said(('artifacts',), ', '.join(held))}" if held else ""),
             blobs=tuple(blobs),
             restores=self.to,
         )
+
+    def _ending(self, then: Release, head: Release, facts: Facts) -> Release:
+        if self.pulled.lever == "all":
+            for surface, _ in candidates_in(then):
+                if self.pulled.surface in (None, surface):
+                    then = with_candidate(then, surface, None)
+        return without_misfits(then, head, facts.document)
 
     def _document(self, now: str, then: str, lever: Lever, facts: Facts, blobs: list[bytes]) -> str:
         """Return the digest of the document to restore; for one surface, of the present one with its part

@@ -3,6 +3,7 @@
 import msgspec
 from msgspec.structs import replace
 
+from recsys.releases.arm import candidate_in, name_of
 from recsys.releases.errors import told
 from recsys.releases.expect import Expect
 from recsys.releases.hold import check_ship
@@ -52,9 +53,11 @@ class Ship(msgspec.Struct, frozen=True, kw_only=True):
             since = told(facts.record(head.changed.get(part, head.generation)))
             return NoChange(f"{self.surface} serves this manifest already, since {since}")
         check_ship(head, self.surface)
+        runs = candidate_in(head, self.surface)
+        beside = f"; what candidate {name_of(self.surface, runs)} is compared with has changed" if runs else ""
         return Draft(
             release=with_manifest(head, self.surface, self.manifest),
-            why=f"{self.surface} serves {self.manifest[:19]}",
+            why=f"{self.surface} serves {self.manifest[:19]}{beside}",
             blobs=self.reports,
             forward=True,
         )

@@ -1,39 +1,45 @@
 """The releases of one tenant: see them, change them, take changes back. What callers use."""
 
+import dataclasses
 import time
 import uuid
 from collections.abc import Callable, Iterable
 
 import msgspec
 
-from recsys import access
+from recsys.catalog import OverlayRow
 from recsys.documents import canonical_config, canonical_rules
-from recsys.encoding import digest, rfc3339
+from recsys.encoding import canonical, digest, rfc3339
 from recsys.errors import UsageError
 from recsys.releases.attempt import Attempt, intent_digest
+from recsys.releases.candidates import Candidates
 from recsys.releases.change import Change
+from recsys.releases.checkpoint import Checkpoint
+from recsys.releases.collected import telling
 from recsys.releases.commit import Committer, Words
 from recsys.releases.create import Create
 from recsys.releases.diff import Diff, diff_releases
 from recsys.releases.expect import Expect
 from recsys.releases.history import History
 from recsys.releases.hold import PlaceHold, Resume, all_levers
+from recsys.releases.items import UpdateItems
 from recsys.releases.plan import Gate, Intent
 from recsys.releases.put import PutConfig, PutRules, SwitchRule
 from recsys.releases.record import Action, Lever, Release
 from recsys.releases.rollback import Rollback, aim, target
 from recsys.releases.ship import Ship
+from recsys.releases.signing import PublicKeys
 from recsys.releases.undo import Undo, newest_to_undo
 from recsys.releases.verify import Verification, verify
 from recsys.releases.withdraw import Withdraw, checked_ids
-from recsys.store import Store, check_name
+from recsys.store import Log, Store, check_name
 from recsys.store.names import check_digest
 
-__all__ = ["Page", "Releases", "create_tenant"]
+__all__ = ["PAGE_MOST", "Page", "Releases"]
 
 Attempted = Attempt | str | None
 """A try that may have been made before, by itself or as an error named it; ``None`` begins a new one."""
-_PAGE_MOST = 1_000
+PAGE_MOST = 1_000
 """More in one answer is an export; ask for the next page."""
 
 
@@ -71,13 +77,18 @@ class Releases:
         clock: Callable[[], float] = time.time,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
-        self._store = store
+        self.store = store
         self.tenant = check_name(tenant, what="tenant")
         self.actor = actor
         self._clock = clock
         self._new_id = new_id
         self._history = History(store.releases, store.blobs, tenant)
         self._committer = Committer(store, self._history, clock=clock)
+
+    def over(self, log: Log) -> "Releases":
+        """Return these releases, read and written through another view of their log."""
+        store = dataclasses.replace(self.store, releases=log)
+        return Releases(store, self.tenant, actor=self.actor, clock=self._clock, new_id=self._new_id)
 
     # -- seeing
     # -------------------------------------------------------------------------------------------------
@@ -99,9 +110,9 @@ class Releases:
 
     def list(self, *, limit: int = 50, before: int | None = None) -> Page:
         """Return up to ``limit`` releases below ``before``, newest first."""
-        if not 1 <= limit <= _PAGE_MOST:
-            raise UsageError(f"limit is {limit}; it must lie in 1..{_PAGE_MOST}")
-        newest = self.current().generation
+        if not 1 <= limit <= PAGE_MOST:
+            raise UsageError(f"limit is {limit}; it must lie in 1..{PAGE_MOST}")
+        newest = self.store.releases.head(self.tenant) or self.current().generation  # which says that there is none
         start = newest if before is None else min(newest, before - 1)
         end = max(0, start - limit)
         page = tuple(self._history.back_from(start, until=end))
@@ -109,11 +120,14 @@ class Releases:
 
     def diff(self, a: int, b: int) -> Diff:
         """Say what changed from generation ``a`` to ``b``."""
-        return diff_releases(self.read(a), self.read(b), self._history)
+        with telling(f"comparing {a} with {b}", self._history, self.store.blobs):
+            return diff_releases(self.read(a), self.read(b), self._history)
 
-    def verify(self) -> Verification:
-        """Read all the log names and say what is wrong."""
-        return verify(self._store.releases, self._store.blobs, self.tenant)
+    def verify(self, *, checkpoint: Checkpoint | None = None, keys: PublicKeys | None = None) -> Verification:
+        """Read all the log names and say what is wrong; against a checkpoint kept elsewhere, and with the public keys
+        of those who sign, where given.
+        """
+        return verify(self.store, self.tenant, checkpoint=checkpoint, keys=keys)
 
     def follow(self, seen: Release | None) -> Release:
         """Return the newest release, for a reader that has ``seen`` one before.
@@ -123,13 +137,18 @@ class Releases:
         """
         return self.current() if seen is None else self._history.follow(seen)
 
+    @property
+    def candidates(self) -> Candidates:
+        """What is tried on a share of units: begin, promote, abort."""
+        return Candidates(self)
+
     # -- changing
     # -----------------------------------------------------------------------------------------------
 
     def create(self, *, reason: str = "", dry_run: bool = False, attempt: Attempted = None) -> Change:
         """Begin the log: generation 1 with an empty config and no rules. Doing it again changes nothing."""
         intent = Create(tenant=self.tenant, log=self._new_id())
-        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=self._attempt(attempt, "create"))
+        return self.carry(intent, reason=reason, dry_run=dry_run, attempt=self.begin(attempt, "create"))
 
     def ship(
         self,
@@ -158,8 +177,8 @@ class Releases:
             expect=None if expect is None else Expect.parse(expect),
         )
         kept = (*(check_digest(named) for named in evidence), *(digest(report) for report in intent.reports))
-        begun = self._attempt(attempt, "ship", surface=surface, manifest=manifest)
-        return self._commit(intent, reason=reason, evidence=kept, gate=gate, dry_run=dry_run, attempt=begun)
+        begun = self.begin(attempt, "ship", surface=surface, manifest=manifest)
+        return self.carry(intent, reason=reason, evidence=kept, gate=gate, dry_run=dry_run, attempt=begun)
 
     def put_config(
         self,
@@ -173,8 +192,8 @@ class Releases:
         """Put a config document in force; ``expect`` as for :meth:`ship`."""
         wanted = None if expect is None else Expect.parse(expect)
         intent = PutConfig(data=canonical_config(data), expect=wanted)
-        begun = self._attempt(attempt, "config", document=digest(intent.data))
-        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=begun)
+        begun = self.begin(attempt, "config", document=digest(intent.data))
+        return self.carry(intent, reason=reason, dry_run=dry_run, attempt=begun)
 
     def put_rules(
         self,
@@ -188,24 +207,24 @@ class Releases:
         """Put a rules document in force; ``expect`` as for :meth:`ship`."""
         wanted = None if expect is None else Expect.parse(expect)
         intent = PutRules(data=canonical_rules(data), expect=wanted)
-        begun = self._attempt(attempt, "rules", document=digest(intent.data))
-        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=begun)
+        begun = self.begin(attempt, "rules", document=digest(intent.data))
+        return self.carry(intent, reason=reason, dry_run=dry_run, attempt=begun)
 
     def disable_rule(
         self, rule_id: str, *, reason: str = "", dry_run: bool = False, attempt: Attempted = None
     ) -> Change:
         """Switch one rule off; passes under a hold."""
         intent = SwitchRule(rule_id=rule_id, enabled=False)
-        begun = self._attempt(attempt, "rules", disable=rule_id)
-        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=begun)
+        begun = self.begin(attempt, "rules", disable=rule_id)
+        return self.carry(intent, reason=reason, dry_run=dry_run, attempt=begun)
 
     def enable_rule(
         self, rule_id: str, *, reason: str = "", dry_run: bool = False, attempt: Attempted = None
     ) -> Change:
         """Switch one rule on again."""
         intent = SwitchRule(rule_id=rule_id, enabled=True)
-        begun = self._attempt(attempt, "rules", enable=rule_id)
-        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=begun)
+        begun = self.begin(attempt, "rules", enable=rule_id)
+        return self.carry(intent, reason=reason, dry_run=dry_run, attempt=begun)
 
     def rollback(
         self,
@@ -229,23 +248,22 @@ class Releases:
             raise UsageError(f"there is no lever {lever}", next_step="levers: config, rules, artifacts, all")
         if surface is not None:
             check_name(surface, what="surface")
-        begun = self._attempt(
-            attempt, "rollback", lever=lever, surface=surface, to=to, further=further, no_hold=no_hold
-        )
-        start = self._seen_by(begun)
+        begun = self.begin(attempt, "rollback", lever=lever, surface=surface, to=to, further=further, no_hold=no_hold)
+        start = self.seen_by(begun)
         pulled = aim(start, lever, surface)
         done = self._committer.done_before("rollback", begun)
         if done is not None:
             return msgspec.structs.replace(done, lever=lever, surface=pulled.surface)
-        intent = Rollback(
-            pulled=pulled,
-            to=target(start, self._history, pulled, to=to, further=further),
-            hold=not no_hold,
-            reason=reason,
-            actor=self.actor,
-            since=self._now(),
-        )
-        change = self._commit(intent, reason=reason, dry_run=dry_run, attempt=begun)
+        with telling(f"the rollback of {pulled}", self._history, self.store.blobs, pulled=pulled):
+            intent = Rollback(
+                pulled=pulled,
+                to=target(start, self._history, pulled, to=to, further=further),
+                hold=not no_hold,
+                reason=reason,
+                actor=self.actor,
+                since=self.now(),
+            )
+            change = self.carry(intent, reason=reason, dry_run=dry_run, attempt=begun)
         return msgspec.structs.replace(change, lever=lever, surface=pulled.surface)
 
     def undo(
@@ -259,15 +277,16 @@ class Releases:
         """Take one change back: of the newest generation, or of the one named, as long as nothing stands on
         it.
         """
-        begun = self._attempt(attempt, "undo", of=generation)
-        start = self._seen_by(begun)
+        begun = self.begin(attempt, "undo", of=generation)
+        start = self.seen_by(begun)
         done = self._committer.done_before("undo", begun)
         if done is not None:
             return done
         if generation is None:
-            generation = newest_to_undo(start)
+            generation = newest_to_undo(start, self._history)
         self.read(generation)
-        return self._commit(Undo(of=generation), reason=reason, dry_run=dry_run, attempt=begun)
+        with telling(f"the undo of generation {generation}", self._history, self.store.blobs):
+            return self.carry(Undo(of=generation), reason=reason, dry_run=dry_run, attempt=begun)
 
     def hold(
         self,
@@ -284,10 +303,10 @@ class Releases:
             levers=all_levers(levers),
             reason=reason,
             actor=self.actor,
-            since=self._now(),
+            since=self.now(),
         )
-        begun = self._attempt(attempt, "hold", surface=surface, levers=intent.levers)
-        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=begun)
+        begun = self.begin(attempt, "hold", surface=surface, levers=intent.levers)
+        return self.carry(intent, reason=reason, dry_run=dry_run, attempt=begun)
 
     def resume(
         self,
@@ -303,26 +322,63 @@ class Releases:
             surface=None if surface is None else check_name(surface, what="surface"),
             levers=all_levers(levers),
         )
-        begun = self._attempt(attempt, "resume", surface=surface, levers=intent.levers)
-        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=begun)
+        begun = self.begin(attempt, "resume", surface=surface, levers=intent.levers)
+        return self.carry(intent, reason=reason, dry_run=dry_run, attempt=begun)
 
     def withdraw(
         self, ids: Iterable[str], *, reason: str = "", dry_run: bool = False, attempt: Attempted = None
     ) -> Change:
         """Never serve these items again, whatever is rolled back; passes under holds."""
         intent = Withdraw(ids=checked_ids(tuple(ids)))
-        begun = self._attempt(attempt, "withdraw", ids=intent.ids)
-        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=begun)
+        begun = self.begin(attempt, "withdraw", ids=intent.ids)
+        return self.carry(intent, reason=reason, dry_run=dry_run, attempt=begun)
 
     def restore_items(
         self, ids: Iterable[str], *, reason: str = "", dry_run: bool = False, attempt: Attempted = None
     ) -> Change:
         """Let withdrawn items be served again."""
         intent = Withdraw(ids=checked_ids(tuple(ids)), back=True)
-        begun = self._attempt(attempt, "withdraw", restored=intent.ids)
-        return self._commit(intent, reason=reason, dry_run=dry_run, attempt=begun)
+        begun = self.begin(attempt, "withdraw", restored=intent.ids)
+        return self.carry(intent, reason=reason, dry_run=dry_run, attempt=begun)
 
-    def _commit(
+    def update_items(
+        self,
+        rows: tuple[OverlayRow, ...],
+        *,
+        clear: bool = False,
+        reason: str = "",
+        dry_run: bool = False,
+        attempt: Attempted = None,
+    ) -> Change:
+        """Lay checked rows over the catalogue, on those there or with ``clear`` in their place."""
+        intent = UpdateItems(rows=rows, clear=clear)
+        begun = self.begin(attempt, "items", update=digest(canonical(rows)), clear=clear)
+        return self.carry(intent, reason=reason, dry_run=dry_run, attempt=begun)
+
+    # -- for the actions that live in files of their own
+    # -----------------------------------------------------------------------------------------------
+
+    @property
+    def history(self) -> History:
+        """The records and blobs that plans look at."""
+        return self._history
+
+    def begin(self, attempt: Attempted, action: Action, **asked: object) -> Attempt:
+        """Begin a try, or take up an earlier one, and say what it asks for."""
+        if action != "create":
+            self._committer.check_standing()  # before the log, which a deleted tenant has no more
+        if attempt is None:
+            newest = self._history.newest()
+            begun = Attempt(id=self._new_id(), start=newest.release.generation if newest else 0)
+        else:
+            begun = Attempt.parse(attempt) if isinstance(attempt, str) else attempt
+        return msgspec.structs.replace(begun, intent=intent_digest(action, asked))
+
+    def seen_by(self, attempt: Attempt) -> Release:
+        """Return the release that was the newest when it began; as now, when that is not known."""
+        return self.read(attempt.start) if attempt.start else self.current()
+
+    def carry(
         self,
         intent: Intent,
         *,
@@ -332,41 +388,10 @@ class Releases:
         evidence: tuple[str, ...] = (),
         gate: Gate | None = None,
     ) -> Change:
+        """Carry an intent into the log; ``attempt`` from :meth:`begin`."""
         words = Words(actor=self.actor, reason=reason, evidence=evidence, attempt=attempt, dry_run=dry_run)
         return self._committer.commit(intent, words, gate=gate)
 
-    def _seen_by(self, attempt: Attempt) -> Release:
-        """Return the release that was the newest when it began; as now, when that is not known."""
-        return self.read(attempt.start) if attempt.start else self.current()
-
-    def _attempt(self, attempt: Attempted, action: Action, **asked: object) -> Attempt:
-        """Begin a try, or take up an earlier one, and say what it asks for."""
-        if attempt is None:
-            newest = self._history.newest()
-            begun = Attempt(id=self._new_id(), start=newest.release.generation if newest else 0)
-        else:
-            begun = Attempt.parse(attempt) if isinstance(attempt, str) else attempt
-        return msgspec.structs.replace(begun, intent=intent_digest(action, asked))
-
-    def _now(self) -> str:
+    def now(self) -> str:
+        """Return the moment as records label it."""
         return rfc3339(self._clock())
-
-
-def create_tenant(
-    store: Store,
-    name: str,
-    *,
-    actor: str,
-    reason: str = "",
-    dry_run: bool = False,
-    clock: Callable[[], float] = time.time,
-) -> Change:
-    """Make a tenant: its pseudonym key in the access log, then generation 1 in its own.
-
-    In this order, because data must never exist without the key that hides its users. Both steps do nothing
-    when they are done already, so after a crash between the two the same command finishes the work.
-    """
-    releases = Releases(store, check_name(name, what="tenant"), actor=actor, clock=clock)
-    if not dry_run:
-        access.create_tenant(store, name, actor=actor, reason=reason, clock=clock)
-    return releases.create(reason=reason, dry_run=dry_run)

@@ -5,21 +5,27 @@ waiting.
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
 
-from recsys.access import Pseudonyms
-from recsys.encoding import canonical, parse_rfc3339, rfc3339
+from recsys.encoding import canonical, parse_rfc3339
 from recsys.errors import UsageError
-from recsys.events import ShownItem
+from recsys.events import is_erased
 from recsys.ranking import ALGO_VERSION, Answer, Ranked, RecommendRequest, SimilarRequest
 from recsys.ranking import Warning as Notice
-from recsys.ranking.request import User
-from recsys.serving.hosted import View
-from recsys.serving.ladder import NOTICES, Rung, data_stale
-from recsys.snapshot import recommend, similar
+from recsys.ranking.request import HistoryEvent, User
+from recsys.serving.assigning import Assignment, assign
+from recsys.serving.history import NO_HISTORY, History, resolve
+from recsys.serving.hosted import SurfaceFacts, View
+from recsys.serving.ladder import HISTORY_BEST_EFFORT, NOTICES, Rung, data_stale
+from recsys.serving.lines import DecisionLine, ExposureLine, assigned_line, drawn_from, shown_items
+from recsys.serving.log_lines import about
+from recsys.serving.moments import Moments
+from recsys.serving.pseudonym_cache import PseudonymCache, pseudonymous_user
+from recsys.serving.tail import Tail
+from recsys.snapshot import Snapshot, recommend, similar
 
 __all__ = ["Answered", "Meta", "PseudonymCache", "Response", "answer", "answer_digest", "pseudonymous_user"]
 
@@ -27,24 +33,7 @@ _log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
 
 
-class _Moments:
-    """Writes moments as :func:`recsys.encoding.rfc3339` does, most of each second from memory: 3 µs become one half."""
-
-    __slots__ = ("_prefix", "_second")
-
-    def __init__(self) -> None:
-        self._second = -1
-        self._prefix = ""
-
-    def text(self, seconds: float) -> str:
-        """Return RFC 3339 with milliseconds, cut off, not rounded."""
-        second = int(seconds)
-        if second != self._second:
-            self._prefix, self._second = rfc3339(second)[:-4], second
-        return f"{self._prefix}{int((seconds - second) * 1000):03d}Z"
-
-
-_moments = _Moments()
+_moments = Moments()
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -61,6 +50,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rules_version: str | None = None
     manifest_version: str | None = None
     data_age_s: float | None = None
+    variant: str | None = None
     client_request_id: str | None = None
     timings_ms: Mapping[str, float] = {}
     counts: Mapping[str, int] = {}
@@ -76,72 +66,28 @@ class Response(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """One answer: the body to send, the line to record first, and what is counted."""
+    """One answer: the body to send, the line to record first, what is counted, and what is shown. ``assigned`` is the
+    line that says which unit was given which arm, where one was. It was ranked from ``began`` to ``ended``, by
+    ``time.perf_counter()``.
+    """
 
     body: bytes
     line: bytes
     rung: Rung
-    empty: bool
     failed: bool
-
-
-class _Decision(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The fields of :class:`recsys.events.Decision`, with the request as it is: it is encoded, not read."""
-
-    kind: Literal["recommend", "similar"]
-    request: RecommendRequest | SimilarRequest
-    now: float
-    generation: int
-    algo_version: str
-    answer: str
-    rung: Rung = "live"
-
-
-class _Exposure(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The fields of :class:`recsys.events.Exposure`, its context already encoded."""
-
+    items: tuple[Ranked, ...]
+    assigned: bytes | None
     request_id: str
-    ts: str
-    items: list[ShownItem]
-    context: msgspec.Raw
-    latency_ms: float
-    decision: _Decision
-    user_id: str | None = None
-    key_id: str | None = None
-    client_request_id: str | None = None
+    surface: str
+    generation: int
+    began: float
+    ended: float
 
 
-class PseudonymCache:
-    """Pseudonyms made lately: a look-up is a tenth of an HMAC. Forgets everything when it is full."""
-
-    __slots__ = ("_known", "_most", "key_id", "pseudonyms")
-
-    def __init__(self, pseudonyms: Pseudonyms, *, most: int = 50_000) -> None:
-        self.pseudonyms = pseudonyms
-        self.key_id = pseudonyms.key_id
-        self._most = most
-        self._known: dict[str, str] = {}
-
-    def of(self, raw_id: str) -> str:
-        """Return the pseudonym of a raw id."""
-        known = self._known.get(raw_id)
-        if known is None:
-            if len(self._known) >= self._most:
-                self._known.clear()
-            known = self._known[raw_id] = self.pseudonyms.of(raw_id)
-        return known
-
-
-def pseudonymous_user(user: User, of: Callable[[str], str]) -> User:
-    """Return the user under pseudonyms: the ranking, like everything after it, sees no raw id."""
-    if user.user_id is None and user.anonymous_id is None and user.session_id is None:
-        return user
-    return User(
-        user_id=None if user.user_id is None else of(user.user_id),
-        anonymous_id=None if user.anonymous_id is None else of(user.anonymous_id),
-        session_id=None if user.session_id is None else of(user.session_id),
-        history=user.history,
-    )
+_NOBODY = RecommendRequest(surface="").user
+"""What an erased user is: without ids, and without the history that came with the request. The default itself, so that
+it is left out of what is recorded.
+"""
 
 
 def answer(
@@ -155,6 +101,7 @@ def answer(
     started: float,
     now: float,
     unrecorded: int = 0,
+    tail: Tail | None = None,
 ) -> Answered:
     """Rank, and write down what was decided.
 
@@ -163,7 +110,7 @@ def answer(
     view
         The one release everything in this answer comes from.
     request
-        As it came, ids raw.
+        As it came, ids raw. From an erased user it is answered, and recorded, as nobody's.
     started
         ``time.perf_counter()`` when the request came in.
     now
@@ -171,28 +118,45 @@ def answer(
     unrecorded
         How many answers of this tenant were not recorded since the last one that was: written into this one's
         exposure, so that evaluation knows what its logs lack.
+    tail
+        What visitors did on this host lately.
     """
     surface, segment = request.surface, request.segment
     if type(request) is RecommendRequest:
         user = pseudonymous_user(request.user, pseudonyms.of)
+        if view.erased and is_erased(user, view.erased):
+            user = _NOBODY
         if user is not request.user:
             request = msgspec.structs.replace(request, user=user)
     at = now
     if request.context.now is not None:
         now = parse_rfc3339(request.context.now)
     rung = view.rung(confirm_s=confirm_s)
+    assignment = assign(view.snapshot, request, rung=rung, request_id=request_id)
+    seed = request_id if request.options.seed is None else str(request.options.seed)
+    history = NO_HISTORY
+    if type(request) is RecommendRequest:
+        history = _history(view, request, tail, arm=assignment.arm, now=now)
+        if history.events is not request.user.history:
+            user = msgspec.structs.replace(request.user, history=history.events)
+            request = msgspec.structs.replace(request, user=user)
     began = time.perf_counter()
-    ranked, rung, failed = _rank(view, request, rung=rung, now=now)
+    ranked, rung, failed = _rank(
+        view, request, rung=rung, now=now, arm=assignment.arm, seed=seed, request_id=request_id
+    )
     ended = time.perf_counter()
 
     items = _encode(ranked.items)
     plain = not ranked.items or (ranked.items[0].reasons is None and ranked.items[0].explain is None)
     digest = _digest_of(items) if plain else answer_digest(ranked.items)
-    snapshot = view.snapshot if rung != "floor" else None
+    snapshot, facts = _source(view, surface, rung, assignment.arm)
     generation = _generation(view, rung)
-    facts = view.facts(surface)
     data_age_s = None if facts.data_until is None else round(now - facts.data_until, 1)
     notices = ranked.warnings + NOTICES[rung] if rung != "floor" else _floor_notices(ranked)
+    if view.notices:
+        notices += view.notices
+    if "tail" in history.sources:
+        notices += (HISTORY_BEST_EFFORT,)
     if data_age_s is not None and data_age_s > 3600 * facts.freshness_slo_h:
         notices += (data_stale(data_age_s, facts.freshness_slo_h),)
     total_ms = (ended - started) * 1000
@@ -212,6 +176,7 @@ def answer(
                 rules_version=snapshot.rules_version if snapshot else None,
                 manifest_version=facts.manifest_version if snapshot else None,
                 data_age_s=data_age_s,
+                variant=assignment.arm,
                 timings_ms={"rank": round((ended - began) * 1000, 3), "total": round(total_ms, 3)},
                 counts=ranked.counts,
             ),
@@ -222,21 +187,54 @@ def answer(
     kind: Literal["recommend", "similar"] = "similar"
     user_id = unit = None
     if type(request) is RecommendRequest:
-        kind, user_id, unit = "recommend", request.user.user_id, _unit(request.user)
+        kind, user_id, unit = "recommend", request.user.user_id, assignment.unit or _unit(request.user)
     line = _encode(
-        _Exposure(
+        ExposureLine(
             request_id,
             _moments.text(at),
-            [ShownItem(item_id=item.item_id, rank=item.rank) for item in ranked.items],
-            _context(view, request, rung, unrecorded, unit),
+            shown_items(ranked, drawn_by_us=request.options.seed is None),
+            _context(view, request, rung, unrecorded, unit=unit, assignment=assignment),
             round(total_ms, 3),
-            _Decision(kind, request, now, generation, ALGO_VERSION, digest, rung),
+            DecisionLine(
+                kind,
+                request,
+                now,
+                generation,
+                ALGO_VERSION,
+                digest,
+                rung,
+                assignment.arm,
+                history.sources,
+                *drawn_from(ranked, seed),
+            ),
             user_id,
             pseudonyms.key_id if unit is not None else None,
             client_request_id,
         )
     )
-    return Answered(body, line + b"\n", rung, not ranked.items, failed)
+    assigned = None
+    if assignment.counted is not None:
+        key_id, ts = pseudonyms.key_id, _moments.text(at)
+        assigned = assigned_line(assignment, view, request_id=request_id, ts=ts, user_id=user_id, key_id=key_id)
+    return Answered(
+        body, line + b"\n", rung, failed, ranked.items, assigned, request_id, surface, generation, began, ended
+    )
+
+
+def _history(view: View, request: RecommendRequest, tail: Tail | None, *, arm: str | None, now: float) -> History:
+    """Resolve what is used as the visitor's history; an erased user comes without ids, and has none."""
+    tenant, erased, profiles = view.tenant, view.erased, None
+    if view.snapshot is not None:
+        profiles = view.snapshot.arm(request.surface, arm).profiles(request.surface)
+    return resolve(
+        request.user,
+        recent=_nothing if tail is None else lambda name: tail.of(tenant, name, erased=erased),
+        profile=_nothing if profiles is None else lambda name: profiles.of(name, now=now),
+    )
+
+
+def _nothing(_name: str) -> tuple[HistoryEvent, ...]:
+    return ()
 
 
 def answer_digest(items: tuple[Ranked, ...]) -> str:
@@ -250,8 +248,23 @@ def _digest_of(items: bytes) -> str:
     return "sha256:" + hashlib.sha256(items).hexdigest()
 
 
+def _source(view: View, surface: str, rung: Rung, arm: str | None) -> tuple[Snapshot | None, SurfaceFacts]:
+    """Return the release whose versions an answer names, and what is known of its surface."""
+    facts = view.facts_of_arm(surface) if arm == "candidate" else view.facts(surface)
+    if rung == "floor" or view.snapshot is None:
+        return None, facts
+    return view.snapshot.arm(surface, arm), facts
+
+
 def _rank(
-    view: View, request: RecommendRequest | SimilarRequest, *, rung: Rung, now: float
+    view: View,
+    request: RecommendRequest | SimilarRequest,
+    *,
+    rung: Rung,
+    now: float,
+    arm: str | None,
+    seed: str,
+    request_id: str,
 ) -> tuple[Answer, Rung, bool]:
     """Rank on the snapshot, or below it: whatever is wrong with a release or with us, there is an answer.
 
@@ -264,12 +277,13 @@ def _rank(
     if view.snapshot is not None:
         try:
             if type(request) is RecommendRequest:
-                return recommend(view.snapshot, request, now=now), rung, False
-            return similar(view.snapshot, request, now=now), rung, False  # type: ignore[arg-type]
+                return recommend(view.snapshot, request, now=now, arm=arm, seed=seed), rung, False
+            return similar(view.snapshot, request, now=now, arm=arm), rung, False  # type: ignore[arg-type]
         except UsageError:
             raise
         except Exception:
-            _log.exception("generation %d of %s could not answer", view.generation, view.tenant)
+            more = about(request_id=request_id, tenant=view.tenant, surface=view.named(request.surface))
+            _log.exception("generation %d of %s could not answer", view.generation, view.tenant, extra=more)
             failed = True
     floor = view.lowest()
     if floor is not None:
@@ -304,9 +318,11 @@ def _context(
     request: RecommendRequest | SimilarRequest,
     rung: Rung,
     unrecorded: int,
+    *,
     unit: tuple[str, str] | None,
+    assignment: Assignment,
 ) -> msgspec.Raw:
-    context = _context_of_many(view, request, rung, unrecorded)
+    context = _context_of_many(view, request, rung, unrecorded, assignment)
     if unit is None:
         return context
     # put in as text: the rest is encoded once for many answers
@@ -315,21 +331,31 @@ def _context(
 
 
 def _context_of_many(
-    view: View, request: RecommendRequest | SimilarRequest, rung: Rung, unrecorded: int
+    view: View, request: RecommendRequest | SimilarRequest, rung: Rung, unrecorded: int, assignment: Assignment
 ) -> msgspec.Raw:
     if unrecorded:
-        return msgspec.Raw(_encode(_context_map(view, request, rung) | {"unrecorded": str(unrecorded)}))
-    key = (request.surface, request.segment, rung, request.traffic, _generation(view, rung))
+        return msgspec.Raw(_encode(_context_map(view, request, rung, assignment) | {"unrecorded": str(unrecorded)}))
+    key = (
+        request.surface,
+        request.segment,
+        rung,
+        request.traffic,
+        _generation(view, rung),
+        assignment.experiment,
+        assignment.counted,
+    )
     known = view.contexts.get(key)
     if known is None:
-        known = msgspec.Raw(_encode(_context_map(view, request, rung)))
+        known = msgspec.Raw(_encode(_context_map(view, request, rung, assignment)))
         if len(view.contexts) < 1000:  # clients choose the names
             view.contexts[key] = known
     return known
 
 
-def _context_map(view: View, request: RecommendRequest | SimilarRequest, rung: Rung) -> dict[str, str]:
-    snapshot = view.snapshot if rung != "floor" else None
+def _context_map(
+    view: View, request: RecommendRequest | SimilarRequest, rung: Rung, assignment: Assignment
+) -> dict[str, str]:
+    snapshot, facts = _source(view, request.surface, rung, assignment.arm)
     context: dict[str, str | None] = {
         "tenant_id": view.tenant,
         "surface": request.surface,
@@ -337,10 +363,12 @@ def _context_map(view: View, request: RecommendRequest | SimilarRequest, rung: R
         "generation": str(_generation(view, rung)),
         "config_version": snapshot.config_version if snapshot else None,
         "rules_version": snapshot.rules_version if snapshot else None,
-        "manifest_version": view.facts(request.surface).manifest_version if snapshot else None,
+        "manifest_version": facts.manifest_version if snapshot else None,
         "algo_version": ALGO_VERSION,
         "rung": rung,
         "traffic": request.traffic,
         "unrecorded": "0",
+        "experiment_id": assignment.experiment,
+        "experiment_variant": assignment.counted,
     }
     return {name: value for name, value in context.items() if value is not None}

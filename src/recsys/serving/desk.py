@@ -4,9 +4,12 @@ The hot path is :meth:`Desk.recommend` (and ``similar``): decode, key check, ran
 before the append happens in one go on the loop; the append is the only wait.
 """
 
+import asyncio
+import functools
 import logging
+import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -15,18 +18,30 @@ from recsys import __version__
 from recsys.access import Principal, Right
 from recsys.encoding import canonical
 from recsys.errors import RecsysError
-from recsys.events import Interaction, Outcome, Stream, pseudonymous
+from recsys.events import Interaction, Outcome, Stream, pseudonymous, without_erased
 from recsys.ranking import RecommendRequest, SimilarRequest
 from recsys.ranking import Warning as Notice
 from recsys.serving.answering import Answered, PseudonymCache, answer
+from recsys.serving.batching import joined, read_batch, without
+from recsys.serving.call import Call, Reply
 from recsys.serving.counters import Counters
-from recsys.serving.credentials import Headers, identify
+from recsys.serving.credentials import Everything, Headers, door_of, identify
+from recsys.serving.docs_page import DOCS_HEADERS, docs_page
+from recsys.serving.guarding import GUARD, Cors
+from recsys.serving.hearing import Hearing
+from recsys.serving.host_state import Places
 from recsys.serving.hosted import Hosted, View
-from recsys.serving.ladder import NOTICES, RUNGS
-from recsys.serving.problems import Refusal, problem_of, status_of
+from recsys.serving.ladder import NOTICES
+from recsys.serving.log_lines import about
+from recsys.serving.permitted import check_permitted
+from recsys.serving.problems import Refusal, problem_of
+from recsys.serving.rates import TenantRates
+from recsys.serving.readiness import Readiness
 from recsys.serving.request_ids import RequestIds
-from recsys.serving.requests import read_events_body, read_recommend, read_similar
+from recsys.serving.requests import read_events_body, read_recommend, read_similar, written_out
 from recsys.serving.settings import Settings
+from recsys.serving.tail import Tail
+from recsys.serving.tallies import Tallies
 
 __all__ = ["ROUTES", "Appends", "Desk", "Reply"]
 
@@ -35,16 +50,6 @@ _encode = msgspec.json.Encoder().encode
 
 _JSON = ("content-type", "application/json")
 _PROBLEM = ("content-type", "application/problem+json")
-_GUARD = (("x-content-type-options", "nosniff"), ("cache-control", "no-store"))
-_MAX_CLIENT_ID = 128
-
-
-class Reply(msgspec.Struct, frozen=True):
-    """An answer on its way out."""
-
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
 
 
 class Appends(Protocol):
@@ -56,40 +61,18 @@ class Appends(Protocol):
         """Return whether the line is recorded, as soon as that is known or patience ends."""
 
 
-class _Call:
-    """One request and what is known of it before it is read."""
+class Tells(Protocol):
+    """Tells the workers of this host what visitors did; a :class:`~recsys.serving.telling.Telling` does."""
 
-    __slots__ = ("client_id", "header", "method", "path", "read_body", "request_id", "started")
-
-    def __init__(  # noqa: PLR0917 - made in one place, on the hot path
-        self,
-        method: str,
-        path: str,
-        header: Headers,
-        read_body: Callable[[], Awaitable[bytes]],
-        request_id: str,
-        client_id: str | None,
-    ) -> None:
-        self.started = time.perf_counter()
-        self.method, self.path, self.header, self.read_body = method, path, header, read_body
-        self.request_id = request_id
-        if client_id is not None and not (len(client_id) <= _MAX_CLIENT_ID and client_id.isprintable()):
-            client_id = None
-        self.client_id = client_id
+    def tell(self, tenant: str, key_id: str, events: Sequence[Outcome | Interaction], /) -> None:
+        """Take events that were accepted, and return at once."""
 
 
-class _TenantCells:
-    """The numbers of one tenant and surface's counters, looked up once."""
+class Watches(Protocol):
+    """Tells of requests, in the log or in traces; a :class:`~recsys.serving.watching.Watch` does."""
 
-    __slots__ = ("empty", "failed", "latency", "rungs", "unrecorded")
-
-    def __init__(self, counters: Counters, *, tenant: str, surface: str, route: str) -> None:
-        labels = {"tenant": tenant, "surface": surface, "route": route}
-        self.latency = counters.histogram("recsys_answer_seconds", labels)
-        self.empty = counters.cell("recsys_answers_empty", labels)
-        self.failed = counters.cell("recsys_answers_failed_ranking", labels)
-        self.unrecorded = counters.cell("recsys_answers_unrecorded", labels)
-        self.rungs = {rung: counters.cell("recsys_answers", {**labels, "rung": rung}) for rung in RUNGS}
+    def over(self, call: Call, answer: Callable[[Call], Awaitable[Reply]], /) -> Awaitable[Reply]:
+        """Answer, and tell of it; raises only what ``answer`` does."""
 
 
 class Desk:
@@ -99,6 +82,12 @@ class Desk:
     ----------
     exposures, outcomes
         Where events go: the first before an answer, the second to the disk before an acknowledgement.
+    tail, tells
+        What visitors did on this host lately, and who is told of more; without them, nobody's history but their own.
+    behind
+        As for :class:`~recsys.serving.readiness.Readiness`.
+    watch
+        Who tells of requests; ``None``: nobody.
     wall
         Seconds since 1970.
     """
@@ -111,49 +100,82 @@ class Desk:
         counters: Counters,
         exposures: Appends,
         outcomes: Appends,
+        tail: Tail | None = None,
+        tells: Tells | None = None,
+        behind: Callable[[], Iterable[str]] = tuple,
+        watch: Watches | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._hosted = hosted
+        self._readiness = Readiness(hosted, behind=behind)
         self._counters = counters
         self._exposures = exposures
         self._outcomes = outcomes
+        self._tail, self._tells, self._watch = tail, tells, watch
         self._wall = wall
         self._ids = RequestIds()
         self._in_flight = 0
-        self._cells: dict[tuple[str, str, str], _TenantCells] = {}
+        self._hearing = Hearing(max_in_flight=settings.max_in_flight)
+        self._tallies = Tallies(counters)
         self._pseudonyms: dict[str, PseudonymCache] = {}
         self._unrecorded: dict[str, int] = {}
         self.draining = False
+        self.tokens = door_of(settings.token_rules, Places(settings.host_path))
+        self._rates = TenantRates.of(settings)
+        self._cors = Cors.of(settings.origins)
 
-    async def handle(self, method: str, path: str, header: Headers, read_body: Callable[[], Awaitable[bytes]]) -> Reply:
+    async def handle(
+        self,
+        method: str,
+        path: str,
+        header: Headers,
+        read_body: Callable[[], Awaitable[bytes]],
+        *,
+        every: Everything | None = None,
+    ) -> Reply:
         """Answer any request to the product's port; never raises but when the task is cancelled."""
-        call = _Call(method, path, header, read_body, self._ids.next(), header("x-request-id"))
-        try:
-            reply = await self._route(call)
-        except Refusal as refusal:
-            reply = self._refused(refusal, call.request_id)
-        except RecsysError as error:
-            problem = problem_of(error, call.request_id)
-            reply = Reply(status_of(error), [_PROBLEM, *_GUARD], _encode(problem))
-        except Exception:
-            _log.exception("request %s failed", call.request_id)
-            self._counters.cells[self._counters.cell("recsys_failures")] += 1
-            reply = self._refused(Refusal(500, "FAILED", "this is our mistake"), call.request_id)
+        call = Call(method, path, header, read_body, self._ids.next(), header("x-request-id"), every)
+        reply = await (self._reply(call) if self._watch is None else self._watch.over(call, self._reply))
+        if self._cors is not None:
+            reply.headers.extend(self._cors.headers(method, header))
         if call.client_id is not None:
             reply.headers.append(("x-request-id", call.client_id))
         return reply
+
+    async def _reply(self, call: Call) -> Reply:
+        try:
+            return await self._route(call)
+        except Refusal as refusal:
+            return self._refused(refusal, call.request_id)
+        except RecsysError as error:
+            problem = problem_of(error, call.request_id)
+            if problem.status == 500:
+                self._say_failed(call)
+            return Reply(problem.status, [_PROBLEM, *GUARD], _encode(problem))
+        except Exception:
+            self._say_failed(call)
+            self._counters.cells[self._counters.cell("recsys_failures")] += 1
+            return self._refused(Refusal(500, "FAILED", "this is our mistake"), call.request_id)
+
+    @staticmethod
+    def _say_failed(call: Call) -> None:
+        more = about(request_id=call.request_id, tenant=call.tenant)
+        _log.exception("request %s failed", call.request_id, extra=more)
 
     def recorded_late(self, tenant: str, answers: int) -> None:
         """Take back that answers were not recorded: the disk took them in the end."""
         self._unrecorded[tenant] = max(0, self._unrecorded.get(tenant, 0) - answers)
 
-    async def _route(self, call: _Call) -> Reply:
+    async def _route(self, call: Call) -> Reply:
         if call.method == "GET":
             return self._get(call.path)
+        if call.method == "OPTIONS" and self._cors is not None:
+            return Reply(204, [*GUARD], b"")
         if call.method != "POST" or call.path not in _POSTS:
             raise _no_route(call.method, call.path)
         if self._in_flight >= self._settings.max_in_flight:
+            await self._hearing.out(call.header, call.read_body)
             raise self._busy("OVERLOADED", "this worker has all the requests it takes")
         self._in_flight += 1
         try:
@@ -161,23 +183,34 @@ class Desk:
         finally:
             self._in_flight -= 1
 
-    async def _post(self, call: _Call) -> Reply:
+    async def _post(self, call: Call) -> Reply:
         path = call.path
         if self._hosted.directory.number == 0:
             # Refusing every key would tell clients that theirs are wrong.
             raise self._busy("NOT_READY", "this host has not read its tenants and keys yet")
         right = Right.RECORD if path == "/v1/events" else Right.RECOMMEND
-        principal = identify(call.header, self._hosted.directory, right=right, dev_headers=self._settings.dev_headers)
+        principal = identify(
+            call.header,
+            self._hosted.directory,
+            right=right,
+            dev_headers=self._settings.dev_headers,
+            tokens=self.tokens,
+            every=call.every,
+        )
+        call.tenant = principal.tenant
+        if self._rates is not None and (wait_s := self._rates.wait_s(principal.tenant)):
+            raise Refusal(
+                429, "RATE_LIMITED", "more requests of this tenant than are taken", retry_after_s=math.ceil(wait_s)
+            )
         body = await call.read_body()
         if path == "/v1/events":
             return await self._take_events(principal, body)
+        if path == "/v1/recommend/batch":
+            return await self._batch(call, principal, body)
         request: RecommendRequest | SimilarRequest
         request = read_similar(body) if path == "/v1/similar" else read_recommend(body)
-        if request.context.now is not None and not principal.may(Right.OVERRIDE):
-            raise Refusal(403, "FORBIDDEN", "context.now is for operators")
-        view = self._view(principal.tenant)
-        if request.candidates.exclude_ids:
-            _check_excluded(view, request)
+        view = call.view = self._view(principal.tenant)
+        check_permitted(principal, view, request, confirm_s=self._settings.confirm_s)
         if path == "/v1/recommend/validate":
             return self._validated(view, request)
         lost = self._unrecorded.get(principal.tenant, 0)
@@ -191,20 +224,71 @@ class Desk:
             started=call.started,
             now=self._wall(),
             unrecorded=lost,
+            tail=self._tail,
         )
+        call.answers = (answered,)
         self._unrecorded.pop(principal.tenant, None)  # its line tells them: nothing waits between the two
-        recorded = await self._exposures.append(principal.tenant, "exposures", answered.line)
+        recorded = all([await line for line in self._record(principal.tenant, answered)])
         if not recorded:
             self._unrecorded[principal.tenant] = self._unrecorded.get(principal.tenant, 0) + lost + 1
-        cells = self._cells_of(view, request.surface, path)
-        self._count(cells, answered, recorded=recorded, seconds=time.perf_counter() - call.started)
-        return Reply(200, [_JSON, *_GUARD], answered.body)
+        seconds = time.perf_counter() - call.started
+        self._tallies.count(view, request.surface, path, answered, recorded=recorded, seconds=seconds)
+        return Reply(200, [_JSON, *GUARD], answered.body)
+
+    async def _batch(self, call: Call, principal: Principal, body: bytes) -> Reply:
+        """Answer several lists from one release; each is recorded as an answer of its own, before any is sent."""
+        asked, dedupe = read_batch(body)
+        tenant = principal.tenant
+        view = call.view = self._view(tenant)
+        for _, request in asked:
+            check_permitted(principal, view, request, confirm_s=self._settings.confirm_s)
+        call.answers = answers = list[Answered]()
+        shown: dict[str, None] = {}
+        lost = 0
+        for place, (_, request) in enumerate(asked):
+            if place:
+                await asyncio.sleep(0)  # others have their turn between two lists
+            if place == len(asked) - 1:
+                lost = self._unrecorded.get(tenant, 0)
+            answered = answer(
+                view,
+                without(request, shown) if dedupe and shown else request,
+                request_id=self._ids.next(),
+                client_request_id=call.client_id,
+                pseudonyms=self._pseudonyms_of(tenant),
+                confirm_s=self._settings.confirm_s,
+                started=time.perf_counter() if place else call.started,
+                now=self._wall(),
+                unrecorded=lost,
+            )
+            answers.append(answered)
+            shown |= dict.fromkeys(item.item_id for item in answered.items)
+        self._unrecorded.pop(tenant, None)  # the line of the last list tells them: nothing waits between the two
+        waits = [self._record(tenant, answered) for answered in answers]
+        recorded = [all([await line for line in lines]) for lines in waits]
+        missed = recorded.count(False) + (0 if recorded[-1] else lost)
+        if missed:
+            self._unrecorded[tenant] = self._unrecorded.get(tenant, 0) + missed
+        seconds = time.perf_counter() - call.started
+        for (_, request), answered, kept in zip(asked, answers, recorded, strict=True):
+            self._tallies.count(view, request.surface, call.path, answered, recorded=kept, seconds=seconds)
+        named = zip((name for name, _ in asked), (answered.body for answered in answers), strict=True)
+        return Reply(200, [_JSON, *GUARD], joined(named))
+
+    def _record(self, tenant: str, answered: Answered) -> list[Awaitable[bool]]:
+        """Hand over what is recorded of an answer, to be written together."""
+        waits = [self._exposures.append(tenant, "exposures", answered.line)]
+        if answered.assigned is not None:
+            waits.append(self._exposures.append(tenant, "assignments", answered.assigned))
+        return waits
 
     async def _take_events(self, principal: Principal, body: bytes) -> Reply:
         cache = self._pseudonyms_of(principal.tenant)
-        events = _posted(body)
-        outcomes = [pseudonymous(e, of=cache.of, key_id=cache.key_id) for e in events if isinstance(e, Outcome)]
-        others = [pseudonymous(e, of=cache.of, key_id=cache.key_id) for e in events if isinstance(e, Interaction)]
+        erased = self._hosted.erased(principal.tenant)
+        hashed = [pseudonymous(event, of=cache.of, key_id=cache.key_id) for event in read_events_body(body)]
+        events = [without_erased(event, erased) for event in hashed]
+        outcomes = [event for event in events if isinstance(event, Outcome)]
+        others = [event for event in events if isinstance(event, Interaction)]
         waits = []
         if outcomes:
             waits.append(self._outcomes.append(principal.tenant, "outcomes", _lines(outcomes)))
@@ -213,12 +297,14 @@ class Desk:
         done = all([await wait for wait in waits])
         if not done:
             raise self._busy("NOT_DURABLE", "the events are not on the disk", next_step="send the same ones again")
+        if self._tells is not None:
+            self._tells.tell(principal.tenant, cache.key_id, events)
         cell = self._counters.cell("recsys_events_accepted", {"tenant": principal.tenant})
         self._counters.cells[cell] += len(events)
-        return Reply(200, [_JSON, *_GUARD], _encode({"accepted": len(events)}))
+        return Reply(200, [_JSON, *GUARD], _encode({"accepted": len(events)}))
 
     def _validated(self, view: View, request: RecommendRequest | SimilarRequest) -> Reply:
-        notices: list[Notice] = list(NOTICES[view.rung(confirm_s=self._settings.confirm_s)])
+        notices: list[Notice] = [*NOTICES[view.rung(confirm_s=self._settings.confirm_s)], *view.notices]
         snapshot = view.snapshot
         if snapshot is not None:
             if snapshot.shelf(request.surface, request.segment) is None:
@@ -227,7 +313,7 @@ class Desk:
             if request.k > max_k:
                 notices.append(Notice("K_CLAMPED", f"k is {request.k}, and {max_k} is the most here"))
                 request = msgspec.structs.replace(request, k=max_k)
-        return Reply(200, [_JSON, *_GUARD], canonical({"request": _whole(request), "warnings": notices}))
+        return Reply(200, [_JSON, *GUARD], canonical({"request": written_out(request), "warnings": notices}))
 
     def _view(self, tenant: str) -> View:
         view = self._hosted.view(tenant)
@@ -239,27 +325,6 @@ class Desk:
             )
         return view
 
-    def _count(self, cells: _TenantCells, answered: Answered, *, recorded: bool, seconds: float) -> None:
-        values = self._counters.cells
-        values[cells.rungs[answered.rung]] += 1.0
-        self._counters.observe(cells.latency, seconds)
-        if answered.empty:
-            values[cells.empty] += 1.0
-        if answered.failed:
-            values[cells.failed] += 1.0
-        if not recorded:
-            values[cells.unrecorded] += 1.0
-
-    def _cells_of(self, view: View, surface: str, path: str) -> _TenantCells:
-        if view.facts(surface).manifest_version is None:
-            surface = "other"  # a name the release does not know: clients choose those
-        cells = self._cells.get((view.tenant, surface, path))
-        if cells is None:
-            route = path.rpartition("/")[2]
-            made = _TenantCells(self._counters, tenant=view.tenant, surface=surface, route=route)
-            cells = self._cells[view.tenant, surface, path] = made
-        return cells
-
     def _pseudonyms_of(self, tenant: str) -> PseudonymCache:
         of_now = self._hosted.directory.tenant(tenant).pseudonyms
         cache = self._pseudonyms.get(tenant)
@@ -269,27 +334,23 @@ class Desk:
 
     def _get(self, path: str) -> Reply:
         if path == "/healthz":
-            return Reply(200, [_JSON, *_GUARD], b'{"status":"up"}')
+            return Reply(200, [_JSON, *GUARD], b'{"status":"up"}')
         if path == "/version":
-            return Reply(200, [_JSON, *_GUARD], _encode({"version": __version__}))
+            return Reply(200, [_JSON, *GUARD], _encode({"version": __version__}))
         if path == "/readyz":
             missing = self._unready()
             body = {"ready": not missing, "reasons": missing}
-            return Reply(503 if missing else 200, [_JSON, *_GUARD], _encode(body))
+            return Reply(503 if missing else 200, [_JSON, *GUARD], _encode(body))
+        if path == "/openapi.json":
+            return Reply(200, [_JSON, *GUARD], _described())
+        if path == "/docs":
+            return Reply(200, [*DOCS_HEADERS, *GUARD], docs_page())
         raise _no_route("GET", path)
 
     def _unready(self) -> list[str]:
         if self.draining:
             return ["this worker is shutting down"]
-        if not self._hosted.loaded:
-            return ["no release has been seen yet"]
-        if self._hosted.directory.number == 0:
-            return ["tenants and keys have not been read yet"]
-        return [
-            f"tenant {tenant} cannot be answered for"
-            for tenant, view in self._hosted.views.items()
-            if view.snapshot is None and view.floor is None
-        ]
+        return self._readiness.missing()
 
     def _busy(self, code: str, detail: str, *, next_step: str = "") -> Refusal:
         return Refusal(503, code, detail, next_step=next_step, retry_after_s=self._settings.retry_after_s)
@@ -297,53 +358,29 @@ class Desk:
     def _refused(self, refusal: Refusal, request_id: str) -> Reply:
         cell = self._counters.cell("recsys_refusals", {"code": refusal.code})
         self._counters.cells[cell] += 1
-        headers = [_PROBLEM, *_GUARD]
-        if refusal.retry_after_s:
-            headers.append(("retry-after", str(refusal.retry_after_s)))
+        headers = [_PROBLEM, *GUARD, *refusal.headers]
         return Reply(refusal.status, headers, _encode(refusal.problem(request_id)))
 
 
-_POSTS = frozenset(("/v1/recommend", "/v1/recommend/validate", "/v1/similar", "/v1/events"))
-_GETS = frozenset(("/healthz", "/readyz", "/version"))
+_POSTS = frozenset(("/v1/recommend", "/v1/recommend/batch", "/v1/recommend/validate", "/v1/similar", "/v1/events"))
+_GETS = frozenset(("/healthz", "/readyz", "/version", "/openapi.json", "/docs"))
 ROUTES = frozenset({f"POST {path}" for path in _POSTS} | {f"GET {path}" for path in _GETS})
 """Every route of the product's port; the reference page is tested against it."""
 
 
+@functools.cache
+def _described() -> bytes:
+    from recsys.serving.product_api import describe_product
+
+    return _encode(describe_product())
+
+
 def _no_route(method: str, path: str) -> Refusal:
     if path in _POSTS or path in _GETS:
-        return Refusal(405, "METHOD", f"{path} takes {'POST' if path in _POSTS else 'GET'}, not {method[:16]}")
+        allowed = "POST" if path in _POSTS else "GET"
+        return Refusal(405, "METHOD", f"{path} takes {allowed}, not {method[:16]}", allow=allowed)
     return Refusal(404, "NO_ROUTE", f"there is nothing at {path[:120]}")
-
-
-def _check_excluded(view: View, request: RecommendRequest | SimilarRequest) -> None:
-    """Keep to the tenant's own limit, which may be tighter than ours."""
-    if view.snapshot is None:
-        return
-    most = view.snapshot.config.at(request.surface).limits.max_exclude_ids
-    if len(request.candidates.exclude_ids) > most:
-        found = len(request.candidates.exclude_ids)
-        raise Refusal(422, "INVALID", f"candidates.exclude_ids has {found} ids, at most {most} are taken here")
-
-
-def _posted(body: bytes) -> list[Outcome | Interaction]:
-    events = read_events_body(body)
-    if any(event.key_id is not None for event in events):
-        raise Refusal(422, "INVALID", "key_id is ours to set: post raw ids", next_step="leave key_id out")
-    return events
 
 
 def _lines(events: Sequence[Outcome | Interaction]) -> bytes:
     return b"".join(_encode(event) + b"\n" for event in events)
-
-
-def _whole(request: RecommendRequest | SimilarRequest) -> object:
-    """Show a request with every default filled in."""
-    return {name: _plain(getattr(request, name)) for name in request.__struct_fields__}
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, msgspec.Struct):
-        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
-    if isinstance(value, tuple | list):
-        return [_plain(one) for one in value]
-    return value

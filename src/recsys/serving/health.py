@@ -1,23 +1,31 @@
 """Every check of a host with its reason: what ``/health/detailed`` shows and ``status`` reads."""
 
+import math
+import time
 from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
 
+from recsys.access.token_rules import TokenRules
+from recsys.serving.access_seen import AccessSeen
 from recsys.serving.clock import boot_id, since_boot
 from recsys.serving.counters import Series, read_counters
 from recsys.serving.host_state import HostState, Places, TenantState, read_host_state
+from recsys.serving.key_sets import read_key_set_copy
+from recsys.serving.processes import Processes, read_processes
 from recsys.serving.settings import Settings
-from recsys.serving.supervisor import Processes, read_processes
+from recsys.store import Denied, Store, StoreBreaksPromise
 
-__all__ = ["Check", "Health", "TenantHealth", "look_at_host"]
+__all__ = ["Check", "Health", "TenantHealth", "check_store", "look_at_host"]
 
 State = Literal["healthy", "degraded", "failing"]
 _ORDER: tuple[State, ...] = ("healthy", "degraded", "failing")
 
 _QUIET_S = 5.0
 """The follower writes ``host.json`` each second; silence five times as long is worth a word."""
+_LATE_FETCHES = 3
+"""The issuer's keys are late when so many fetches in a row should have brought them."""
 _MAX_UNRECORDED = 0.001
 """Share of unrecorded answers above which evaluation holds; contract §6."""
 
@@ -31,7 +39,7 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class TenantHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """One tenant on this host. ``kept`` are the verified generations, the served one first."""
+    """One tenant on this host. ``kept`` are the verified generations, newest first."""
 
     state: State
     generation: int
@@ -39,6 +47,7 @@ class TenantHealth(msgspec.Struct, frozen=True, kw_only=True):
     kept: tuple[int, ...]
     unconfirmed_s: float | None
     rejected_generation: int | None
+    pinned: int | None
     reasons: tuple[str, ...]
 
 
@@ -51,8 +60,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     tenants: dict[str, TenantHealth]
 
 
-def look_at_host(settings: Settings) -> Health:
-    """Run every check; never raises for what is missing: that is a finding."""
+def look_at_host(settings: Settings, *, publishing: Check | None = None) -> Health:
+    """Run every check; never raises for what is missing: that is a finding. ``publishing``: see :func:`check_store`."""
     places = Places(settings.host_path)
     state = read_host_state(places.state)
     processes = read_processes(places.processes)
@@ -68,6 +77,9 @@ def look_at_host(settings: Settings) -> Health:
         _shipping(state),
         _recording(series),
         _workers(series, processes, settings),
+        _admission(places, settings),
+        *((_key_set(places, settings.token_rules, settings),) if settings.token_rules else ()),
+        *((publishing,) if publishing is not None else ()),
     )
     return Health(
         state=_worst([check.state for check in checks] + [tenant.state for tenant in tenants.values()]),
@@ -75,6 +87,17 @@ def look_at_host(settings: Settings) -> Health:
         checks=checks,
         tenants=tenants,
     )
+
+
+def check_store(store: Store) -> Check:
+    """Tell whether the store may be published to. Writes to it, once a process; raises as the store does."""
+    try:
+        store.require_sound()
+    except StoreBreaksPromise as error:
+        return Check("publishing", "degraded", error.message)
+    except Denied:
+        return Check("publishing", "healthy", "not tried: this host may not write to the store")
+    return Check("publishing", "healthy")
 
 
 def _follower(state: HostState | None, run: str) -> Check:
@@ -97,6 +120,24 @@ def _shipping(state: HostState | None) -> Check:
     if state is None or not state.ship_problem:
         return Check("events", "healthy")
     return Check("events", "degraded", f"{state.waiting_files} files wait to be shipped: {state.ship_problem}")
+
+
+def _admission(places: Places, settings: Settings) -> Check:
+    unseen_s = AccessSeen(places).unseen_s()
+    if unseen_s <= settings.admin_away_s:
+        return Check("operators", "healthy")
+    since = "not known since when" if unseen_s == math.inf else f"for {unseen_s:.0f} s"
+    return Check("operators", "degraded", f"nobody is let in over HTTP: tenants and keys were not read, {since}")
+
+
+def _key_set(places: Places, rules: TokenRules, settings: Settings) -> Check:
+    copy = read_key_set_copy(places.key_set, source=rules.source)
+    if copy is None or not copy.keys:
+        return Check("token keys", "failing", (copy.problem if copy else "") or "never fetched: no token is taken")
+    age_s = time.time() - copy.fetched_at
+    late = copy.problem or age_s > _LATE_FETCHES * settings.jwt_refresh_s
+    told = f"fetched {age_s:.0f} s ago" + (f"; since then: {copy.problem}" if copy.problem else "")
+    return Check("token keys", "degraded" if late else "healthy", told)
 
 
 def _recording(series: Iterable[Series]) -> Check:
@@ -134,6 +175,11 @@ def _tenant(known: TenantState, settings: Settings, *, ours: bool) -> TenantHeal
         reasons.append(f"generation {known.rejected.generation} is not served: {known.rejected.reason}")
     if known.problem:
         reasons.append(known.problem)
+    if known.pinned is not None:
+        pin = known.pinned
+        why = f" ({pin.reason})" if pin.reason else ""
+        reasons.append(f"pinned to generation {pin.generation} by {pin.actor} since {pin.at}{why}")
+        reasons += [known.pin_problem] if known.pin_problem else []
     if not known.kept:
         reasons.append("no verified release on this host")
     elif unconfirmed_s is None:
@@ -143,11 +189,12 @@ def _tenant(known: TenantState, settings: Settings, *, ours: bool) -> TenantHeal
     state: State = "healthy" if not reasons else ("degraded" if known.kept else "failing")
     return TenantHealth(
         state=state,
-        generation=known.generation,
+        generation=known.served,
         head=known.head,
         kept=tuple(kept.generation for kept in known.kept),
         unconfirmed_s=None if unconfirmed_s is None else round(unconfirmed_s, 1),
         rejected_generation=known.rejected.generation if known.rejected else None,
+        pinned=known.pinned.generation if known.pinned else None,
         reasons=tuple(reasons),
     )
 

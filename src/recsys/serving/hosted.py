@@ -9,12 +9,14 @@ from pathlib import Path
 
 import msgspec
 
-from recsys.access import AccessBroken, Directory
+from recsys.access import Directory
+from recsys.ranking import Warning as Notice
 from recsys.serving.clock import boot_id, since_boot
+from recsys.serving.host_copies import directory_copy
 from recsys.serving.host_state import HostState, Places, TenantState, read_host_state
-from recsys.serving.ladder import Rung, rung_of
+from recsys.serving.ladder import Rung, pinned, rung_of
 from recsys.snapshot import Floor, Snapshot, SnapshotRejected, open_floor, open_snapshot
-from recsys.snapshot.withdrawn import read_withdrawn
+from recsys.snapshot.bound import read_bound
 
 __all__ = ["Hosted", "View"]
 
@@ -35,13 +37,17 @@ class View:
     """One tenant's release as this worker holds it. A request takes one reference and keeps to it."""
 
     __slots__ = (
+        "_arm_facts",
         "_facts",
         "_open_floor",
         "confirmed_at",
         "contexts",
+        "erased",
         "floor",
         "generation",
+        "made",
         "newest",
+        "notices",
         "path",
         "snapshot",
         "tenant",
@@ -59,15 +65,21 @@ class View:
         newest: bool,
         confirmed_at: float | None,
         withdrawn: frozenset[str] = frozenset(),
+        erased: frozenset[str] = frozenset(),
+        notices: tuple[Notice, ...] = (),
+        made: int = 0,
     ) -> None:
-        self.withdrawn = withdrawn
+        self.notices = notices
+        self.made = made
+        self.withdrawn, self.erased = withdrawn, erased
         self.tenant, self.snapshot, self.path, self.floor = tenant, snapshot, path, floor
         self.newest, self.confirmed_at = newest, confirmed_at
         self._open_floor = open_floor
         self.generation = snapshot.generation if snapshot else (floor.generation if floor else 0)
         self._facts: dict[str, SurfaceFacts] = {}
-        self.contexts: dict[tuple[str, str | None, str, str, int], msgspec.Raw] = {}
-        """Encoded contexts of exposures by surface, segment, rung, traffic and generation."""
+        self._arm_facts: dict[str, SurfaceFacts] = {}
+        self.contexts: dict[tuple[str, str | None, str, str, int, str | None, str | None], msgspec.Raw] = {}
+        """Encoded contexts of exposures by surface, segment, rung, traffic, generation, experiment and arm."""
 
     def rung(self, *, confirm_s: float) -> Rung:
         """Tell the rung an answer of this moment stands on."""
@@ -91,19 +103,32 @@ class View:
         """Return what is known of a surface; empty where the release does not know it."""
         facts = self._facts.get(surface)
         if facts is None:
-            facts = self._look_up(surface)
+            facts = _facts_of(self.snapshot, surface)
             if len(self._facts) < 1000:  # clients choose the names
                 self._facts[surface] = facts
         return facts
 
-    def _look_up(self, surface: str) -> SurfaceFacts:
-        if self.snapshot is None:
-            return SurfaceFacts(None, None, 24.0)
-        return SurfaceFacts(
-            self.snapshot.manifest_version(surface),
-            self.snapshot.data_until(surface),
-            self.snapshot.config.at(surface).freshness_slo_h,
-        )
+    def named(self, surface: str) -> str:
+        """Return a surface of the release by its name, any other as ``other``: clients choose those."""
+        return surface if self.facts(surface).manifest_version is not None else "other"
+
+    def facts_of_arm(self, surface: str) -> SurfaceFacts:
+        """Return what is known of what the surface's candidate serves."""
+        facts = self._arm_facts.get(surface)
+        if facts is None:
+            arm = None if self.snapshot is None else self.snapshot.arm(surface, "candidate")
+            facts = self._arm_facts[surface] = _facts_of(arm, surface)
+        return facts
+
+
+def _facts_of(snapshot: Snapshot | None, surface: str) -> SurfaceFacts:
+    if snapshot is None:
+        return SurfaceFacts(None, None, 24.0)
+    return SurfaceFacts(
+        snapshot.manifest_version(surface),
+        snapshot.data_until(surface),
+        snapshot.config.at(surface).freshness_slo_h,
+    )
 
 
 class Hosted:
@@ -118,12 +143,14 @@ class Hosted:
         self._boot = boot_id()
         self._state_seen: _Seen = None
         self._access_seen: _Seen = None
-        self._withdrawn: dict[str, tuple[_Seen, frozenset[str]]] = {}
+        self._bound: dict[Path, tuple[_Seen, frozenset[str]]] = {}
         self.views: dict[str, View] = {}
         self.directory = Directory()
         self._verify = False
         self.loaded = False
         """Whether the follower has spoken, now or before the start."""
+        self.unreleased: frozenset[str] = frozenset()
+        """Tenants whose head was asked for, and who never had a release."""
         self.problems: dict[str, str] = {}
         """Why a tenant's newest snapshot does not open here."""
 
@@ -146,6 +173,7 @@ class Hosted:
             if state is not None:
                 self._verify = verify
                 self._take(state)
+                self.unreleased = frozenset(state.unreleased)
                 self.loaded = True
 
     def view(self, tenant: str) -> View | None:
@@ -153,8 +181,9 @@ class Hosted:
         nothing.
         """
         view = self.views.get(tenant)
+        if view is not None and self._of_another(view):
+            return None
         if view is None:
-            withdrawn = self._withdrawn_of(tenant)
             floor = self._floor(tenant)
             if floor is not None:
                 view = self.views[tenant] = View(
@@ -164,15 +193,15 @@ class Hosted:
                     floor=floor,
                     newest=False,
                     confirmed_at=None,
-                    withdrawn=withdrawn,
+                    withdrawn=self._withdrawn_of(tenant),
+                    erased=self.erased(tenant),
                 )
         return view
 
     def _take_directory(self) -> None:
-        try:
-            self.directory = Directory.decode(self._places.access.read_bytes())
-        except (OSError, AccessBroken) as error:
-            _log.warning("the copy of the access directory is not taken over: %s", error)
+        directory = directory_copy(self._places)
+        if directory is not None:
+            self.directory = directory
 
     def _take(self, state: HostState) -> None:
         ours = state.run == self._run and state.boot == self._boot
@@ -190,20 +219,30 @@ class Hosted:
 
     def _viewed(self, tenant: str, known: TenantState, confirmed_at: float | None) -> View:
         before = self.views.get(tenant)
+        if before is not None and before.made not in (0, known.made):
+            before = None
         newest = not (known.rejected or known.problem)
-        path = known.kept[0].path if known.kept else ""
+        path = known.serving[0].path if known.kept else ""
         if before is not None and before.snapshot is not None and before.path == path:
             snapshot: Snapshot | None = before.snapshot
         else:
             snapshot, path = self._open(tenant, known, before)
-            newest = newest and bool(known.kept) and path == known.kept[0].path
+        newest = newest and bool(known.kept) and path == known.kept[0].path
+        notices = (pinned(known.pinned, snapshot),) if known.pinned is not None else ()
         withdrawn = self._withdrawn_of(tenant)
         if snapshot is not None:
             opened, snapshot = snapshot, snapshot.without(withdrawn)
             if snapshot is not opened:
                 snapshot.warm(now=time.time())
-        unchanged = before is not None and before.snapshot is snapshot and before.withdrawn == withdrawn
-        if before is not None and unchanged and before.newest == newest:
+        erased = self._bound_by(self._places.erased(tenant)) | (
+            snapshot.erased if snapshot is not None else frozenset()
+        )
+        if (
+            before is not None
+            and before.snapshot is snapshot
+            and (before.withdrawn, before.erased, before.newest) == (withdrawn, erased, newest)
+            and before.notices == notices
+        ):
             before.confirmed_at = confirmed_at
             return before
         return View(
@@ -215,12 +254,20 @@ class Hosted:
             newest=newest,
             confirmed_at=confirmed_at,
             withdrawn=withdrawn,
+            erased=erased,
+            notices=notices,
+            made=known.made,
         )
 
+    def _of_another(self, view: View) -> bool:
+        """Tell whether the tenant who asks was made after the one of this name whose release this is."""
+        now = self.directory.tenants.get(view.tenant)
+        return now is not None and 0 not in (view.made, now.made) and view.made != now.made
+
     def _open(self, tenant: str, known: TenantState, before: View | None) -> tuple[Snapshot | None, str]:
-        """Open the newest kept generation that opens, or stay with what is open."""
+        """Open what is pinned, or the newest kept generation that opens, or stay with what is open."""
         self.problems.pop(tenant, None)
-        for kept in known.kept:
+        for kept in known.serving:
             if before is not None and before.snapshot is not None and kept.path == before.path:
                 break
             try:
@@ -239,19 +286,26 @@ class Hosted:
         except (SnapshotRejected, OSError):
             return None
 
+    def erased(self, tenant: str) -> frozenset[str]:
+        """Return the pseudonyms of users never to be used, as the newest release this host has seen says."""
+        view = self.views.get(tenant)
+        return view.erased if view is not None else self._bound_by(self._places.erased(tenant))
+
     def _withdrawn_of(self, tenant: str) -> frozenset[str]:
         """Return what the newest release this host has seen withdraws: it binds on every rung, served or not."""
-        path = self._places.withdrawn(tenant)
+        return self._bound_by(self._places.withdrawn(tenant))
+
+    def _bound_by(self, path: Path) -> frozenset[str]:
         seen = _seen(path)
-        known = self._withdrawn.get(tenant)
+        known = self._bound.get(path)
         if known is None or known[0] != seen:
             ids = known[1] if known else frozenset()
             try:
-                found = read_withdrawn(path)
+                found = read_bound(path)
                 ids = found.ids if found is not None else frozenset()
             except (SnapshotRejected, OSError) as error:
-                _log.error("tenant %s: %s", tenant, error)
-            known = self._withdrawn[tenant] = (seen, ids)
+                _log.error("tenant %s: %s", path.stem, error)
+            known = self._bound[path] = (seen, ids)
         return known[1]
 
 

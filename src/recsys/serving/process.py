@@ -17,9 +17,9 @@ from typing import Self
 
 from recsys.errors import Failed
 from recsys.serving.host_state import Places
+from recsys.serving.processes import Processes, read_processes
 from recsys.serving.role import Role, environment_of
 from recsys.serving.settings import Settings
-from recsys.serving.supervisor import Processes, read_processes
 
 __all__ = ["ServiceProcess"]
 

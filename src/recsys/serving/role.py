@@ -1,12 +1,12 @@
 """How a process of the service learns what it is: its supervisor tells it in one environment variable."""
 
-import logging
 import os
 import signal
 import sys
 
 import msgspec
 
+from recsys.serving.service_log import set_up_log
 from recsys.serving.settings import Settings
 
 __all__ = ["Role", "begin", "environment_of"]
@@ -40,7 +40,5 @@ def begin() -> Role:
         sys.exit("this process is started by: recsys serve")
     role = msgspec.json.decode(told, type=Role)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    logging.basicConfig(
-        level=logging.INFO, format=f"%(asctime)s {role.name} %(levelname)s %(message)s", stream=sys.stderr
-    )
+    set_up_log(role.settings, process=role.name)
     return role

@@ -25,15 +25,15 @@ class _OnSharedSocket(Server):
         self._shd = SocketHolder(self.listening, False, _BACKLOG)  # type: ignore[call-arg,assignment]
 
 
-def on_shared_socket(app: Any, *, listening: int, interface: Interfaces, backpressure: int, drain_s: float) -> Server:
+def on_shared_socket(app: Any, *, listening: int, interface: Interfaces, connections: int, drain_s: float) -> Server:
     """Return a server to be awaited with ``serve()`` and ended with ``stop()``.
 
     Parameters
     ----------
     listening
         The descriptor of a listening socket.
-    backpressure
-        Most requests handed to the application at once; what comes on top waits in the kernel.
+    connections
+        Most that are open at once, idle ones included; what comes on top waits in the kernel, unheard.
     """
     server = _OnSharedSocket(
         app,
@@ -41,7 +41,7 @@ def on_shared_socket(app: Any, *, listening: int, interface: Interfaces, backpre
         http=HTTPModes.http1,
         websockets=False,
         backlog=_BACKLOG,
-        backpressure=backpressure,
+        backpressure=connections,
         log_enabled=False,
     )
     server.listening = listening

@@ -10,28 +10,28 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from pathlib import Path
 from typing import IO
-
-import msgspec
 
 from recsys.encoding import canonical
 from recsys.errors import Failed
 from recsys.serving.clock import since_boot
 from recsys.serving.counters import read_counters
 from recsys.serving.host_state import Places
+from recsys.serving.processes import Child, Processes
 from recsys.serving.role import Role, begin, environment_of
 from recsys.serving.settings import Settings
+from recsys.serving.stopping import Stopping
 
-__all__ = ["Child", "Processes", "read_processes", "serve"]
+__all__ = ["serve"]
 
 _log = logging.getLogger(__name__)
 
+_OPERATORS = "recsys.operations.admin"
+"""The program of the operators' port. It is put together above this room, which starts it by name (docs/adr/0010)."""
 _LOOK_S = 0.02
 _BACKLOG = 2048
 _SHORT_LIFE_S = 2.0
@@ -39,33 +39,6 @@ _SHORT_LIFE_S = 2.0
 _LONGEST_PAUSE_S = 5.0
 _BOOT_S = 900.0
 """A worker hashes all it serves before its first tick: at 100 MB a second, this is 90 GB."""
-
-
-class Child(msgspec.Struct, frozen=True, kw_only=True):
-    """One process as others may see it."""
-
-    pid: int
-    restarts: int
-
-
-class Processes(msgspec.Struct, frozen=True, kw_only=True):
-    """``processes.json``: who runs here, and on which ports."""
-
-    supervisor: int
-    run: str
-    host: str
-    port: int
-    admin_host: str
-    admin_port: int
-    children: dict[str, Child]
-
-
-def read_processes(path: Path) -> Processes | None:
-    """Read ``processes.json``; ``None`` while there is none."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Processes)
-    except (OSError, msgspec.DecodeError):
-        return None
 
 
 def serve(settings: Settings, *, say: Callable[[str], None] = lambda _: None) -> None:
@@ -111,12 +84,11 @@ class _Supervisor:
         self._settings, self._places = settings, places
         self._product, self._admin = product, admin
         self._run = uuid.uuid4().hex
-        self._ended = threading.Event()
         self._children = [_Managed("follower", "recsys.serving.follower", None)]
         self._children += [
             _Managed(f"worker-{number}", "recsys.serving.worker", product) for number in range(settings.workers)
         ]
-        self._children.append(_Managed("admin", "recsys.serving.admin", admin))
+        self._children.append(_Managed("admin", _OPERATORS, admin))
         self._looked_at = 0.0
 
     @staticmethod
@@ -125,16 +97,12 @@ class _Supervisor:
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def run(self) -> None:
-        before = {
-            number: signal.signal(number, lambda *_: self._ended.set()) for number in (signal.SIGTERM, signal.SIGINT)
-        }
+        stopping = Stopping(signal.SIGTERM, signal.SIGINT)
         try:
-            while not self._ended.wait(_LOOK_S):
+            while not stopping.wait(_LOOK_S):
                 self._look()
         finally:
             self._stop()
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def _look(self) -> None:
         now = since_boot()

@@ -19,14 +19,20 @@ from granian.constants import Interfaces
 
 from recsys.events import Spool
 from recsys.serving.clock import since_boot
-from recsys.serving.counters import Counters
-from recsys.serving.desk import Desk
+from recsys.serving.counters import Counters, read_counters
+from recsys.serving.desk import ROUTES, Desk
 from recsys.serving.host_state import Places
 from recsys.serving.hosted import Hosted
 from recsys.serving.problems import Refusal
+from recsys.serving.profiling import Profiling
+from recsys.serving.readiness import Readiness
 from recsys.serving.recording import Recorder
 from recsys.serving.role import Role, begin
 from recsys.serving.server import on_shared_socket
+from recsys.serving.tail import Standing, Tail
+from recsys.serving.telling import Telling
+from recsys.serving.tracing import open_tracing
+from recsys.serving.watching import watch_of
 
 __all__ = ["main"]
 
@@ -36,12 +42,16 @@ _SWITCH_S = 0.0005
 """How long a busy loop may keep a recorder's thread waiting for the interpreter: three times a batch, so Python's own
 5 ms would eat most of an answer's patience for the disk. Throughput was the same at both."""
 
+_CONNECTIONS = 65_536
+"""Clients keep theirs open between requests: a bound that idle ones can reach would shut out ``/healthz`` too."""
+
 _BODY_S = 10.0
 """Longest a client may take to send its body: slow ones must not hold the places of others."""
 
 
 class _Headers(Protocol):
     def get(self, key: str, default: None = None) -> str | None: ...
+    def get_all(self, key: str) -> list[str]: ...
 
 
 class _Scope(Protocol):
@@ -64,10 +74,17 @@ class Worker:
         self._bodies: dict[asyncio.Task[Any] | None, float] = {}
         self._desk: Desk | None = None
         self._recorders: list[Recorder] = []
+        self._tail = Tail(self._standing)
+        self._telling = Telling(self._places.tails, role.name, self._tail)
+        self._spans = open_tracing(settings, process=role.name)
+        self._ready_cell = self._counters.cell("recsys_worker_ready", {"worker": role.name})
+        self._readiness = Readiness(self._hosted)
         self._hosted.take_over(verify=True)
+        self._note_ready()
         gc.collect()
         gc.freeze()  # what is loaded by now stays: the collector need not walk it again
         self._taking = False
+        self._profiling = Profiling(self._places, role.name)
         self.stop = asyncio.Event()
 
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -92,8 +109,17 @@ class Worker:
             counters=self._counters,
             exposures=recorder(sync=False, patience_s=settings.record_wait_s),
             outcomes=recorder(sync=True, patience_s=settings.durable_wait_s),
+            tail=self._tail,
+            tells=self._telling,
+            behind=self._behind,
+            watch=watch_of(settings, self._spans, routes={route.partition(" ")[2] for route in ROUTES}),
         )
+        self._telling.start()
         loop.call_soon(self._tick, loop)
+
+    def _standing(self, tenant: str) -> Standing | None:
+        known = self._hosted.directory.tenants.get(tenant)
+        return None if known is None else Standing(known.pseudonyms.key_id, self._hosted.erased(tenant))
 
     def _count_late(self, tenant: str, stream: str, lines: int) -> None:
         cell = self._counters.cell("recsys_events_recorded_late", {"tenant": tenant, "stream": stream})
@@ -102,9 +128,12 @@ class Worker:
             self._desk.recorded_late(tenant, lines)
 
     def close(self) -> None:
-        """Write what waits, and finish the files."""
+        """Write what waits, and finish the files; then send the last spans."""
         for recorder in self._recorders:
             recorder.close()
+        self._telling.close()
+        if self._spans is not None:
+            self._spans.close()
 
     def drain(self) -> None:
         """Take no more; what is open may finish."""
@@ -115,10 +144,24 @@ class Worker:
     def _take_over(self) -> None:
         try:
             self._hosted.take_over()
+            self._note_ready()
         except Exception:
             _log.exception("host.json was not taken over")
         finally:
             self._taking = False
+
+    def _note_ready(self) -> None:
+        """Tell the other workers. One that starts has noted it before it listens, so what an old one left is no lie."""
+        self._counters.cells[self._ready_cell] = float(not self._readiness.missing())
+
+    def _behind(self) -> list[str]:
+        names = {f"worker-{number}" for number in range(self._settings.workers)} - {self._role.name}
+        ready = {
+            series.labels["worker"]: series.values[0]
+            for series in read_counters(self._places.counters.glob("*.cells"))
+            if series.name == "recsys_worker_ready"
+        }
+        return sorted(name for name in names if ready.get(name) == 0.0)
 
     async def __rsgi__(self, scope: _Scope, proto: Any) -> None:
         if scope.proto != "http" or self._desk is None:
@@ -129,7 +172,7 @@ class Worker:
         async def read_body() -> bytes:
             return await self._read(header, proto)
 
-        reply = await self._desk.handle(scope.method, scope.path, header, read_body)
+        reply = await self._desk.handle(scope.method, scope.path, header, read_body, every=scope.headers.get_all)
         proto.response_bytes(reply.status, reply.headers, reply.body)
 
     async def _read(self, header: Any, proto: Any) -> bytes:
@@ -161,9 +204,12 @@ class Worker:
         """Look for a new snapshot, say that the loop runs, and let go of slow clients."""
         loop.call_later(self._settings.swap_check_s, self._tick, loop)
         self._counters.cells[self._tick_cell] = since_boot()
+        self._profiling.look()
         if not self._taking and self._hosted.is_news():
             self._taking = True
             loop.run_in_executor(None, self._take_over)  # opening and warming a snapshot is not for the loop
+        if self._desk is not None and self._desk.tokens is not None:
+            self._desk.tokens.look()
         late = time.monotonic() - _BODY_S
         for task in [task for task, since in self._bodies.items() if since < late]:
             if task is not None:
@@ -185,7 +231,7 @@ async def _serve(role: Role) -> None:
         worker,
         listening=role.socket,
         interface=Interfaces.RSGI,
-        backpressure=4 * role.settings.max_in_flight,  # above our own bound, so that it is we who say 503
+        connections=_CONNECTIONS,  # far above our own bound on requests, so that it is we who say 503
         drain_s=role.settings.drain_s,
     )
     loop.add_signal_handler(signal.SIGTERM, worker.drain)

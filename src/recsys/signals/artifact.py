@@ -1,5 +1,6 @@
 """What the artifacts of all signals have in common: their heading and their scale."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from recsys.store.soundness import require
 
-__all__ = ["FORMAT", "Heading", "Scope", "check_scale", "positive_scale"]
+__all__ = ["FORMAT", "Heading", "Scope", "check_scale", "check_scaled", "positive_scale"]
 
 FORMAT = 1
 """Raised when a reader of the previous version could no longer read an artifact rightly."""
@@ -50,3 +51,9 @@ def check_scale(scale: object, kind: str) -> None:
     """Refuse a scale no score can be divided by."""
     good = isinstance(scale, int | float) and np.isfinite(scale) and scale > 0
     require(bool(good), kind, f"scale {scale} is not a positive number")
+
+
+def check_scaled(values: npt.NDArray[np.float64], scale: float, kind: str) -> None:
+    """Refuse values that are each a number and overflow when they are divided by their scale."""
+    largest = float(values.max(initial=0.0))
+    require(math.isfinite(largest / scale), kind, f"a value of {largest:g} overflows at scale {scale:g}")

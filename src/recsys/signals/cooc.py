@@ -3,18 +3,23 @@
 The formula and its sources: ``docs/reference/signals.md``. The definition: ``cooc.sql``.
 """
 
-import math
-from collections.abc import Mapping
-from typing import Any
-
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from recsys.signals.artifact import FORMAT, Heading, check_scale, positive_scale
-from recsys.signals.signal import Rows, Signal, SmallTable
-from recsys.store.columns import Columns, Strings, pack, strings
-from recsys.store.soundness import check_lengths, check_lists, check_owner, check_unique, require
+from recsys.signals.artifact import Heading
+from recsys.signals.neighbours import (
+    Neighbours,
+    SortedPairs,
+    check_kept,
+    check_neighbours,
+    check_shrinkage,
+    open_neighbours,
+    pack_neighbours,
+)
+from recsys.signals.signal import Rows, Signal, SmallTable, settings
+from recsys.store.columns import Columns
+from recsys.store.soundness import check_lengths, require
 
 __all__ = ["COOC", "Cooc", "Params"]
 
@@ -40,119 +45,61 @@ class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def __post_init__(self) -> None:
         if not 2 <= self.max_basket <= 1000:
             raise ValueError("max_basket must lie in 2..1000: pairs grow with its square")
-        if self.min_support < 1:
-            raise ValueError("min_support must be at least 1")
-        if not (math.isfinite(self.shrinkage) and self.shrinkage >= 0):
-            raise ValueError("shrinkage must be at least 0")
-        if not 1 <= self.neighbours <= 1000:
-            raise ValueError("neighbours must lie in 1..1000")
+        check_shrinkage(self.shrinkage)
+        check_kept(self.neighbours, min_support=self.min_support)
 
 
-class Cooc:
-    """An opened co-occurrence artifact.
+class Cooc(Neighbours):
+    """An opened co-occurrence artifact: neighbours, and beside each weight its ``support`` (int32, distinct users)."""
 
-    ``items`` sorted by bytes. The neighbours of item ``i`` are entries ``offsets[i]..offsets[i+1]`` of
-    ``neighbours`` (int32, item indices), ``weight`` (float64 in 0..1, descending, ties by index) and
-    ``support`` (int32, distinct users). ``scale``: the 90th percentile of the weights.
-    """
-
-    __slots__ = ("items", "meta", "neighbours", "offsets", "scale", "support", "weight")
+    __slots__ = ("support",)
 
     def __init__(self, columns: Columns) -> None:
-        self.items: Strings = columns.strings("items")
-        self.offsets: npt.NDArray[np.int64] = columns["offsets"]
-        self.neighbours: npt.NDArray[np.int32] = columns["neighbours"]
-        self.weight: npt.NDArray[np.float64] = columns["weight"]
+        super().__init__(columns)
         self.support: npt.NDArray[np.int32] = columns["support"]
-        self.meta: Mapping[str, Any] = columns.meta
-        self.scale = float(columns.meta["scale"])
 
 
 def open_cooc(columns: Columns, *, tenant: str) -> Cooc:
     """Open a co-occurrence artifact of this tenant; raises :class:`Unfit` for anything else."""
-    check_owner(columns, KIND, tenant=tenant, format=FORMAT)
-    check_scale(columns.meta.get("scale"), KIND)
+    open_neighbours(columns, kind=KIND, tenant=tenant)
     return Cooc(columns)
 
 
 def check(columns: Columns, *, tenant: str) -> None:
     """Check every promise of the format; raises :class:`Unfit`."""
-    opened = open_cooc(columns, tenant=tenant)
-    n = check_unique(columns, "items", KIND)
-    neighbours, weight, support = opened.neighbours, opened.weight, opened.support
-    check_lists(columns, KIND, offsets="offsets", entries="neighbours", rows=n, codes=n)
-    check_lengths(columns, KIND, len(neighbours), ("neighbours", "weight", "support"))
-    require(len(neighbours) > 0, KIND, "no item has a neighbour")
-    require(np.isfinite(weight).all() and (weight > 0).all(), KIND, "a weight is not a positive number")
-    require((weight <= 1).all(), KIND, "a weight is above 1")
+    pairs = check_neighbours(columns, kind=KIND, tenant=tenant)
+    support = columns.array("support", "i4")
+    check_lengths(columns, KIND, len(pairs.pair), ("support",))
     require((support > 0).all(), KIND, "a support is not positive")
-    owner = np.repeat(np.arange(n, dtype=np.int64), np.diff(opened.offsets))
-    require((owner != neighbours).all(), KIND, "an item is its own neighbour")
-    same = owner[:-1] == owner[1:]
-    falls = (weight[:-1] > weight[1:]) | ((weight[:-1] == weight[1:]) & (neighbours[:-1] < neighbours[1:]))
-    require(falls[same].all(), KIND, "neighbours are not in the order of their weights")
-    pair, mirrored = owner * n + neighbours, neighbours.astype(np.int64) * n + owner
-    by_pair = np.argsort(pair)
-    pair = pair[by_pair]
-    require((pair[:-1] != pair[1:]).all(), KIND, "an item has the same neighbour twice")
-    _check_symmetric(pair, support[by_pair], mirrored, support)
-    require(opened.scale == positive_scale(weight), KIND, "scale is not the 90th percentile of the weights")
+    _check_symmetric(pairs, support, items=len(columns.strings("items")))
 
 
-def _check_symmetric(
-    pair: npt.NDArray[np.int64],
-    support: npt.NDArray[np.int32],
-    mirrored: npt.NDArray[np.int64],
-    mirrored_support: npt.NDArray[np.int32],
-) -> None:
-    """Where both directions of a pair were kept they must name the same number of users. ``pair`` is sorted."""
+def _check_symmetric(pairs: SortedPairs, support: npt.NDArray[np.int32], *, items: int) -> None:
+    """Where both directions of a pair were kept they must name the same number of users."""
+    mirrored = pairs.pair % items * items + pairs.pair // items
     by_mirror = np.argsort(mirrored)  # looking up in order stays in the cache: ten times as fast
     wanted = mirrored[by_mirror]
-    at = np.minimum(np.searchsorted(pair, wanted), len(pair) - 1)
-    both = pair[at] == wanted
-    same = support[at] == mirrored_support[by_mirror]
+    at = np.minimum(np.searchsorted(pairs.pair, wanted), len(pairs.pair) - 1)
+    both = pairs.pair[at] == wanted
+    here = support[pairs.entry]
+    same = here[at] == here[by_mirror]
     require(same[both].all(), KIND, "the two directions of a pair differ in support")
 
 
 def tables(params: Params, *, last_day: int, days: int) -> dict[str, SmallTable]:  # noqa: ARG001 - one signature for all
     """Lay the parameters out as the tables ``cooc.sql`` reads. ``shrinkage`` is counted in thousandths."""
-    columns = ("max_basket", "min_support", "shrinkage", "neighbours", "all_types")
-    row = (
-        params.max_basket,
-        params.min_support,
-        round(1000 * params.shrinkage),
-        params.neighbours,
-        int(not params.event_types),
+    return settings(
+        params.event_types,
+        max_basket=params.max_basket,
+        min_support=params.min_support,
+        shrinkage=round(1000 * params.shrinkage),
+        neighbours=params.neighbours,
     )
-    return {
-        "settings": SmallTable(tuple((name, "BIGINT") for name in columns), (row,)),
-        "taken_types": SmallTable((("event_type", "VARCHAR"),), tuple((t,) for t in sorted(set(params.event_types)))),
-    }
 
 
 def finish(rows: Rows, heading: Heading) -> bytes:
-    """Write the artifact.
-
-    ``rows``: ``item_id``, ``neighbour_id``, ``weight`` (float64), ``support``; one row per kept direction
-    of a pair, in any order.
-    """
-    left = [str(item) for item in rows["item_id"]]
-    right = [str(item) for item in rows["neighbour_id"]]
-    items = sorted(set(left) | set(right), key=str.encode)
-    index = {item: i for i, item in enumerate(items)}
-    owner = np.fromiter((index[item] for item in left), dtype=np.int64, count=len(left))
-    neighbour = np.fromiter((index[item] for item in right), dtype=np.int32, count=len(right))
-    weight = rows["weight"].astype(np.float64)
-    by_rank = np.lexsort((neighbour, -weight, owner))
-    offsets = np.zeros(len(items) + 1, dtype=np.int64)
-    np.cumsum(np.bincount(owner, minlength=len(items)), out=offsets[1:])
-    arrays = strings("items", items) | {
-        "offsets": offsets,
-        "neighbours": neighbour[by_rank],
-        "weight": weight[by_rank],
-        "support": rows["support"].astype(np.int32)[by_rank],
-    }
-    return pack(KIND, heading.meta(KIND, scale=positive_scale(weight)), arrays)
+    """Write the artifact: rows as :func:`pack_neighbours` takes them, with their ``support``."""
+    return pack_neighbours(KIND, rows, heading, counts=("support",))
 
 
 COOC = Signal(name=KIND, Params=Params, scopes=("tenant",), tables=tables, finish=finish, open=open_cooc, check=check)

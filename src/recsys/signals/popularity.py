@@ -12,10 +12,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from recsys.signals.artifact import FORMAT, Heading, Scope, check_scale, positive_scale
+from recsys.signals.artifact import FORMAT, Heading, Scope, check_scale, check_scaled, positive_scale
 from recsys.signals.signal import Rows, Signal, SmallTable
 from recsys.store.columns import Columns, Strings, pack, strings
-from recsys.store.soundness import check_lengths, check_owner, check_unique, require
+from recsys.store.soundness import check_lengths, check_owner, check_types, check_unique, require
 
 __all__ = ["POPULARITY", "Params", "Popularity"]
 
@@ -25,6 +25,7 @@ VOTE_UNIT = 100
 DECAY_UNIT = 1 << 20
 """A day's decay is counted in 2**-20, six decimal places: days over 20 half-lives back count nothing."""
 EXAMINATION_UNIT = 1 << 16
+_TYPES = {"score": "f8", "order": "i4", "rate": "f8", "votes": "i8", "shown": "i8"}
 EVENT_WEIGHTS: Mapping[str, float] = MappingProxyType(
     {"view": 1.0, "click": 2.0, "add_to_cart": 3.0, "cart": 3.0, "conversion": 5.0, "purchase": 5.0}
 )
@@ -97,7 +98,8 @@ def check(columns: Columns, *, tenant: str) -> None:
     """Check every promise of the format; raises :class:`Unfit`."""
     opened = open_popularity(columns, tenant=tenant)
     n = check_unique(columns, "items", KIND)
-    check_lengths(columns, KIND, n, ("score", "order", "rate", "votes", "shown"))
+    check_types(columns, _TYPES)
+    check_lengths(columns, KIND, n, tuple(_TYPES))
     score, order, rate = opened.score, opened.order, opened.rate
     require(np.isfinite(score).all(), KIND, "a score is not finite")
     require((score > 0).all(), KIND, "a score is not positive")
@@ -108,6 +110,7 @@ def check(columns: Columns, *, tenant: str) -> None:
     require(not np.isinf(rate).any() and not (rate < 0).any(), KIND, "a rate is not a rate")
     require((opened.votes > 0).all() and (opened.shown >= 0).all(), KIND, "a count is below what is possible")
     require(opened.scale == positive_scale(score), KIND, "scale is not the 90th percentile of the scores")
+    check_scaled(score, opened.scale, KIND)
 
 
 def decay(day: int, last_day: int, half_life_days: float) -> int:

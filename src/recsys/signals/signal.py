@@ -1,17 +1,17 @@
-"""What a signal is: one definition, run by any engine that speaks SQL, and one artifact format."""
+"""What a signal is: one definition, run by any engine that speaks SQL where it says what SQL can, and one format."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy.typing as npt
 
 from recsys.signals.artifact import Heading, Scope
 
-__all__ = ["Rows", "Signal", "SmallTable"]
+__all__ = ["Rows", "Signal", "SmallTable", "settings", "steps_of"]
 
 Rows = Mapping[str, npt.NDArray[Any]]
 """What an engine returns: one array per column of the statement's result."""
@@ -22,6 +22,17 @@ class SmallTable(msgspec.Struct, frozen=True):
 
     columns: tuple[tuple[str, str], ...]
     rows: tuple[tuple[int | str | bool, ...], ...]
+
+
+def settings(event_types: Sequence[str], **numbers: int) -> dict[str, SmallTable]:
+    """Lay parameters out as two tables: ``settings``, one row of whole numbers, in which ``all_types`` says whether
+    every event counts; and ``taken_types``, those that do otherwise.
+    """
+    row = {**numbers, "all_types": int(not event_types)}
+    return {
+        "settings": SmallTable(tuple((name, "BIGINT") for name in row), (tuple(row.values()),)),
+        "taken_types": SmallTable((("event_type", "VARCHAR"),), tuple((t,) for t in sorted(set(event_types)))),
+    }
 
 
 _STEP = re.compile(r"^-- step: (\w+)$", re.MULTILINE)
@@ -39,11 +50,16 @@ class Signal:
         Its parameters with their defaults: a strict struct.
     scopes
         For which scopes it is computed where the events allow.
+    reads
+        ``events``: its SQL reads the canonical events. ``catalog``: it has no SQL, and there is none without a
+        catalogue.
     tables
         ``tables(params, last_day=…, days=…)``: the small tables its SQL reads; days count from 1970-01-01.
+    compute
+        ``compute(given, params)``: what SQL cannot say, or nothing. ``given`` is the statement's result, or the opened
+        catalogue for a signal that reads that; it returns the rows ``finish`` takes.
     finish
-        ``finish(rows, heading)``: the artifact's bytes from the statement's result, whatever order its rows
-        are in.
+        ``finish(rows, heading)``: the artifact's bytes from those rows, whatever order they are in.
     open
         ``open(columns, tenant=…)``: the artifact ready to read; ``Unfit`` for another kind or tenant.
     check
@@ -53,10 +69,12 @@ class Signal:
     name: str
     Params: type[msgspec.Struct]
     scopes: tuple[Scope, ...]
-    tables: Callable[..., Mapping[str, SmallTable]]
+    reads: Literal["events", "catalog"] = "events"
+    tables: Callable[..., Mapping[str, SmallTable]] = lambda _, **__: {}
+    compute: Callable[[Any, Any], Rows] | None = None
     finish: Callable[[Rows, Heading], bytes]
     open: Callable[..., Any]
-    check: Callable[..., None]
+    check: Callable[..., object]
 
     def sql(self) -> str:
         """Return the definition: the file beside the signal's module."""
@@ -67,5 +85,10 @@ class Signal:
 
         Each may read the ones before it, the events, and the small tables.
         """
-        parts = _STEP.split(self.sql())
-        return dict(zip(parts[1::2], parts[2::2], strict=True))
+        return steps_of(self.sql())
+
+
+def steps_of(sql: str) -> dict[str, str]:
+    """Take a definition apart at its ``-- step: name`` lines."""
+    parts = _STEP.split(sql)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))

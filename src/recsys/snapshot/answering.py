@@ -2,24 +2,52 @@
 
 import msgspec
 
-from recsys.ranking import Answer, Ranker, RecommendRequest, SimilarRequest, Warning
+from recsys.documents import INTERLEAVED
+from recsys.encoding import convert
+from recsys.events import Decision
+from recsys.ranking import Answer, Ranker, RecommendRequest, SimilarRequest, Warning, interleave
 from recsys.snapshot.opening import Snapshot
 
-__all__ = ["recommend", "similar"]
+__all__ = ["recommend", "replay", "similar"]
 
 
-def recommend(snapshot: Snapshot, request: RecommendRequest, *, now: float) -> Answer:
+def recommend(
+    snapshot: Snapshot, request: RecommendRequest, *, now: float, arm: str | None = None, seed: str | None = None
+) -> Answer:
     """Answer a request from the shelf of its surface and segment, with the release's config and rules.
 
     A surface the release does not know is answered with what is popular on the first surface it does know
     (none: no items), under the rules that hold everywhere, with the warning ``UNKNOWN_SURFACE``.
+
+    ``arm`` is what a decision record names: ``candidate`` answers as the surface's candidate does, where the release
+    has one; the name of a variant, or ``interleaved``, as the surface's experiment does; anything else as the surface.
+    ``seed`` is what chance is drawn from, where the config asks for any; without one nothing is drawn.
     """
-    ranker = snapshot.ranker(request.surface, request.segment)
-    return _elsewhere(snapshot, request, now) if ranker is None else ranker.recommend(request, now=now)
+    snapshot = snapshot.arm(request.surface, arm)
+    if arm == INTERLEAVED:
+        pair = snapshot.pair(request.surface, request.segment)
+        if pair is not None:
+            return interleave(pair, request, now=now, seed=seed or "")
+    ranker = snapshot.ranker(request.surface, request.segment, arm)
+    return _elsewhere(snapshot, request, now) if ranker is None else ranker.recommend(request, now=now, seed=seed)
 
 
-def similar(snapshot: Snapshot, request: SimilarRequest, *, now: float) -> Answer:
+def replay(snapshot: Snapshot, decision: Decision) -> Answer:
+    """Compute an answer again from its decision record, on the release it names.
+
+    The same answer comes out for every rung but ``floor``, which answers from another file.
+    """
+    kind = decision.kind or ("similar" if "item_id" in decision.request else "recommend")
+    if kind == "similar":
+        asked = convert(decision.request, SimilarRequest, what="decision record")
+        return similar(snapshot, asked, now=decision.now, arm=decision.arm)
+    request = convert(decision.request, RecommendRequest, what="decision record")
+    return recommend(snapshot, request, now=decision.now, arm=decision.arm, seed=decision.seed)
+
+
+def similar(snapshot: Snapshot, request: SimilarRequest, *, now: float, arm: str | None = None) -> Answer:
     """Answer with the neighbours of one item; as :func:`recommend` otherwise."""
+    snapshot = snapshot.arm(request.surface, arm)
     ranker = snapshot.ranker(request.surface, request.segment)
     return _elsewhere(snapshot, request, now) if ranker is None else ranker.similar(request, now=now)
 

@@ -4,7 +4,7 @@ Whole columns at a time: a million items take seconds. The big neighbour lists a
 artifact as it is and carries two small tables, its items as rows of the artifact and back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 from zlib import crc32
@@ -19,24 +19,26 @@ from recsys.store.columns import Columns, pack, strings
 __all__ = ["KIND", "LAYOUT", "compile_shelf"]
 
 KIND = "shelf"
-LAYOUT = 1
+LAYOUT = 2
 """Raised when the columns change their meaning, so that shelves of older versions are made anew."""
 
 Arrays = dict[str, npt.NDArray[Any]]
 
 
-def compile_shelf(catalog: Columns | None, popularity: Sequence[Columns], cooc: Columns | None) -> bytes:
+def compile_shelf(catalog: Columns | None, popularity: Sequence[Columns], near: Mapping[str, Columns]) -> bytes:
     """Return one shelf as a columnar blob.
 
     Parameters
     ----------
-    catalog, cooc
-        Checked artifacts; ``None`` where there is none.
+    catalog
+        A checked artifact; ``None`` where there is none.
     popularity
         Checked artifacts, the nearest scope first. The nearest gives the score; the wider ones order what it does
         not know.
+    near
+        Checked artifacts of signals that know neighbours, by signal.
     """
-    sources = [columns for columns in (catalog, *popularity, cooc) if columns is not None]
+    sources = [columns for columns in (catalog, *popularity, *near.values()) if columns is not None]
     tables = [_texts(columns) for columns in sources]
     ids = _union(tables)
     number = dict(zip(ids, range(len(ids)), strict=True))
@@ -60,13 +62,19 @@ def compile_shelf(catalog: Columns | None, popularity: Sequence[Columns], cooc: 
     arrays["unavailable"] = unavailable
     for kind, (names, counts, codes) in _labels_in(opened).items():
         arrays |= _labels(f"label.{kind}", names, _spread_counts(n, at, counts), codes, place)
-    if cooc is not None and not _is_identity(rows[id(cooc)], n):
-        arrays["cooc.items"] = rows[id(cooc)]
-        back = np.full(n, -1, dtype=np.int32)
-        back[rows[id(cooc)]] = np.arange(len(rows[id(cooc)]), dtype=np.int32)
-        arrays["cooc.rows"] = back
-    signals = [name for name, there in (("popularity", popularity), ("cooc", cooc)) if there]
+    for signal, columns in near.items():
+        arrays |= _renumbering(signal, rows[id(columns)], n)
+    signals = [*(["popularity"] if popularity else []), *near]
     return pack(KIND, {"layout": LAYOUT, "items": n, "signals": signals}, arrays)
+
+
+def _renumbering(signal: str, rows: I4, n: int) -> Arrays:
+    """Lay out a signal's items as numbers of the shelf, and back; nothing where they are the same."""
+    if len(rows) == n:  # both are sorted and without repeats
+        return {}
+    back = np.full(n, -1, dtype=np.int32)
+    back[rows] = np.arange(len(rows), dtype=np.int32)
+    return {f"{signal}.items": rows, f"{signal}.rows": back}
 
 
 def _texts(columns: Columns) -> list[bytes]:
@@ -85,10 +93,6 @@ def _union(tables: list[list[bytes]]) -> list[bytes]:
 
 def _numbers(table: list[bytes], number: dict[bytes, int]) -> I4:
     return np.fromiter(map(number.__getitem__, table), dtype=np.int32, count=len(table))
-
-
-def _is_identity(rows: I4, n: int) -> bool:
-    return len(rows) == n  # both are sorted and without repeats
 
 
 def _buckets(ids: list[bytes]) -> Arrays:

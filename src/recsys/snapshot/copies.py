@@ -21,6 +21,9 @@ class BlobSource(Protocol):
     def fetch(self, tenant: str, digest: str, into: Path) -> None:
         """Copy a blob into a new file, verified against its digest."""
 
+    def exists(self, tenant: str, digest: str) -> bool:
+        """Tell whether a blob is there, without reading it."""
+
 
 class Copies:
     """Copies of one tenant's blobs under ``root/copies/<tenant>/``."""
@@ -38,6 +41,10 @@ class Copies:
             if not is_intact(path, digest):
                 raise ValueError("it changed on its way to this host")
         return File(relative, digest, path.stat().st_size)
+
+    def is_kept(self, digest: str) -> bool:
+        """Tell whether the store still has a blob, whatever this host has."""
+        return self._blobs.exists(self._tenant, digest)
 
     def path(self, file: File) -> Path:
         """Return where a file lies."""

@@ -5,26 +5,32 @@ from pathlib import Path
 from typing import Never, TypeVar
 
 import msgspec
-import numpy as np
+from msgspec import UNSET
+from msgspec.structs import replace
 
+from recsys.catalog import OverlayRow, read_overlay
 from recsys.documents import read_config, read_rules
 from recsys.encoding import canonical, digest, parse_rfc3339
 from recsys.errors import RecsysError
-from recsys.releases.closure import check_artifact, check_manifest, read_manifest
-from recsys.releases.manifest import ArtifactRef, Manifest
+from recsys.ranking.shelf import NEIGHBOURS
+from recsys.releases.arm import arm_of, candidates_in, name_of
+from recsys.releases.closure import check_artifact, check_manifest, check_sold
+from recsys.releases.manifest import ArtifactRef, Manifest, read_manifest
 from recsys.releases.record import FORMAT as RELEASE_FORMAT
-from recsys.releases.record import Release
+from recsys.releases.record import Candidate, Release
+from recsys.signals import profiles
 from recsys.snapshot.compiling import LAYOUT, compile_shelf
 from recsys.snapshot.copies import BlobSource, Copies, is_intact
 from recsys.snapshot.errors import SnapshotRejected
-from recsys.snapshot.layout import FORMAT, Contents, File, ShelfFile, shelf_path, snapshot_path
+from recsys.snapshot.layout import FORMAT, ArmFiles, Contents, File, ProfilesFile, ShelfFile, shelf_path, snapshot_path
+from recsys.snapshot.overlaid import OVERLAID, overlay_shelf
 from recsys.snapshot.sealed import write_durably, write_sealed
 from recsys.store.columns import Columns
 from recsys.store.port import CopyFailed, Denied, Unavailable
 
 __all__ = ["MAX_ARTIFACT_BYTES", "MAX_ITEMS", "MAX_SURFACES", "BlobSource", "prepare"]
 
-CHECKS = 1
+CHECKS = 2
 """Raised when the checks become stricter, so that copies that passed older ones are checked again."""
 MAX_ARTIFACT_BYTES = 8 << 30
 """A hundred million neighbours are 1.6 GB; past this, a manifest is wrong rather than big."""
@@ -68,17 +74,13 @@ class _Preparation:
         self._release = release
         self._root = root
         self._copies = Copies(root, release.tenant, blobs)
-        self._shelves: list[ShelfFile] = []
-        self._catalogs: dict[str, File] = {}
-        self._data_until: dict[str, float] = {}
         self._sources: dict[str, File] = {}
+        self._overlay: tuple[OverlayRow, ...] = ()
 
     def run(self) -> tuple[Path, list[File]]:
         release = self._release
         if release.requires.format > RELEASE_FORMAT:
             self._reject(f"it requires format {release.requires.format}; this version reads {RELEASE_FORMAT}")
-        if release.overlay is not None:
-            self._reject("it names an overlay of the catalogue, which this version does not read")
         if len(release.surfaces) > MAX_SURFACES:
             self._reject(f"limit exceeded: surfaces {len(release.surfaces)} > {MAX_SURFACES}")
         config = self._document("config", release.config, read_config)
@@ -86,69 +88,152 @@ class _Preparation:
         withdrawn = None
         if release.withdrawn is not None:
             withdrawn = self._document("withdrawn", release.withdrawn, read_ids)
-        for surface in sorted(release.surfaces):
-            named = release.surfaces[surface].manifest
-            if named is not None:
-                self._surface(surface, named)
+        if release.overlay is not None:
+            overlay = self._document("overlay", release.overlay, self._read_overlay)
+            self._sources[overlay.path] = overlay
+        erased = None if release.erased is None else self._document("erased", release.erased, read_ids)
+        live = {
+            surface: self._surface(surface, served.manifest)
+            for surface, served in sorted(release.surfaces.items())
+            if served.manifest is not None
+        }
+        arms = {surface: self._arm(surface, candidate) for surface, candidate in candidates_in(release)}
         contents = Contents(
             format=FORMAT,
             release=release,
             config=config,
             rules=rules,
-            shelves=tuple(self._shelves),
-            catalogs=self._catalogs,
-            data_until=self._data_until,
+            shelves=tuple(shelf for files in live.values() for shelf in files.shelves),
+            catalogs={surface: files.catalog for surface, files in live.items() if files.catalog is not None},
+            data_until={surface: files.data_until for surface, files in live.items()},
             withdrawn=withdrawn,
+            erased=erased,
             sources=tuple(self._sources[path] for path in sorted(self._sources)),
+            arms=arms,
+            profiles={surface: files.profiles for surface, files in live.items() if files.profiles is not None},
         )
         directory = snapshot_path(self._root, release, digest(release.encode()))
         directory.mkdir(parents=True, exist_ok=True)
         write_sealed(directory / "snapshot.json", canonical(contents))
         return directory, contents.files()
 
-    def _surface(self, surface: str, named: str) -> None:
+    def _arm(self, surface: str, candidate: Candidate) -> ArmFiles:
+        """Prepare what a candidate serves: its manifest, or the surface's, and its documents.
+
+        The documents are not put together here but at every opening: that costs no file, and can go wrong only here.
+        """
+        release, what = self._release, f"candidate {name_of(surface, candidate)}"
+        if not 0 < candidate.share <= 1:
+            self._reject(f"{what}: a share of {candidate.share:g}; it must lie above 0, at most 1")
+        named = candidate.manifest or release.surfaces[surface].manifest
+        if named is None:
+            self._reject(f"{what}: {surface} serves nothing beside it")
+        files = self._surface(surface, named)
+        config, rules = candidate.config, candidate.rules
+        made = ArmFiles(
+            shelves=files.shelves,
+            data_until=files.data_until,
+            catalog=files.catalog,
+            profiles=files.profiles,
+            config=None if config is None else self._document(f"config of {what}", config, read_config),
+            rules=None if rules is None else self._document(f"rules of {what}", rules, read_rules),
+        )
+        self._checked(what, lambda: arm_of(release, surface, self._bytes))
+        return made
+
+    def _surface(self, surface: str, named: str) -> ArmFiles:
         what = f"manifest {_short(named)} of {surface}"
         manifest = self._checked(what, lambda: read_manifest(self._bytes(named)))
         self._checked(what, lambda: check_manifest(manifest, tenant=self._release.tenant, surface=surface))
         file = self._copies.of(named)
         self._sources[file.path] = file
-        self._data_until[surface] = self._checked(what, lambda: _end_of(manifest))
-        if manifest.catalog is not None:
-            self._catalogs[surface] = self._artifact("catalog", manifest.catalog, surface)
-        every = {ref.artifact: (name, ref) for name, refs in manifest.signals.items() for ref in refs}
-        for name, ref in every.values():
+        data_until = self._checked(what, lambda: _end_of(manifest))
+        manifest = self._without_collected(manifest)
+        catalog = None if manifest.catalog is None else self._artifact("catalog", manifest.catalog, surface)
+        for name, ref in ((name, ref) for name, refs in manifest.signals.items() for ref in refs):
             self._artifact(name, ref, surface)
+            if manifest.catalog is not None:
+                self._sold(name, ref, manifest.catalog, surface)
         segments = {ref.segment for refs in manifest.signals.values() for ref in refs if ref.segment is not None}
-        for segment in (None, *sorted(segments)):
-            self._shelves.append(self._shelf(surface, segment, manifest))
+        shelves = tuple(self._shelf(surface, segment, manifest) for segment in (None, *sorted(segments)))
+        kept = self._profiles(manifest, surface)
+        return ArmFiles(shelves=shelves, data_until=data_until, catalog=catalog, profiles=kept)
+
+    def _profiles(self, manifest: Manifest, surface: str) -> ProfilesFile | None:
+        ref = manifest.profiles
+        if not ref or ref.retain_until is None:
+            return None
+        return ProfilesFile(self._artifact(profiles.KIND, ref, surface), ref.retain_until)
+
+    def _without_collected(self, manifest: Manifest) -> Manifest:
+        """Leave out personal artifacts that were deleted after their last day, also where this host has a copy: the
+        rest is whole without them.
+        """
+        signals = {
+            name: tuple(ref for ref in refs if not ref.personal or self._copies.is_kept(ref.artifact))
+            for name, refs in manifest.signals.items()
+        }
+        kept = manifest.profiles
+        return replace(
+            manifest,
+            signals={name: refs for name, refs in signals.items() if refs},
+            profiles=kept if kept and self._copies.is_kept(kept.artifact) else UNSET,
+        )
 
     def _shelf(self, surface: str, segment: str | None, manifest: Manifest) -> ShelfFile:
-        tenant = self._release.tenant
         popularity = [ref.artifact for ref in _nearest(manifest, "popularity", segment)]
-        cooc = next((ref.artifact for ref in _nearest(manifest, "cooc", segment)), None)
+        near = {signal: refs[0].artifact for signal in NEIGHBOURS if (refs := _nearest(manifest, signal, segment))}
         catalog = manifest.catalog.artifact if manifest.catalog else None
-        named = {"layout": LAYOUT, "catalog": catalog, "popularity": popularity, "cooc": cooc}
-        if catalog is None and not popularity and cooc is None:
+        named = {"layout": LAYOUT, "catalog": catalog, "popularity": popularity, "near": near}
+        if catalog is None and not popularity and not near:
             self._reject(f"{surface} has neither a catalogue nor signals for everyone: nothing could be shown")
-        relative = shelf_path(tenant, digest(canonical(named)))
+        compiled_file = self._compiled(
+            f"the shelf of {surface}",
+            named,
+            lambda: compile_shelf(
+                self._mapped(catalog) if catalog else None,
+                [self._mapped(name) for name in popularity],
+                {signal: self._mapped(name) for signal, name in near.items()},
+            ),
+        )
+        compiled_file = self._overlaid(surface, compiled_file)
+        return ShelfFile(
+            surface, compiled_file, segment, {signal: self._copies.of(name) for signal, name in near.items()}
+        )
+
+    def _read_overlay(self, data: bytes) -> None:
+        self._overlay = read_overlay(data)
+
+    def _overlaid(self, surface: str, shelf: File) -> File:
+        """Lay the overlay over a shelf; where it speaks of none of its items, the shelf is what it was."""
+        overlay = self._release.overlay
+        if overlay is None:
+            return shelf
+        self._sources[shelf.path] = shelf  # the next update is laid over it again
+        return self._compiled(
+            f"the overlay on the shelf of {surface}",
+            {"shelf": shelf.digest, "overlay": overlay, "layout": OVERLAID},
+            lambda: overlay_shelf(Columns.map(self._root / shelf.path), self._overlay),
+            otherwise=shelf,
+        )
+
+    def _compiled(
+        self, what: str, inputs: object, make: Callable[[], bytes | None], *, otherwise: File | None = None
+    ) -> File:
+        """Return the file made of these inputs, made now if it is not there; ``otherwise`` when nothing is made."""
+        relative = shelf_path(self._release.tenant, digest(canonical(inputs)))
         path = self._root / relative
         found = _noted(path)
         if found is None:
-            compiled = self._checked(
-                f"the shelf of {surface}",
-                lambda: compile_shelf(
-                    self._mapped(catalog) if catalog else None,
-                    [self._mapped(name) for name in popularity],
-                    self._mapped(cooc) if cooc else None,
-                ),
-            )
+            made = self._checked(what, make)
+            if made is None:
+                assert otherwise is not None
+                return otherwise
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_durably(path, compiled)
-            write_durably(_note_of(path), digest(compiled).encode())
-            found = digest(compiled)
-        compiled_file = File(relative, found, path.stat().st_size)
-        cooc_file = None if cooc is None else self._copies.of(cooc)
-        return ShelfFile(surface, compiled_file, segment, cooc_file)
+            write_durably(path, made)
+            found = digest(made)
+            write_durably(_note_of(path), found.encode())
+        return File(relative, found, path.stat().st_size)
 
     def _artifact(self, name: str, ref: ArtifactRef, surface: str) -> File:
         """Copy one artifact and check all its promises, once in the life of the copy."""
@@ -162,20 +247,21 @@ class _Preparation:
         self._sources[file.path] = file
         return file
 
+    def _sold(self, name: str, ref: ArtifactRef, catalog: ArtifactRef, surface: str) -> None:
+        what = f"{name} artifact {_short(ref.artifact)} of {surface}"
+        self._checked(what, lambda: check_sold(self._mapped(ref.artifact), self._mapped(catalog.artifact)))
+
     def _check(self, name: str, ref: ArtifactRef, surface: str) -> None:
         where = "" if ref.scope == "tenant" else f" of {surface}/{ref.segment or ''}"
         passed = self._copies.path(self._copies.of(ref.artifact)).with_suffix(".passed")
         role = f"{CHECKS}: {name} {ref.scope}{where}"
-        roles = passed.read_text().splitlines() if passed.exists() else []
+        roles = _text(passed).splitlines()
         if role in roles:
             return
         columns = self._mapped(ref.artifact)
         items = len(columns["items.offsets"]) - 1
         if items > MAX_ITEMS:
             raise ValueError(f"limit exceeded: items {items} > {MAX_ITEMS}")
-        for column, dtype in _DTYPES[name].items():
-            if columns[column].dtype != np.dtype(dtype):
-                raise ValueError(f"column {column} is {columns[column].dtype}, not {np.dtype(dtype)}")
         check_artifact(name, columns, ref, tenant=self._release.tenant, surface=surface)
         write_durably(passed, "\n".join([*roles, role]).encode())
 
@@ -205,16 +291,8 @@ class _Preparation:
 
 
 def read_ids(data: bytes) -> list[str]:
-    """Read a list of item ids."""
+    """Read a list of ids: of items, or pseudonyms."""
     return msgspec.json.decode(data, type=list[str])
-
-
-_DTYPES = {
-    "catalog": {"price": "f8", "created_at": "f8", "available": "?", "brand": "i4", "category": "i4"},
-    "popularity": {"score": "f8", "order": "i4"},
-    "cooc": {"offsets": "i8", "neighbours": "i4", "weight": "f8"},
-}
-"""What is read at full speed, without asking again for its type."""
 
 
 def _nearest(manifest: Manifest, signal: str, segment: str | None) -> list[ArtifactRef]:
@@ -236,11 +314,16 @@ def _note_of(path: Path) -> Path:
 
 def _noted(path: Path) -> str | None:
     """Return the digest of a compiled file that is what it was; ``None`` when it has to be made again."""
-    try:
-        found = _note_of(path).read_text().strip()
-    except OSError:
-        return None
+    found = _text(_note_of(path)).strip()
     return found if is_intact(path, found) else None
+
+
+def _text(path: Path) -> str:
+    """Return what is noted beside a file; a note that is damaged says nothing."""
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _short(named: str) -> str:

@@ -1,11 +1,11 @@
 """A shelf on mapped files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from zlib import crc32
 
 import numpy as np
 
-from recsys.ranking.shelf import F8, I4, KINDS, Flags, Labels
+from recsys.ranking.shelf import COSINES, F8, I4, KINDS, Flags, Labels
 from recsys.store.columns import Columns, Malformed
 
 __all__ = ["MappedShelf"]
@@ -19,16 +19,11 @@ class MappedShelf:
     __slots__ = (
         "_bucket",
         "_bytes",
-        "_from_rows",
         "_kept",
-        "_lists",
         "_mask",
         "_near",
         "_offsets",
-        "_rows",
-        "_scale",
         "_starts",
-        "_weights",
         "created_at",
         "labels",
         "order",
@@ -40,7 +35,7 @@ class MappedShelf:
         "unavailable",
     )
 
-    def __init__(self, compiled: Columns, *, cooc: Columns | None) -> None:
+    def __init__(self, compiled: Columns, near: Mapping[str, Columns]) -> None:
         self.size = int(compiled.meta["items"])
         self.signals = frozenset(compiled.meta["signals"])
         self.popularity: F8 = compiled["popularity"]
@@ -57,16 +52,9 @@ class MappedShelf:
         self._bucket = compiled["bucket.items"].data
         self._mask = len(self._starts) - 2
         self._kept: dict[int, str] = {}
-        if ("cooc" in self.signals) != (cooc is not None):
+        if self.signals - {"popularity"} != near.keys():
             raise Malformed("the shelf and its neighbours do not belong together")
-        if cooc is not None:
-            self._lists = cooc["offsets"].data
-            self._near: I4 = cooc["neighbours"]
-            self._weights: F8 = cooc["weight"]
-            self._scale = float(cooc.meta["scale"])
-            remapped = "cooc.items" in compiled
-            self._rows = compiled["cooc.rows"].data if remapped else None
-            self._from_rows: I4 | None = compiled["cooc.items"] if remapped else None
+        self._near = {signal: _Lists(signal, columns, compiled) for signal, columns in near.items()}
 
     def find(self, item_id: str, /) -> int | None:
         """Return the number of an item; ``None`` when it is not here."""
@@ -85,28 +73,57 @@ class MappedShelf:
         """Return the id of an item."""
         name = self._kept.get(item)
         if name is None:
-            name = self._bytes[self._offsets[item] : self._offsets[item + 1]].tobytes().decode()
+            name = str(self._bytes[self._offsets[item] : self._offsets[item + 1]], "utf-8")
             if len(self._kept) >= _NAMES_KEPT:
                 self._kept.clear()
             self._kept[item] = name
         return name
 
-    def neighbours(self, signal: str, anchors: Sequence[int], /) -> tuple[I4, F8, int]:
-        """Return the anchors' neighbours, their scaled weights, and how many anchors have any."""
+    def neighbours(self, signal: str, anchors: Sequence[int], /) -> tuple[I4, F8, list[int]]:
+        """Return the anchors' neighbours, their weights, and how many each anchor has."""
+        lists = self._near.get(signal)
+        return (_NO_ITEMS, _NO_WEIGHTS, [0] * len(anchors)) if lists is None else lists.of(anchors)
+
+
+class _Lists:
+    """The neighbours one signal knows: its artifact as it is, in the numbers of the shelf."""
+
+    __slots__ = ("_from_rows", "_items", "_offsets", "_rows", "_scale", "_weights")
+
+    def __init__(self, signal: str, artifact: Columns, compiled: Columns) -> None:
+        self._offsets = artifact["offsets"].data
+        self._items: I4 = artifact["neighbours"]
+        self._weights: F8 = artifact["weight"]
+        self._scale = 1.0 if signal in COSINES else float(artifact.meta["scale"])
+        remapped = f"{signal}.items" in compiled
+        self._rows = compiled[f"{signal}.rows"].data if remapped else None
+        self._from_rows: I4 | None = compiled[f"{signal}.items"] if remapped else None
+
+    def of(self, anchors: Sequence[int]) -> tuple[I4, F8, list[int]]:
+        """Return what :meth:`MappedShelf.neighbours` does."""
+        rows, offsets = self._rows, self._offsets
         items: list[I4] = []
         weights: list[F8] = []
-        if signal in self.signals and signal == "cooc":
-            rows, lists, near, weight = self._rows, self._lists, self._near, self._weights
-            for anchor in anchors:
-                row = anchor if rows is None else rows[anchor]
-                if row >= 0 and (start := lists[row]) < (end := lists[row + 1]):
-                    items.append(near[start:end])
-                    weights.append(weight[start:end])
+        counts: list[int] = []
+        for anchor in anchors:
+            row = anchor if rows is None else rows[anchor]
+            start, end = (offsets[row], offsets[row + 1]) if row >= 0 else (0, 0)
+            counts.append(end - start)
+            if start < end:
+                items.append(self._items[start:end])
+                weights.append(self._weights[start:end])
         if not items:
-            return np.empty(0, dtype=np.int32), np.empty(0), 0
-        found, strength = np.concatenate(items), np.concatenate(weights)
-        strength /= self._scale
-        return (found if self._from_rows is None else self._from_rows.take(found)), strength, len(items)
+            return _NO_ITEMS, _NO_WEIGHTS, counts
+        found, strengths = (
+            (items[0], weights[0]) if len(items) == 1 else (np.concatenate(items), np.concatenate(weights))
+        )
+        if self._scale != 1.0:
+            strengths = strengths / self._scale
+        return (found if self._from_rows is None else self._from_rows.take(found)), strengths, counts
+
+
+_NO_ITEMS: I4 = np.empty(0, dtype=np.int32)
+_NO_WEIGHTS: F8 = np.empty(0)
 
 
 def _labels(compiled: Columns, prefix: str) -> Labels:

@@ -5,13 +5,18 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Final
 
 from recsys.encoding import digest as digest_of
 from recsys.store.names import check_digest, check_name
-from recsys.store.port import CopyFailed, Corrupt, Creation, Objects
+from recsys.store.port import CopyFailed, Corrupt, Creation, Entry, Missing, Objects
 
 __all__ = ["Blobs"]
+
+MOST_TAKEN: Final = 100
+"""A blob that is deleted under its writer each time is fought over: someone should look."""
 
 
 class Blobs:
@@ -34,16 +39,25 @@ class Blobs:
         """Write bytes and return their digest; durable on return, whoever wrote them first.
 
         Bytes that are already there are verified and confirmed, because the other writer may have died before
-        they were durable. Damaged ones are written anew: we hold what the digest names.
+        they were durable, and renewed, because whoever collects old blobs must see that they are wanted again.
+        Damaged ones are written anew: we hold what the digest names. Deleted ones too, when whoever collects was
+        quicker than our look.
         """
         digest = digest_of(data)
         key = self.key(tenant, digest)
-        if self._objects.create(key, data) is Creation.EXISTS:
-            if self._objects.read(key) == data:
-                self._objects.confirm(key)
-            else:
-                self._objects.replace(key, data)
-        return digest
+        for _ in range(MOST_TAKEN):
+            if self._objects.create(key, data) is Creation.CREATED:
+                return digest
+            try:
+                if self._objects.read(key) == data:
+                    self._objects.confirm(key)
+                    self._objects.renew(key)
+                else:
+                    self._objects.replace(key, data)
+            except Missing:
+                continue
+            return digest
+        raise Missing(key, where=self._objects.name)
 
     def read(self, tenant: str, digest: str) -> bytes:
         """Return the bytes, verified; raises ``Missing`` or ``Corrupt``."""
@@ -74,6 +88,16 @@ class Blobs:
     def exists(self, tenant: str, digest: str) -> bool:
         """Tell whether something lies under the digest, without reading it."""
         return self._objects.exists(self.key(tenant, digest))
+
+    def entries(self, tenant: str) -> Iterator[tuple[str, Entry]]:
+        """List a tenant's blobs by digest, with sizes and ages by the store's own time."""
+        prefix = f"blobs/{check_name(tenant, what='tenant')}/sha256/"
+        for entry in self._objects.entries(prefix):
+            yield "sha256:" + entry.key.rpartition("/")[2], entry
+
+    def today(self) -> date:
+        """Return the day (UTC) by the store's own time."""
+        return datetime.fromtimestamp(self._objects.now_s(), UTC).date()
 
     def delete(self, tenant: str, digest: str) -> None:
         """Remove a blob; nothing happens when it is absent."""

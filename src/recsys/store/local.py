@@ -6,12 +6,14 @@ leaves a stray file in ``tmp/`` and nothing else.
 """
 
 import errno
+import fcntl
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from recsys.store.names import check_key, check_prefix, is_key
-from recsys.store.port import CopyFailed, Creation, Unavailable
+from recsys.store.port import Busy, CopyFailed, Creation, Entry, Missing, Unavailable
 from recsys.store.tree import TMP, Tree, why
 
 __all__ = ["LocalObjects"]
@@ -103,6 +105,32 @@ class LocalObjects:
             with self._tree.folder(folder, root_fd) as folder_fd:
                 self._tree.force(folder_fd, str(folder))
 
+    def renew(self, key: str) -> None:
+        path = _path(key)
+        with self._tree.checked(writing=True) as root_fd:
+            try:
+                os.utime(path, dir_fd=root_fd)
+            except FileNotFoundError as error:
+                raise Missing(key, where=self.name) from error
+            except OSError as error:
+                raise self._tree.failed(key, error) from error
+
+    def now_s(self) -> float:
+        with self._tree.checked(writing=True) as root_fd:
+            return self._tree.now_s(root_fd)
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        now_s = self.now_s()
+        for key in self.keys(prefix):
+            with self._tree.checked() as root_fd:
+                try:
+                    found = os.stat(key, dir_fd=root_fd)
+                except FileNotFoundError:
+                    continue
+                except OSError as error:
+                    raise self._tree.problem(key, error) from error
+            yield Entry(key=key, size_bytes=found.st_size, age_s=now_s - found.st_mtime)
+
     def keys(self, prefix: str) -> Iterator[str]:
         check_prefix(prefix)
         for name, is_folder in self._entries(prefix):
@@ -130,6 +158,19 @@ class LocalObjects:
                     raise self._tree.failed(key, error) from error
                 self._tree.force(folder_fd, str(path.parent))
 
+    @contextmanager
+    def alone(self, prefix: str) -> Iterator[None]:
+        """As :class:`~recsys.store.port.Lockable` says, by a lock on the directory, which its holder's death frees."""
+        folder = _path(prefix.rstrip("/"))
+        with self._tree.checked(writing=True) as root_fd, self._tree.folder(folder, root_fd) as folder_fd:
+            try:
+                fcntl.flock(folder_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Busy(prefix, where=self.name) from None
+            except OSError as error:
+                raise self._tree.problem(prefix, error, untouched=True) from error
+            yield
+
     def sweep(self, *, grace_s: float = 86_400.0) -> int:
         """Remove what killed writers left in ``tmp/`` longer than ``grace_s`` ago, by the store's own clock.
 
@@ -141,13 +182,10 @@ class LocalObjects:
             left = [entry for entry, is_folder in self._tree.listed(TMP, root_fd) if not is_folder]
             if not left:
                 return 0
-            mark = self._tree.write_temporary("tmp", b"", root_fd, durable=False)
-            with self._tree.told("tmp"):
-                now = os.stat(mark, dir_fd=root_fd).st_mtime
-            self._tree.discard(mark, root_fd)
+            now_s = self._tree.now_s(root_fd)
             for name in left:
                 try:
-                    if now - os.stat(f"{TMP}/{name}", dir_fd=root_fd).st_mtime > grace_s:
+                    if now_s - os.stat(f"{TMP}/{name}", dir_fd=root_fd).st_mtime > grace_s:
                         os.unlink(f"{TMP}/{name}", dir_fd=root_fd)
                         swept += 1
                 except OSError:

@@ -1,27 +1,25 @@
 """The append-only log over any objects: one object a record, and a pointer to the newest."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import msgspec
 
 from recsys.encoding import canonical, digest
+from recsys.errors import RecsysError
 from recsys.store.names import check_name
-from recsys.store.port import (
-    Commit,
-    CommitState,
-    Creation,
-    Denied,
-    Missing,
-    Objects,
-    Truncated,
-    Unavailable,
-)
+from recsys.store.port import Busy, Commit, CommitState, Denied, Gap, Lockable, Missing, Objects, Truncated, Unavailable
+from recsys.store.settling import Settling, settle
 
 __all__ = ["ObjectLog"]
 
-_FIRST_PAUSE_S = 0.01
-_LONGEST_PAUSE_S = 0.5
+_MOST_RECORDS = 9_999_999_999
+"""As many as the names of records can count."""
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.016
+"""Between looks at the queue: at most about a commit's time, or many who wait would slow the one they wait for."""
 
 
 class _Pointer(msgspec.Struct, frozen=True):
@@ -36,6 +34,8 @@ class ObjectLog:
 
     Parameters
     ----------
+    pace_s
+        As of :class:`~recsys.store.port.Log`.
     clock, sleep
         Seconds that only go forward, and a pause in seconds, between attempts to settle a write.
     """
@@ -47,11 +47,12 @@ class ObjectLog:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        pace_s: float = 0.0,
     ) -> None:
         self._objects = objects
         self._prefix = prefix
-        self._clock = clock
-        self._sleep = sleep
+        self.pace_s = pace_s
+        self._time = Settling(clock=clock, sleep=sleep)
 
     @property
     def name(self) -> str:
@@ -61,8 +62,17 @@ class ObjectLog:
         if number < 1:
             raise ValueError(f"records count from 1, not {number}")
         if number > 1 and not self._stands(stream, number - 1):
-            raise ValueError(f"record {number} of {stream} would leave a gap: there is no {number - 1}")
-        commit = self._settle(stream, number, data, self._clock() + patience_s)
+            raise Gap(stream, number)
+        key = self._key(stream, number)
+        commit = settle(
+            number,
+            data,
+            create=partial(self._objects.create, key, data),
+            read=partial(self._objects.read, key),
+            confirm=partial(self._objects.confirm, key),
+            patience_s=patience_s,
+            time=self._time,
+        )
         if commit.state is CommitState.COMMITTED:
             self._advance(stream, number)
         return commit
@@ -79,53 +89,54 @@ class ObjectLog:
             raise Truncated(self.name, stream, pointer=pointer)
         return newest
 
+    @contextmanager
+    def queue(self, stream: str, *, patience_s: float = 1.0) -> Iterator[None]:
+        with ExitStack() as place:
+            if isinstance(self._objects, Lockable):
+                self._wait(place, self._objects, stream, patience_s)
+            yield
+
+    def _wait(self, place: ExitStack, objects: Lockable, stream: str, patience_s: float) -> None:
+        """Be first, or have waited long enough. Where nothing stands yet, nobody waits."""
+        deadline, pause_s = self._time.clock() + patience_s, _FIRST_PAUSE_S
+        try:
+            while self._stands(stream, 1):
+                try:
+                    place.enter_context(objects.alone(f"{self._prefix}/{stream}/"))
+                except Busy:
+                    if self._time.clock() >= deadline:
+                        return
+                    self._time.sleep(pause_s)
+                    pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+                else:
+                    return
+        except RecsysError:
+            pass  # no locks to be had, or no store: the commit itself will say so
+
     def streams(self) -> list[str]:
         return self._objects.folders(f"{self._prefix}/")
 
-    def _settle(self, stream: str, number: int, data: bytes, deadline: float) -> Commit:
-        """Send until some record stands there, or the time is up: the three outcomes of ``Log.append``."""
-        key = self._key(stream, number)
-        may_have_arrived = False
-        pause_s = _FIRST_PAUSE_S
-        while True:
-            failure: Unavailable | Denied | None = None
-            try:
-                if self._objects.create(key, data) is Creation.CREATED:
-                    return Commit(CommitState.COMMITTED, number)
-                may_have_arrived = True  # "exists" is also what a store says to one's own write, sent twice
-            except Unavailable as error:
-                failure = error
-                may_have_arrived = may_have_arrived or not error.untouched
-            except Denied as error:
-                failure = error
-            found = self._look(key)
-            if found == data:
-                may_have_arrived = True
-                if self._confirmed(key):
-                    return Commit(CommitState.COMMITTED, number)
-            elif found is not None:
-                return Commit(CommitState.LOST, number, found)
-            if failure is not None and not may_have_arrived:
-                raise failure
-            if self._clock() + pause_s > deadline:
-                return Commit(CommitState.UNKNOWN, number)
-            self._sleep(pause_s)
-            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+    def changed(self) -> frozenset[str] | None:
+        return frozenset()
 
-    def _look(self, key: str) -> bytes | None:
-        """Read back what stands under a key; ``None`` when that settles nothing: absence never means lost."""
-        try:
-            return self._objects.read(key)
-        except (Missing, Unavailable, Denied):
-            return None
+    def close(self) -> None:
+        pass
 
-    def _confirmed(self, key: str) -> bool:
-        """Make our own record, from a send whose reply was lost, as durable as if the reply had come."""
+    def destroy(self, stream: str) -> None:
+        for number in range(self._newest_from(stream, self._pointer(stream)), 0, -1):
+            self._objects.delete(self._key(stream, number))
+        self._objects.delete(self._pointer_key(stream))
+
+    def promises(self) -> Iterator[tuple[str, str]]:
+        return iter(())
+
+    def pointer_damaged(self, stream: str) -> bool:
+        """Tell whether a pointer lies there that says nothing; readers take it for a lost one."""
         try:
-            self._objects.confirm(key)
-        except (Missing, Unavailable, Denied):
+            self._objects.read(self._pointer_key(stream))
+        except Missing:
             return False
-        return True
+        return self._pointer(stream) == 0
 
     def _advance(self, stream: str, number: int) -> None:
         """Move the pointer, only forward. Whatever goes wrong here, the commit stands and readers find it."""
@@ -150,6 +161,8 @@ class ObjectLog:
         while self._stands(stream, known + step):
             known += step
             step *= 2
+            if known + step > _MOST_RECORDS:
+                raise Unavailable(self.name, "it says of every record that it is there")
         absent = known + step
         while absent - known > 1:
             middle = (known + absent) // 2

@@ -4,11 +4,14 @@ import re
 
 from recsys.encoding import Invalid
 
-__all__ = ["check_digest", "check_key", "check_name", "check_prefix", "is_key"]
+__all__ = ["DIGEST_PATTERN", "NAME_PATTERN", "check_digest", "check_key", "check_name", "check_prefix", "is_key"]
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
+NAME_PATTERN = "^[a-z0-9][a-z0-9_-]{0,63}$"
+DIGEST_PATTERN = "^sha256:[0-9a-f]{64}$"
+"""As JSON Schema writes them."""
+_NAME = re.compile(NAME_PATTERN.strip("^$"), re.ASCII)
 _PART = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9._=-]{0,199}", re.ASCII)  # no leading dot: no "..", nothing hidden
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+_DIGEST = re.compile(DIGEST_PATTERN.strip("^$"), re.ASCII)
 _MAX_KEY = 900  # a bucket takes 1,024 bytes with its own prefix
 
 

@@ -5,7 +5,7 @@ import time
 import urllib.parse
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -16,7 +16,8 @@ from recsys.store.blobs import Blobs
 from recsys.store.local import LocalObjects
 from recsys.store.log import ObjectLog
 from recsys.store.memory import MemoryObjects
-from recsys.store.port import Creation, Denied, Log, Objects, Unavailable
+from recsys.store.port import Creation, Denied, Log, Missing, Objects, Unavailable
+from recsys.store.probe import Soundness
 from recsys.store.tree import MARKER
 
 __all__ = ["FORMAT", "NewerFormat", "Store", "open_store"]
@@ -24,7 +25,14 @@ __all__ = ["FORMAT", "NewerFormat", "Store", "open_store"]
 FORMAT = 1
 """The store layout this version reads and writes."""
 
-_PRIVATE = ("access/", "events/")
+_POSTGRES = "postgresql"
+
+_BUCKET = "s3://"
+
+_BUCKET_PACE_S = 1.0
+"""In a bucket each look for a record to come is a request that is paid for: one a second and tenant is enough."""
+
+_PRIVATE = ("access/", "access-snapshots/", "events/", "secrets/")
 """Keys and pseudonym secrets, and what people did: for the owner alone, whatever the umask."""
 
 
@@ -50,22 +58,46 @@ class Store:
     blobs: Blobs
     releases: Log
     access: Log
+    soundness: Soundness = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        known = isinstance(self.objects, MemoryObjects)  # of this process: there is nobody to lie
+        object.__setattr__(self, "soundness", Soundness(self.objects, self.releases, known=known))
+
+    def require_sound(self) -> None:
+        """Make sure, once a process, that this store keeps the promises that publishing relies on.
+
+        Raises :class:`~recsys.store.probe.StoreBreaksPromise`.
+        """
+        self.soundness.require()
+
+    def close(self) -> None:
+        """Close the connections a log may hold; the next use opens them again."""
+        self.releases.close()
+        self.access.close()
 
 
-class _Identity(msgspec.Struct, frozen=True, kw_only=True):
+class _Identity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What ``store.json`` says; written once. ``log``: where the logs are, empty for the store itself."""
+
     format: int
     id: str
     created: str
+    log: str = ""
 
 
-def open_store(address: str | Path, *, create: bool = True, clock: Callable[[], float] = time.time) -> Store:
-    """Open the store at a path, a ``file://`` URL, or ``memory:`` (a new one in this process).
+def open_store(
+    address: str | Path, *, log: str | None = None, create: bool = True, clock: Callable[[], float] = time.time
+) -> Store:
+    """Open the store at a path, a ``file://`` URL, ``s3://bucket/prefix``, or ``memory:`` (a new one in this process).
 
     Parameters
     ----------
+    log
+        Where its logs are: ``None`` in the store itself, or ``postgresql://…``. A store is made with the one or the
+        other and keeps it: two logs of one store would be two truths.
     create
-        Make it when the directory is absent or empty. A directory that holds other things is never made into
-        a store.
+        Make it when there is nothing. A directory or prefix that holds other things is never made into a store.
     clock
         Seconds since 1970, for the label of a new store.
 
@@ -74,36 +106,79 @@ def open_store(address: str | Path, *, create: bool = True, clock: Callable[[], 
     NotFound
         There is no store, and ``create`` is false.
     UsageError
-        The address means nothing here, or names a file or a directory of other things.
+        The address means nothing here, or names a file or other things; or the log of this store is elsewhere.
     NewerFormat, Denied, Unavailable
         It cannot be read by this version, by this user, or now.
     """
     text = os.fspath(address)
+    kept = _POSTGRES if log else ""
+    if log and not log.startswith(("postgresql://", "postgres://")):
+        raise UsageError("a log is in the store, or in PostgreSQL", next_step="give --log postgresql://…, or no --log")
+    fresh = canonical(_Identity(format=FORMAT, id=uuid.uuid4().hex, created=rfc3339(clock()), log=kept))
+    objects, identity = _found(text, fresh, create=create)
+    if identity.log != kept:
+        where = "in PostgreSQL" if identity.log else "in the store itself"
+        raise UsageError(
+            f"the log of store {objects.name} is {where}",
+            next_step="give its address with --log or RECSYS_LOG" if identity.log else "leave --log and RECSYS_LOG out",
+        )
+    return _opened(objects, identity, log, pace_s=_BUCKET_PACE_S if text.startswith(_BUCKET) else 0.0)
+
+
+def _found(text: str, fresh: bytes, *, create: bool) -> tuple[Objects, _Identity]:
+    """Open the objects at an address, made with the marker ``fresh`` where there are none and that is asked for."""
     if text == "memory:":
-        objects: Objects = MemoryObjects()
-        return _opened(objects, _identity_of(_mark(objects, clock), where=objects.name))
+        memory = MemoryObjects()
+        return memory, _identity_of(_mark(memory, fresh), where=memory.name)
+    if text.startswith(_BUCKET):
+        return _bucket(text, fresh, create=create)
     root = _directory_of(text)
     marker = _marker_at(root)
     if marker is None:
         _require_makeable(root, create=create)
-        marker = _make(root, clock)
+        marker = _make(root, fresh)
     local = LocalObjects(root, private=_PRIVATE, identity=marker)
     identity = _identity_of(marker, where=local.name)
     try:
         local.sweep()
     except RecsysError:
         pass  # tidying is no reason not to open: a reader may lack the right
-    return _opened(local, identity)
+    return local, identity
 
 
-def _opened(objects: Objects, identity: _Identity) -> Store:
+def _bucket(address: str, fresh: bytes, *, create: bool) -> tuple[Objects, _Identity]:
+    from recsys.store.bucket import bucket_at
+
+    bucket = bucket_at(address, os.environ)
+    try:
+        marker = bucket.read(MARKER)
+    except Missing:
+        other = next(bucket.keys(""), None)
+        if other is not None and other != MARKER:
+            raise _not_a_store(bucket.name, [other]) from None
+        if not create:
+            raise _no_store(bucket.name) from None
+        marker = _mark(bucket, fresh)
+    return bucket_at(address, os.environ, identity=marker), _identity_of(marker, where=bucket.name)
+
+
+def _opened(objects: Objects, identity: _Identity, log: str | None, *, pace_s: float) -> Store:
+    if log:
+        from recsys.store.postgres import Database, PostgresLog  # its driver is only loaded where it is used
+
+        database = Database(log, store_id=identity.id)
+        releases: Log = PostgresLog(database, "releases")
+        access: Log = PostgresLog(database, "access")
+    else:
+        releases = ObjectLog(objects, "releases", pace_s=pace_s)
+        access = ObjectLog(objects, "access", pace_s=pace_s)
     return Store(
         name=objects.name,
         id=identity.id,
         objects=objects,
         blobs=Blobs(objects),
-        releases=ObjectLog(objects, "releases"),
-        access=ObjectLog(objects, "access"),
+        releases=releases,
+        access=access,
     )
 
 
@@ -116,7 +191,7 @@ def _directory_of(address: str) -> Path:
     if url.scheme != "file" or url.netloc not in ("", "localhost") or not url.path:
         raise UsageError(
             f"{url.scheme}://… is not a store this version can open",
-            next_step="use a path, or file:///a/path",
+            next_step="use a path, file:///a/path, or s3://bucket/prefix",
         )
     return Path(urllib.parse.unquote(url.path))
 
@@ -146,19 +221,27 @@ def _require_makeable(root: Path, *, create: bool) -> None:
     if others and _marker_at(root) is not None:
         return  # another process made it between our two looks
     if others:
-        raise UsageError(
-            f"{root} is not a store: it has no {MARKER}, and holds {', '.join(others[:3])}"
-            + (", …" if len(others) > 3 else ""),
-            next_step=f"give an empty directory; or, if it was a store, put its {MARKER} back",
-        )
+        raise _not_a_store(str(root), others)
     if not create:
-        raise NotFound(
-            f"there is no store at {root}",
-            next_step="check the path (--store or RECSYS_STORE); recsys tenants create NAME makes a new one",
-        )
+        raise _no_store(str(root))
 
 
-def _make(root: Path, clock: Callable[[], float]) -> bytes:
+def _not_a_store(where: str, others: list[str]) -> UsageError:
+    more = ", …" if len(others) > 3 else ""
+    return UsageError(
+        f"{where} is not a store: it has no {MARKER}, and holds {', '.join(others[:3])}{more}",
+        next_step=f"give an empty one; or, if it was a store, put its {MARKER} back",
+    )
+
+
+def _no_store(where: str) -> NotFound:
+    return NotFound(
+        f"there is no store at {where}",
+        next_step="check the path (--store or RECSYS_STORE); recsys tenants create NAME makes a new one",
+    )
+
+
+def _make(root: Path, fresh: bytes) -> bytes:
     """Make the directory durable, then its identity; of racing makers one wins and all get its bytes."""
     missing = [path for path in (root, *root.parents) if not path.exists()]
     try:
@@ -169,13 +252,12 @@ def _make(root: Path, clock: Callable[[], float]) -> bytes:
         raise Denied(str(root), "a new directory") from None
     except OSError as error:
         raise Unavailable(str(root), error.strerror or str(error), untouched=True) from error
-    return _mark(LocalObjects(root), clock)
+    return _mark(LocalObjects(root), fresh)
 
 
-def _mark(objects: Objects, clock: Callable[[], float]) -> bytes:
-    marker = canonical(_Identity(format=FORMAT, id=uuid.uuid4().hex, created=rfc3339(clock())))
-    if objects.create(MARKER, marker) is Creation.CREATED:
-        return marker
+def _mark(objects: Objects, fresh: bytes) -> bytes:
+    if objects.create(MARKER, fresh) is Creation.CREATED:
+        return fresh
     return objects.read(MARKER)
 
 

@@ -7,23 +7,29 @@ A directory, a bucket and the in-memory double implement :class:`Objects`;
 
 import enum
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from recsys.errors import Failed, NotFound, Refused
 
 __all__ = [
+    "Busy",
     "Commit",
     "CommitState",
     "CopyFailed",
     "Corrupt",
     "Creation",
     "Denied",
+    "Entry",
+    "Gap",
+    "Lockable",
     "Log",
     "Missing",
     "Objects",
+    "Queueing",
     "Truncated",
     "Unavailable",
 ]
@@ -72,6 +78,18 @@ class Truncated(Failed):
         self.pointer = pointer
 
 
+class Gap(Failed, ValueError):
+    """A record whose number does not follow the newest: the caller miscounted, or the log was put back meanwhile."""
+
+    code = "LOG_GAP"
+
+    def __init__(self, stream: str, number: int) -> None:
+        super().__init__(
+            f"record {number} of {stream} would leave a gap: there is no {number - 1}",
+            next_step="nothing was written; if the store was put back from a copy, see: recsys releases verify",
+        )
+
+
 class Unavailable(Failed):
     """The store did not answer, or answered that it cannot.
 
@@ -83,6 +101,7 @@ class Unavailable(Failed):
     def __init__(self, where: str, why: str, *, untouched: bool = False) -> None:
         super().__init__(f"store {where} is not available: {why}", next_step="check the path, the mount or the network")
         self.where = where
+        self.why = why
         self.untouched = untouched
 
 
@@ -102,6 +121,23 @@ class Denied(Refused):
 
     def __init__(self, where: str, key: str) -> None:
         super().__init__(f"store {where} denies access to {key}", next_step="check the permissions of this process")
+
+
+class Busy(Refused):
+    """Another process is at something that only one may do at a time. Nothing was changed."""
+
+    code = "BUSY"
+
+    def __init__(self, what: str, *, where: str, why: str = "another process is at it") -> None:
+        super().__init__(f"{what} in {where}: {why}", next_step="let it end, then run this again")
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One key as a listing shows it. ``age_s``: seconds since it was written or renewed, by the store's own time."""
+
+    key: str
+    size_bytes: int
+    age_s: float
 
 
 class Objects(Protocol):
@@ -145,6 +181,18 @@ class Objects(Protocol):
     def confirm(self, key: str) -> None:
         """Make what another writer left there as durable as a write of our own; raises :class:`Missing`."""
 
+    def renew(self, key: str) -> None:
+        """Make a key as young as if it were written now, its bytes unchanged; raises :class:`Missing`."""
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """List as :meth:`keys` does, with sizes and ages. What is deleted meanwhile is left out.
+
+        Ages are by the store's own time, which no host's clock can lie about; telling it may take a write.
+        """
+
+    def now_s(self) -> float:
+        """Return the store's own time, in seconds since 1970; telling it may take a write."""
+
     def keys(self, prefix: str) -> Iterator[str]:
         """List keys below a prefix ending in ``/`` (or all, with ``""``), sorted."""
 
@@ -153,6 +201,28 @@ class Objects(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove a key; nothing happens when it is absent."""
+
+
+@runtime_checkable
+class Lockable(Protocol):
+    """Objects that can also let one process in at a time, and see at once that it died."""
+
+    def alone(self, prefix: str) -> AbstractContextManager[None]:
+        """Be the only one inside for this prefix, of all threads and processes, until the block ends or the process
+        does; raises :class:`Busy` at once when another is.
+        """
+
+
+@runtime_checkable
+class Queueing(Protocol):
+    """A log whose writers on one host can let each other go first."""
+
+    def queue(self, stream: str, *, patience_s: float = 1.0) -> AbstractContextManager[None]:
+        """Wait until no other writer of this host is at a stream, but at most ``patience_s``.
+
+        A courtesy that spares the losers of races their work. Nothing may rely on it: who does not queue is not kept
+        out, and behind one who hangs everybody goes on. Waiting never raises.
+        """
 
 
 class CommitState(enum.Enum):
@@ -184,7 +254,7 @@ class Log(Protocol):
         When ``patience_s`` runs out the state is ``UNKNOWN``; appending the same bytes again resumes. The
         caller puts an attempt id into ``data`` so that no two attempts have the same bytes.
 
-        Raises :class:`ValueError` for a gap: record ``number - 1`` must stand. Raises :class:`Unavailable` or
+        Raises :class:`Gap` when record ``number - 1`` does not stand. Raises :class:`Unavailable` or
         :class:`Denied` only when nothing sent by this call can have reached the log (disk full, say).
         """
 
@@ -201,6 +271,32 @@ class Log(Protocol):
 
     def streams(self) -> list[str]:
         """List the streams that have a record, sorted."""
+
+    @property
+    def pace_s(self) -> float:
+        """How often a follower may ask for a head it has no hint about, in seconds; 0 where asking costs nothing."""
+
+    def changed(self) -> frozenset[str] | None:
+        """Return the streams that are known to have moved since the last call: a hint, never the whole truth.
+
+        ``None``: hints begin only now, so each must be asked once. Never raises, never waits.
+        """
+
+    def promises(self) -> Iterator[tuple[str, str]]:
+        """Yield what the log itself promises beside its objects, in words, and how that is broken; empty when kept."""
+
+    def pointer_damaged(self, stream: str) -> bool:
+        """Tell whether a pointer lies there that says nothing; readers take it for a lost one. False without one."""
+
+    def close(self) -> None:
+        """Let go of connections; the next use makes them again."""
+
+    def destroy(self, stream: str) -> None:
+        """Remove a whole stream, newest record first and the pointer last; nothing happens when there is none.
+
+        The one exception to "never deleted": a tenant that is deleted leaves no history. A call that was cut short
+        is finished by the next.
+        """
 
 
 def _short(digest: str) -> str:

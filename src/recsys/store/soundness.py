@@ -1,5 +1,6 @@
 """Checks on columnar blobs that hold whatever they mean: what any artifact must keep to be served."""
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -14,10 +15,16 @@ __all__ = [
     "check_lengths",
     "check_lists",
     "check_owner",
+    "check_rows_ascend",
     "check_texts",
+    "check_types",
     "check_unique",
     "require",
 ]
+
+
+MAX_ID_BYTES = 1024
+"""256 characters of four bytes, the most an entrance lets in: a longer one would be in every answer that shows it."""
 
 
 class Unfit(Failed):
@@ -46,6 +53,12 @@ def check_owner(columns: Columns, kind: str, *, tenant: str, format: int) -> Non
     require(found == format, kind, f"it has format {found}; this version reads {format}")
 
 
+def check_types(columns: Columns, types: Mapping[str, npt.DTypeLike]) -> None:
+    """Refuse a column of another type or of more dimensions than one: readers at full speed do not ask again."""
+    for name, dtype in types.items():
+        columns.array(name, dtype)
+
+
 def check_texts(columns: Columns, name: str, kind: str) -> list[bytes]:
     """Check a string column: offsets in order, UTF-8, no character cut in two. Return its values."""
     offsets, data = columns[f"{name}.offsets"], columns[f"{name}.bytes"]
@@ -65,6 +78,8 @@ def check_unique(columns: Columns, name: str, kind: str) -> int:
     ids = check_texts(columns, name, kind)
     require(len(ids) > 0, kind, "it is empty")
     require(all(ids), kind, f"an id in {name} is empty")
+    longest = max(map(len, ids))
+    require(longest <= MAX_ID_BYTES, kind, f"limit exceeded: an id of {longest} bytes > {MAX_ID_BYTES}")
     for before, after in pairwise(ids):
         require(before != after, kind, f"{after.decode()} stands twice in {name}")
         require(before < after, kind, f"{after.decode()} is out of order in {name}")
@@ -89,6 +104,14 @@ def check_lists(columns: Columns, kind: str, *, offsets: str, entries: str, rows
     _check_offsets(columns[offsets], rows, len(values), kind, entries)
     inside = len(values) == 0 or (int(values.min()) >= 0 and int(values.max()) < codes)
     require(inside, kind, f"{entries} points outside 0..{codes - 1}")
+
+
+def check_rows_ascend(columns: Columns, kind: str, *, offsets: str, entries: str) -> None:
+    """Refuse lists in which an entry stands twice or out of order in its row; :func:`check_lists` comes before."""
+    values, starts = columns[entries], columns[offsets]
+    rises = np.diff(values.astype(np.int64)) > 0
+    rises[starts[(starts > 0) & (starts < len(values))] - 1] = True  # from one row to the next it may fall
+    require(rises.all(), kind, f"{entries} has an entry twice or out of order in one row")
 
 
 def _check_offsets(offsets: npt.NDArray[np.int64], rows: int, entries: int, kind: str, name: str) -> None:

@@ -226,6 +226,14 @@ class Tree:
         finally:
             _close(file_fd)
 
+    def now_s(self, root_fd: int) -> float:
+        """Return the file system's own time, in seconds since 1970: what it writes on a new file."""
+        mark = self.write_temporary(TMP, b"", root_fd, durable=False)
+        with self.told(TMP):
+            now_s = os.stat(mark, dir_fd=root_fd).st_mtime
+        self.discard(mark, root_fd)
+        return now_s
+
     def chunks(self, file_fd: int, key: str) -> Iterator[bytes]:
         while True:
             with self.told(key):

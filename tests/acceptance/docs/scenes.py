@@ -6,20 +6,25 @@ a function to call, or commands for the reader's shell.
 
 import re
 import shutil
+import urllib.parse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.acceptance.docs.shop import Shop
+from tests.contract.servers import new_bucket, new_database, s3_options
+from tests.unit.access.issuer import Issuer
 
 __all__ = ["SCENES", "Directions"]
 
 Directions = Mapping[str, Callable[[], None] | str]
 
-_A_SERVICE = """\
-export KEY=$(recsys keys create --role client | sed -n 2p)
+_A_KEY = "export KEY=$(recsys keys create --role client | sed -n 2p)"
+_A_SERVICE = f"""\
+{_A_KEY}
 recsys serve --port 8000 --admin-port 8001 > service.log 2>&1 &
 until curl -sf -o /dev/null localhost:8000/readyz; do sleep 0.1; done"""
 """In the background of the reader's shell, which ends it by its process id."""
+_NO_SERVICE = "kill $(jobs -p); wait"
 
 
 def _people(shop: Shop, visits: int) -> Directions:
@@ -110,6 +115,76 @@ def store_unavailable(shop: Shop) -> Directions:
     }
 
 
+def pinned_host(shop: Shop) -> Directions:
+    """A newer list is live on a host when the directory of the store goes away, and comes back."""
+    return {**store_unavailable(shop), "a newer release": lambda: _build_newer(shop)}
+
+
+def _build_newer(shop: Shop) -> None:
+    shop.build(days_ago=2, reason="nightly run")
+
+
+def put_back_from_a_backup(shop: Shop) -> Directions:
+    """The disk of the store dies an hour after the nightly backup; two changes were made in between."""
+    records = shop.folder / "var/store/releases/demo"
+
+    def back_up() -> None:
+        without = shutil.ignore_patterns("current.json", "tmp", "replicas")
+        shutil.copytree(shop.folder / "var/store", shop.folder / "backup", ignore=without)
+
+    def goes_on() -> None:
+        shop.put_config({"algorithm": "popularity"}, reason="a quiet day")
+        shop.tenant.releases.withdraw(["i0001"], reason="recalled")
+
+    return {
+        "a service": _A_SERVICE,
+        "a backup": back_up,
+        "the shop goes on": goes_on,
+        "the service has it": _until(f"grep -q '\"generation\":{_newest(records) + 2}' var/host/host.json"),
+        "the disk dies": lambda: shutil.rmtree(shop.folder / "var/store"),
+    }
+
+
+def with_an_issuer(shop: Shop) -> Directions:
+    """Somebody's sign-on service has published its keys, and the reader holds tokens of it."""
+    issuer = Issuer("https://login.example")
+    folder = shop.folder / "issuer"
+
+    def publish() -> None:
+        folder.mkdir()
+        (folder / "jwks.json").write_bytes(issuer.jwks())
+        (folder / "token").write_text(issuer.token())
+        (folder / "others").write_text(issuer.token(tenant="other"))
+
+    taken = 'until curl -s localhost:8001/health/detailed | grep -q \'keys","state":"healthy\'; do sleep 0.1; done'
+    tokens = "export TOKEN=$(cat issuer/token) OTHERS=$(cat issuer/others)"
+    return {"an issuer": publish, "a service": "\n".join((_A_SERVICE, taken, tokens))}
+
+
+def _until(holds: str) -> str:
+    return f"until {holds}; do sleep 0.1; done"
+
+
+def _newest(records: Path) -> int:
+    return len(list(records.glob("0*.json")))
+
+
+def elsewhere(_shop: Shop) -> Directions:
+    """A bucket and a database stand on this machine, and the reader's environment says where."""
+    options = s3_options()
+    new_bucket("my-bucket")
+    where = urllib.parse.urlsplit(new_database("recsys"))
+    host = urllib.parse.parse_qs(where.query)["host"][0]
+    said = {
+        "AWS_ENDPOINT_URL": options["endpoint"],
+        "AWS_ACCESS_KEY_ID": options["access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": options["secret_access_key"],
+        "PGHOST": host,
+        "PGUSER": where.username or "postgres",
+    }
+    return {"a bucket and a database": "export " + " ".join(f"{name}={value}" for name, value in said.items())}
+
+
 def some_logs(shop: Shop) -> Directions:
     """Logs of lists that were shown, and the two files of the page as a reader saves them."""
     page = (Path(__file__).parents[3] / "docs/how-to/evaluate-offline.md").read_text()
@@ -134,9 +209,27 @@ SCENES: Mapping[str, Callable[[Shop], Directions]] = {
     "runbooks/roll-back-artifacts.md": bad_artifacts,
     "runbooks/hold-and-resume.md": quiet,
     "runbooks/store-unavailable.md": store_unavailable,
+    "how-to/collect-garbage.md": quiet,
+    "runbooks/restore-from-backup.md": put_back_from_a_backup,
+    "how-to/back-up-and-restore.md": quiet,
+    "how-to/prove-the-log.md": quiet,
     "how-to/evaluate-offline.md": some_logs,
     "how-to/roll-back.md": quiet,
+    "how-to/update-items.md": quiet,
+    "how-to/keep-the-store-elsewhere.md": elsewhere,
+    "how-to/erase-a-user.md": quiet,
+    "how-to/pin-a-host.md": pinned_host,
+    "how-to/compare-two-releases.md": quiet,
     "how-to/ship-with-evidence.md": busy,
+    "how-to/try-a-candidate.md": lambda _shop: {"a service": _A_SERVICE},
+    "how-to/run-an-experiment.md": lambda _shop: {"a service": _A_SERVICE},
+    "how-to/explore.md": lambda _shop: {"a service": _A_SERVICE},
+    "how-to/explain-a-recommendation.md": lambda _shop: {"a service": _A_SERVICE},
     "how-to/add-a-key.md": lambda _shop: {"a service": _A_SERVICE},
+    "how-to/let-in-with-jwt.md": with_an_issuer,
+    "how-to/profile-a-slow-service.md": lambda _shop: {"a key": _A_KEY},
+    "how-to/trace-and-log.md": lambda _shop: {"a key": _A_KEY},
+    "how-to/delete-a-tenant.md": lambda _shop: {"a service": _A_SERVICE},
+    "how-to/call-the-service.md": lambda _shop: {"a service": _A_SERVICE, "the service goes away": _NO_SERVICE},
 }
 """By the document's path below ``docs``. A document that is not here begins in an empty folder."""

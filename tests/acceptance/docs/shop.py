@@ -28,8 +28,9 @@ from recsys.library import Tenant
 from recsys.pipelines import RunReport
 from recsys.ranking.request import RecommendRequest
 from recsys.releases import Change
-from recsys.serving.heartbeat import Heartbeat, Replica
-from recsys.serving.supervisor import read_processes
+from recsys.releases.record import FORMAT
+from recsys.replicas import Heartbeat, Replica
+from recsys.serving.processes import read_processes
 from recsys.snapshot import recommend
 
 __all__ = ["Shop", "make_template"]
@@ -155,7 +156,7 @@ class Shop:
         beat = Heartbeat(
             host=socket.gethostname(),
             at=rfc3339(time.time()),
-            format=1,
+            format=FORMAT,
             tenants={TENANT: Replica(generation=head, head=head, unconfirmed_s=0.1)},
         )
         self.suite.store.objects.replace(f"replicas/{beat.host}.json", canonical(beat))

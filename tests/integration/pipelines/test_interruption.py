@@ -29,7 +29,8 @@ def progress(stage, *, total=None):
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits that it is ignored
 target = SimpleNamespace(store=open_store(sys.argv[1]), tenant="demo", actor="tests")
-run(target, surface="home", events=sys.argv[2], start="2026-10-01", end="2026-10-30", progress=progress)
+window = {"start": "2026-10-01", "end": "2026-10-30"}
+run(target, surface="home", events=sys.argv[2], **window, signals=["popularity", "cooc"], progress=progress)
 """
 
 

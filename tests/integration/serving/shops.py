@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -81,17 +82,21 @@ def call(
 
 
 class Shop:
-    """A tenant ``demo``. Items of a shipped manifest begin with its mark: ``b-004``."""
+    """A tenant ``demo``. Items of a shipped manifest begin with its mark: ``b-004``.
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.store: Store = open_store(root / "store")
+    ``store``: its address, by default a folder below ``root``; ``log``: as of a store.
+    """
+
+    def __init__(self, root: Path, *, store: str = "", log: str = "") -> None:
+        self.root, self.address, self.log = root, store or str(root / "store"), log
+        self.store: Store = open_store(self.address, log=log or None)
         create_tenant(self.store, "demo", actor="tests")
         self.client = create_key(self.store, "demo", "client", actor="tests").secret
         self.operator = create_key(self.store, "demo", "operator", actor="tests").secret
         self.releases = Releases(self.store, "demo", actor="tests")
 
     def manifest(self, mark: str, *, items: int = ITEMS) -> str:
+        today = datetime.now(UTC).date()
         ids = [f"{mark}-{number:03d}" for number in range(items)]
         catalog = pack_catalog([Item(item_id=one, tags=("t",)) for one in ids], tenant="demo")
         popularity = artifacts.popularity({one: float(len(ids) - at) for at, one in enumerate(ids)})
@@ -102,7 +107,7 @@ class Shop:
                 Manifest(
                     tenant="demo",
                     surface="home",
-                    window=Window(start="2026-11-01", end="2026-11-22"),
+                    window=Window(start=str(today - timedelta(days=21)), end=str(today)),  # fresh, whenever this runs
                     inputs="sha256:" + "0" * 64,
                     signals={"popularity": (self._ref(popularity),), "cooc": (self._ref(cooc),)},
                     catalog=self._ref(catalog),
@@ -120,7 +125,8 @@ class Shop:
     def settings(self, **changes: Any) -> Settings:
         """Settings for a test's patience: short confirmations, quick shipping, free ports."""
         values: dict[str, Any] = {
-            "store": str(self.root / "store"),
+            "store": self.address,
+            "log": self.log,
             "host_dir": str(self.root / "host"),
             "port": 0,
             "admin_port": 0,

@@ -5,10 +5,12 @@ import signal
 import threading
 
 import pytest
-from tests.integration.serving.shops import call, served, until
+from tests.integration.serving.shops import Served, call, served, until
 
 from recsys.events import Exposure, read_spool
+from recsys.serving.counters import read_counters
 from recsys.serving.host_state import read_host_state
+from recsys.serving.process import ServiceProcess
 
 
 def test_with_the_store_taken_away_answers_go_on_and_say_so(shop):
@@ -190,6 +192,31 @@ def test_a_killed_follower_leaves_rungs_as_they_were(shop):
         signal_process(service.process.pid("follower"), signal.SIGKILL)
         until(lambda: read_host_state(shop.root / "host" / "host.json").follower != before.follower, "a new follower")
         assert service.recommend().rung == "live"
+
+
+def test_a_host_is_ready_when_all_its_workers_are_whichever_is_asked(shop):
+    shop.take_store_away()
+    process = ServiceProcess(shop.settings(), log=shop.root / "service.log")
+    with process:
+        service = Served(shop, process)
+
+        def noted(worker, ready):
+            series = read_counters(process.places.counters.glob("*.cells"))
+            of = {one.labels["worker"]: one.values[0] for one in series if one.name == "recsys_worker_ready"}
+            return of.get(worker) == ready
+
+        for worker in ("worker-0", "worker-1"):
+            until(lambda worker=worker: noted(worker, 0.0), f"{worker} to run")
+        until(lambda: call(f"{process.base_url}/readyz").status == 503, "somebody to listen")
+        stopped = process.pid("worker-1")
+        signal_process(stopped, signal.SIGSTOP)
+        shop.bring_store_back()
+        until(lambda: noted("worker-0", 1.0), "worker-0 to be ready")
+        answer = call(f"{process.base_url}/readyz")
+        assert (answer.status, answer.json["reasons"]) == (503, ["worker-1 is not ready yet"])
+        signal_process(stopped, signal.SIGCONT)
+        process.wait_ready()
+        assert {service.recommend().status for _ in range(20)} == {200}
 
 
 def test_workers_end_when_their_supervisor_is_killed(shop):

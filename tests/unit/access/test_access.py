@@ -226,7 +226,7 @@ def test_another_log_in_its_place_is_found_by_an_incremental_reader(store: Store
         (lambda data: data[:-5], "damaged"),
         (lambda data: b"\xff" + data, "damaged"),
         (lambda data: data.replace(b'"number":2', b'"number":3'), "says it is 3"),
-        (lambda data: data.replace(b'"format":1', b'"format":2'), "upgrade"),
+        (lambda data: data.replace(b'"format":1', b'"format":3'), "upgrade"),
         (lambda data: data.replace(b"key-created", b"key-blessed"), "damaged"),
         (lambda data: data.replace(b'"tenant":"demo"', b'"tenant":"none"'), "a tenant that is not there"),
         (lambda data: data.replace(b'"role":"client"', b'"role":"god"'), "damaged"),
@@ -243,7 +243,7 @@ def test_a_record_that_makes_no_sense_is_refused(store: Store, change: Callable[
 
 def test_fields_of_later_versions_are_ignored(store: Store) -> None:
     record = msgspec.json.decode(store.access.read("directory", 1))
-    assert record["format"] == 1
+    assert record["format"] == 2
     rewrite(store, 1, lambda data: canonical(record | {"later": True}))
     assert "demo" in load_directory(store).tenants
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from tests.unit.docs.api_page import api
 
 from recsys.cli.app import EXIT_CODES, app
 from recsys.operations import thresholds
@@ -21,7 +22,7 @@ _BEGIN, _END = "<!-- made from the code: begin -->\n", "<!-- made from the code:
 
 def cli() -> str:
     """Describe every command with its options, as its help does."""
-    root: Any = typer.main.get_command(app)
+    root: Any = typer.main.get_command(app())
     parts = ["## Global options\n\n", *_options(root), *_exit_codes()]
     for path, command in _commands(root, ()):
         name = " ".join(("recsys", *path))
@@ -45,7 +46,11 @@ def health() -> str:
     return "".join(["| threshold | value | |\n|---|---|---|\n", *rows])
 
 
-GENERATED: Mapping[str, Callable[[], str]] = {"reference/cli.md": cli, "reference/health.md": health}
+GENERATED: Mapping[str, Callable[[], str]] = {
+    "reference/api.md": api,
+    "reference/cli.md": cli,
+    "reference/health.md": health,
+}
 """Which page holds which generated part, between two comments; the rest of a page is written by people."""
 
 

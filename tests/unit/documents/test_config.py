@@ -44,6 +44,12 @@ def test_a_wrong_name_is_refused_with_its_place_and_the_nearest_right_one(settin
         {"weights": {"popularity": -0.1}},
         {"weights": {"pop": 1, "popularity": 1}},
         {"weights": {"pop": 1e9}},
+        {"exclude_seen": {"days": -1}},
+        {"exclude_seen": {"days": 10_000}},
+        {"exclude_seen": {"events": [""]}},
+        {"exclude_seen": {"events": ["purchase"] * 101}},
+        {"exclude_seen": {"event": ["purchase"]}},
+        {"surfaces": {"home": {"exclude_seen": {"days": -1}}}},
         {"limits": {"max_k": 0}},
         {"limits": {"max_k": 1001}},
         {"personalization": {"boost": -1}},
@@ -78,16 +84,20 @@ def test_a_surface_lays_its_own_keys_over_the_tenants():
         limits={"max_k": 50, "max_exclude_ids": 7},
         diversity={"mmr_lambda": 0.7, "max_per_brand": 2},
         signals={"popularity": {"half_life_days": 3, "recommended_weight": 0.1}},
+        exclude_seen={"events": ["purchase"], "days": 9},
         surfaces={
             "home": {
                 "weights": {"cooc": 1},
                 "limits": {"max_k": 10},
                 "diversity": {"max_per_brand": None},
+                "exclude_seen": {"events": []},
                 "signals": {"popularity": {"half_life_days": 5}},
             }
         },
     )
     home, pdp = config.at("home"), config.at("pdp")
+    assert (home.exclude_seen.events, home.exclude_seen.days) == ((), 9)
+    assert pdp.exclude_seen.events == ("purchase",)
     assert home.weights == {"cooc": 1}  # weights replace: a mixture of two sets is nobody's choice
     assert (home.limits.max_k, home.limits.max_exclude_ids) == (10, 7)
     assert (home.diversity.mmr_lambda, home.diversity.max_per_brand) == (0.7, None)

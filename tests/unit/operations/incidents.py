@@ -11,7 +11,7 @@ from tests.unit.snapshot.shops import ITEMS, Shop
 from recsys.encoding import canonical, digest, rfc3339
 from recsys.events import Decision, Exposure, Outcome, ShownItem
 from recsys.operations.doctor import Diagnosis, diagnose
-from recsys.ranking.request import RecommendRequest, SimilarRequest
+from recsys.ranking.request import RecommendRequest, SimilarRequest, User
 from recsys.releases import Releases, create_tenant
 from recsys.snapshot import open_release, recommend, similar
 
@@ -68,7 +68,8 @@ class Incident:
                 request, kind = SimilarRequest(surface="home", item_id=ITEMS[0].item_id, k=k), "similar"
                 answer = similar(snapshot, request, now=now)
             else:
-                request, kind = RecommendRequest(surface="home", k=k), "recommend"
+                asks = User(user_id=people(number))
+                request, kind = RecommendRequest(surface="home", k=k, user=asks), "recommend"
                 answer = recommend(snapshot, request, now=now)
             decision = Decision(
                 request=msgspec.to_builtins(request),

@@ -10,7 +10,7 @@ from tests.unit.snapshot.shops import POPULARITY
 
 from recsys.encoding import rfc3339
 from recsys.operations.doctor import diagnose
-from recsys.serving.heartbeat import Heartbeat, Replica, write_heartbeat
+from recsys.replicas import Heartbeat, Replica, write_heartbeat
 
 _OFTEN = lambda number: number % 2 == 0  # noqa: E731
 _SELDOM = lambda number: number % 6 == 0  # noqa: E731
@@ -173,6 +173,17 @@ def test_a_host_that_stays_behind_is_found_and_one_that_loads_is_left_alone(
     _hosts(incident, now_s=now_s, a=Replica(generation=2, head=2), b=Replica(generation=3, head=3))
     diagnosis = diagnose(incident.store, ["demo"], symptoms=["not-ready"], cache=incident.cache, now_s=now_s)
     assert [finding.evidence["hosts"] for finding in diagnosis.findings] == ([["a"]] if found else [])
+
+
+def test_a_pin_that_was_forgotten_is_found_and_no_lever_is_named(incident: Incident) -> None:
+    incident.ship(popularity=artifacts.popularity({"i01": 5.0}))
+    now_s = NOW_S + 3600
+    pinned = Replica(generation=2, head=3, pinned=2, rejected="popularity: a score is not finite")
+    _hosts(incident, now_s=now_s, a=pinned, b=Replica(generation=3, head=3))
+    diagnosis = diagnose(incident.store, ["demo"], symptoms=["not-ready"], cache=incident.cache, now_s=now_s)
+    (finding,) = diagnosis.findings
+    assert finding.cause == "an operator pinned a to 2, so generation 3 is not served there; there: recsys unpin"
+    assert finding.command is None
 
 
 def test_a_surface_that_is_not_served_any_more_is_found(incident: Incident) -> None:

@@ -10,7 +10,7 @@ from recsys.encoding import rfc3339
 from recsys.operations.health import health
 from recsys.operations.layers import Layer, judge
 from recsys.pipelines.report import LastRun, record_run
-from recsys.serving.heartbeat import Heartbeat, Replica, write_heartbeat
+from recsys.replicas import Heartbeat, Replica, write_heartbeat
 
 _NOW_S = NOW_S + 86_400 * 364  # a few hours after the end of the shop's data window
 
@@ -22,8 +22,8 @@ def incident(tmp_path: Path) -> Incident:
     return made
 
 
-def _beat(incident: Incident, *, age_s: float = 1.0, generation: int = 2, rejected: str | None = None) -> None:
-    replica = Replica(generation=generation, head=2, unconfirmed_s=0.1, rejected=rejected)
+def _beat(incident: Incident, *, age_s: float = 1.0, generation: int = 2, **more: Any) -> None:
+    replica = Replica(generation=generation, head=2, unconfirmed_s=0.1, **more)
     at = rfc3339(_NOW_S - age_s)
     write_heartbeat(incident.store.objects, Heartbeat(host="web-1", at=at, format=1, tenants={"demo": replica}))
 
@@ -53,6 +53,13 @@ def test_a_host_behind_is_named(incident: Incident) -> None:
     layer = _layer(incident, "serving")
     assert layer.state == "degraded"
     assert "web-1" in layer.reasons[0]
+
+
+def test_a_pinned_host_is_named_as_pinned_and_not_as_behind(incident: Incident) -> None:
+    _beat(incident, generation=1, pinned=1)
+    layer = _layer(incident, "serving")
+    assert layer.state == "degraded"
+    assert layer.reasons == ("pinned by an operator: web-1 to 1; let go there with: recsys unpin",)
 
 
 def test_a_refused_release_is_degraded_with_the_hosts_reason(incident: Incident) -> None:
@@ -110,6 +117,14 @@ def test_a_hold_is_said_with_who_and_how_to_let_go(incident: Incident) -> None:
 def test_a_hold_of_another_surface_is_none_of_its_business(incident: Incident) -> None:
     incident.releases.hold(surface="pdp", levers=("artifacts",), reason="incident 7")
     assert _layer(incident, "releases").state == "healthy"
+
+
+def test_a_candidate_that_runs_is_no_trouble_and_is_named(incident: Incident) -> None:
+    assert _layer(incident, "releases").values["candidate"] is None
+    served = incident.releases.current().surfaces["home"].manifest
+    began = incident.releases.candidates.start("home", share=0.1, manifest=served).release.generation
+    layer = _layer(incident, "releases")
+    assert (layer.state, layer.values["candidate"]) == ("healthy", {"name": f"home-{began}", "share": 0.1})
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,14 @@ def events(tmp_path):
     return write_jsonl(tmp_path / "events.jsonl", visits())
 
 
+FROM_EVENTS = [name for name, signal in SIGNALS.items() if signal.reads == "events"]
+
+
 def go(shop, events, **options):
-    return run(shop, **({"surface": "home", "events": events, "start": START, "end": END} | options))
+    # without profiles, which have tests of their own: whether an old window still has any depends on the day
+    named = [*SIGNALS] if options.get("catalog") else FROM_EVENTS
+    asked = {"surface": "home", "events": events, "start": START, "end": END, "signals": named}
+    return run(shop, **(asked | options))
 
 
 def manifest_of(shop, report):
@@ -56,7 +62,7 @@ def test_a_run_ships_what_it_made(shop, events):
     assert head.surfaces["home"].manifest == report.manifest
     assert head.reason == "first"
     assert report.undo
-    assert set(report.signals) == {"popularity", "cooc"}
+    assert set(report.signals) == {"popularity", "cooc", "implicit", "session_seq"}
     assert report.counts["events"] == 360
 
 
@@ -119,8 +125,8 @@ def catalog(tmp_path):
     ("without", "says"),
     [
         ({"catalog": None}, "home serves a catalogue since generation 3, and this run has none"),
-        ({"signals": ["popularity"]}, "home serves cooc since"),
-        ({"catalog": None, "signals": ["cooc"]}, "home serves a catalogue, popularity since"),
+        ({"signals": ["popularity"]}, "home serves cooc, implicit, session_seq since"),
+        ({"catalog": None, "signals": ["cooc"]}, "home serves a catalogue, implicit, popularity, session_seq since"),
     ],
 )
 @pytest.mark.parametrize("dry_run", [True, False])
@@ -141,7 +147,7 @@ def test_less_is_shipped_with_a_reason_and_the_release_says_what_went(shop, even
         go(shop, events, signals=["popularity"], allow_less=True)
     report = go(shop, events, signals=["popularity"], allow_less=True, reason="no catalogue any more")
     assert report.shipped
-    assert shop.releases.current().reason == "no catalogue any more (without a catalogue, cooc)"
+    assert shop.releases.current().reason == "no catalogue any more (without a catalogue, cooc, implicit, session_seq)"
 
 
 def test_a_damaged_live_manifest_does_not_stop_the_run_that_mends_it(shop, events, catalog):
@@ -177,6 +183,20 @@ def test_a_hold_refuses_the_ship_and_the_record_says_why(shop, events):
     assert record.stage == "publish"
     assert record.error_code == "HELD"
     assert "sale" in record.error
+
+
+def test_what_the_catalogue_says_makes_items_alike(shop, tmp_path, events):
+    rows = [{"item_id": f"i{n:02}", "tags": [f"tag-{n % 3}"]} for n in range(13)]
+    report = go(shop, events, catalog=write_jsonl(tmp_path / "c.jsonl", rows))
+    assert report.shipped
+    assert report.signals["content_sim"].rows == 13, "an item without events is there too"
+
+
+def test_a_signal_of_the_catalogue_asked_for_without_one_is_refused(shop, events):
+    with pytest.raises(UsageError, match="content_sim reads the catalogue") as refused:
+        go(shop, events, signals=["popularity", "content_sim"])
+    assert "--catalog" in refused.value.next_step
+    assert shop.releases.current().generation == 1
 
 
 def test_parameters_come_from_the_tenants_config_and_stand_in_the_manifest(shop, events):
@@ -269,7 +289,7 @@ def test_the_steps_one_by_one_make_what_a_run_makes(shop, tmp_path, events):
     folder = tmp_path / "steps"
     ingest(shop, surface="home", events=events, start=START, end=END, folder=folder)
     validate(folder)
-    compute(folder)
+    compute(folder, signals=FROM_EVENTS)
     report = publish(shop, folder)
     other = go(shop, events)
     assert report.manifest == other.manifest
@@ -282,9 +302,9 @@ def test_a_step_before_its_turn_says_what_to_run_first(shop, tmp_path, events):
         validate(folder)
     ingest(shop, surface="home", events=events, start=START, end=END, folder=folder)
     with pytest.raises(StepMissing, match="recsys pipelines validate"):
-        compute(folder)
+        compute(folder, signals=FROM_EVENTS)
     validate(folder)
-    compute(folder)
+    compute(folder, signals=FROM_EVENTS)
     ingest(shop, surface="home", events=events, start=START, end=END, folder=folder)
     with pytest.raises(StepMissing, match="recsys pipelines compute"):
         publish(shop, folder)
@@ -401,4 +421,4 @@ def test_a_manifest_is_read_back_as_what_it_is(shop, events):
     report = go(shop, events)
     manifest = msgspec.json.decode(shop.store.blobs.read("demo", report.manifest), type=Manifest)
     assert manifest.window.end == END
-    assert len(manifest.artifacts()) == 2
+    assert len(manifest.artifacts()) == len(FROM_EVENTS)

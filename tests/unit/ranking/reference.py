@@ -20,13 +20,15 @@ class World:
     config: Config = field(default_factory=Config)
     popularity_scale: float = 1.0
     cooc_scale: float = 1.0
+    cosines: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     surface: str = "home"
     segment: str | None = None
     rows: dict[str, Item] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rows.update({item.item_id: item for item in self.items})
-        for item_id in (*self.popularity, *self.cooc, *(n for near in self.cooc.values() for n in near)):
+        lists = [known for near in (self.cooc, *self.cosines.values()) for known in (near, *near.values())]
+        for item_id in (*self.popularity, *(name for known in lists for name in known)):
             self.rows.setdefault(item_id, Item(item_id=item_id))
 
 
@@ -81,32 +83,75 @@ def passes(request: RecommendRequest, item: Item) -> bool:
     return not (locale and item.locales and locale not in item.locales and locale.split("-")[0] not in item.locales)
 
 
-def anchors_of(world: World, request: RecommendRequest) -> list[str]:
+def asked_of(request: RecommendRequest) -> list[str]:
+    """What is asked to start from, newest first, known or not."""
     ids = request.anchors.item_ids
     if not ids:
         events = list(request.user.history)
         events.sort(key=lambda e: float("inf") if e.ts is None else -parse_rfc3339(e.ts))
         ids = tuple(event.item_id for event in events)
-    chosen = list(dict.fromkeys(ids))[: request.anchors.max_anchors]
-    return [item_id for item_id in chosen if item_id in world.rows]
+    return list(dict.fromkeys(ids))[: request.anchors.max_anchors]
 
 
-def weights_of(world: World, request: RecommendRequest) -> tuple[float, float]:
+def anchors_of(world: World, request: RecommendRequest) -> list[str]:
+    return [item_id for item_id in asked_of(request) if item_id in world.rows]
+
+
+def seen_of(world: World, request: RecommendRequest, now: float) -> set[str]:
+    settings = world.config.exclude_seen
+    return {
+        event.item_id
+        for event in request.user.history
+        if event.event_type in settings.events
+        and (event.ts is None or parse_rfc3339(event.ts) >= now - settings.days * 86400)
+    }
+
+
+COSINES = ("implicit", "content_sim", "session_seq")
+
+
+def weights_of(world: World, request: RecommendRequest) -> dict[str, float]:
     algorithm = request.algorithm or world.config.algorithm
     if algorithm != "blend":
-        return float(algorithm == "popularity"), float(algorithm == "cooc")
-    weights = world.config.weights
+        return {algorithm: 1.0}
+    weights = dict(world.config.weights)
     if request.weights and world.config.flags.request_weights:
         weights = request.weights
     if not weights:
-        return 0.5, 1.0
-    popularity = max(0.0, weights.get("popularity", weights.get("pop", 0.0)))
-    cooc = max(0.0, weights.get("cooc", 0.0))
-    return (popularity, cooc) if popularity or cooc else (1.0, 0.0)
+        more = {"implicit": 0.5, "content_sim": 0.25, "session_seq": 0.5}
+        return {"popularity": 0.5, "cooc": 1.0} | {name: w for name, w in more.items() if name in world.cosines}
+    found = {"popularity" if name == "pop" else name: max(0.0, weight) for name, weight in weights.items()}
+    return found if any(found.values()) else {"popularity": 1.0}
 
 
 def norm(ratio: float) -> float:
     return ratio / (ratio + 1.0) if ratio > 0 else 0.0
+
+
+def evidence(world: World, request: RecommendRequest, item_id: str, weights: dict[str, float]) -> float:
+    """What the neighbour signals say for one item."""
+    asked = asked_of(request)
+    places = {anchor: place for place, anchor in enumerate(asked)}
+    anchors = sorted(anchors_of(world, request), key=str.encode)
+    total = 0.0
+    for anchor in anchors:
+        total += world.cooc.get(anchor, {}).get(item_id, 0.0) / world.cooc_scale
+    norms = {"cooc": norm(total)}
+    for signal in world.cosines:
+        total = 0.0
+        for anchor in anchors:
+            recency = 1.0 / (places[anchor] + 1) if signal == "session_seq" else 1.0
+            total += world.cosines[signal].get(anchor, {}).get(item_id, 0.0) * recency
+        whole = float(len(asked))
+        if signal == "session_seq":
+            whole = 0.0
+            for place in range(len(asked)):
+                whole += 1.0 / (place + 1)
+        norms[signal] = min(total / whole, 1.0) if asked else 0.0
+    said = 0.0
+    for signal in ("cooc", *COSINES):
+        said += weights.get(signal, 0.0) * norms.get(signal, 0.0)
+    return said + weights.get("emb", 0.0) * max(norms.get(signal, 0.0) for signal in COSINES)
 
 
 def jaccard(a: Item, b: Item) -> float:
@@ -151,8 +196,9 @@ def answer(
     k = min(max(request.k, 1), world.config.limits.max_k)
     pool_size = max(pool_size, least * k)
     rules = valid(world, now)
-    w_popularity, w_cooc = weights_of(world, request)
+    weights = weights_of(world, request)
     anchors = anchors_of(world, request)
+    seen = seen_of(world, request, now)
     popularity = {i: norm(world.popularity.get(i, 0.0) / world.popularity_scale) for i in world.rows}
 
     def lift(item: Item) -> float:
@@ -163,10 +209,8 @@ def answer(
         return product
 
     def score(item: Item) -> float:
-        total = 0.0
-        for anchor in sorted(anchors, key=str.encode):
-            total += world.cooc.get(anchor, {}).get(item.item_id, 0.0) / world.cooc_scale
-        base = w_popularity * popularity[item.item_id] + w_cooc * norm(total)
+        by_popularity = weights.get("popularity", 0.0) * popularity[item.item_id]
+        base = by_popularity + evidence(world, request, item.item_id, weights)
         return base * lift(item)
 
     history = sorted((e.item_id for e in request.user.history if e.item_id in world.rows), key=str.encode)
@@ -203,6 +247,7 @@ def answer(
         and not any(matches(rule, item) for rule in blocks)
         and item.item_id not in request.candidates.exclude_ids
         and item.item_id not in anchors
+        and item.item_id not in seen
         and passes(request, item)
     ]
     known = {item.item_id: item for item in shown}

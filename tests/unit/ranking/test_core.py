@@ -1,11 +1,14 @@
 """The worked numbers of the contract, and each step by example."""
 
 from itertools import permutations
+from typing import get_args
 
+import msgspec
 import pytest
 
 from recsys.catalog import Item
-from recsys.documents import Config, Diversity, Flags, Limits, Personalization, Rule
+from recsys.documents import Config, Diversity, ExcludeSeen, Flags, Limits, Personalization, Rule
+from recsys.documents.groups import Algorithm
 from recsys.encoding import Invalid
 from recsys.ranking import MemoryShelf, Ranker
 from recsys.ranking.profile import overlap, strength, tag_profile
@@ -20,7 +23,9 @@ from recsys.ranking.request import (
     SimilarRequest,
     User,
 )
-from recsys.ranking.weights import resolve
+from recsys.ranking.shelf import COSINES, NEIGHBOURS
+from recsys.ranking.weights import ALGORITHMS, resolve
+from recsys.signals import SIGNALS
 
 NOW = 1_764_000_000.0
 
@@ -51,34 +56,105 @@ def shop(count: int = 6, **every: object) -> MemoryShelf:
     return MemoryShelf(items, popularity={name: float(count - at) for at, name in enumerate(names)})
 
 
-def test_the_contracts_example_without_the_signal_that_is_not_here_yet() -> None:
-    """Contract §4: raw popularity 3 gives .75, cooc 1 at weight .5 gives .25; cosines come later (.16)."""
-    shelf = MemoryShelf([], popularity={"x": 3.0}, cooc={"a": {"x": 1.0}})
-    answer = asked(
-        shelf,
-        config=Config(weights={"pop": 1.0, "cooc": 0.5}),
-        anchors=Anchors(item_ids=("a",)),
-        options=Options(explain="summary"),
-    )
-    assert answer.items[0].explain is not None
-    assert answer.items[0].explain.signals == {"popularity": 0.75, "cooc": 0.25}
-    assert answer.items[0].score == 1.0
-
-
-def test_the_contracts_personalised_example() -> None:
-    """1.16 at overlap .2 with boost .5 is 1.276; reached here by two signals that add up to 1.16."""
+def contracts_shop() -> MemoryShelf:
+    """Contract §4: raw popularity 3, cooc 1, cosine .8 for ``x``, and a history of five beside it."""
     items = [
         Item(item_id="x", tags=("wool",)),
         *(Item(item_id=f"h{at}", tags=("wool" if at == 0 else "linen",)) for at in range(5)),
     ]
-    shelf = MemoryShelf(items, popularity={"x": 3.0}, cooc={"h0": {"x": 1.0}})
+    return MemoryShelf(
+        items, popularity={"x": 3.0}, cooc={"h0": {"x": 1.0}}, cosines={"content_sim": {"h0": {"x": 0.8}}}
+    )
+
+
+CONTRACTS = Config(weights={"pop": 1.0, "cooc": 0.5, "emb": 0.2})
+
+
+def test_the_contracts_example() -> None:
     answer = asked(
-        shelf,
-        config=Config(weights={"pop": 1.0, "cooc": 0.82}, personalization=Personalization(boost=0.5, min_events=5)),
+        contracts_shop(), config=CONTRACTS, anchors=Anchors(item_ids=("h0",)), options=Options(explain="summary")
+    )
+    first = answer.items[0]
+    assert first.explain is not None
+    assert first.explain.signals == pytest.approx({"popularity": 0.75, "cooc": 0.25, "content_sim": 0.16})
+    assert first.score == pytest.approx(1.16)
+
+
+def test_the_contracts_personalised_example() -> None:
+    """1.16 at overlap .2 with boost .5 is 1.276."""
+    answer = asked(
+        contracts_shop(),
+        config=msgspec.structs.replace(CONTRACTS, personalization=Personalization(boost=0.5, min_events=5)),
+        anchors=Anchors(item_ids=("h0",)),
         user=User(history=tuple(HistoryEvent(item_id=f"h{at}") for at in range(5))),
+        options=Options(explain="summary"),
     )
     assert ids(answer)[0] == "x"
     assert answer.items[0].score == pytest.approx(1.276)
+    assert answer.items[0].explain is not None
+    assert answer.items[0].explain.signals["personalization"] == pytest.approx(0.116)
+
+
+def near(**cosines: dict[str, dict[str, float]]) -> MemoryShelf:
+    return MemoryShelf([], popularity={"p": 9.0}, cosines=cosines)
+
+
+def score_of(answer: Answer, item_id: str) -> float:
+    return next(item.score for item in answer.items if item.item_id == item_id)
+
+
+def test_cosines_are_the_mean_over_the_anchors_asked_also_those_nobody_knows() -> None:
+    shelf = near(implicit={"a": {"x": 0.8}, "b": {"x": 0.4, "y": 0.6}})
+    answer = asked(shelf, algorithm="implicit", anchors=Anchors(item_ids=("a", "b", "unknown")))
+    assert score_of(answer, "x") == pytest.approx(0.4)
+    assert score_of(answer, "y") == pytest.approx(0.2)
+
+
+def test_a_cosine_is_never_above_one() -> None:
+    third = {"x": 1.0}
+    answer = asked(
+        near(content_sim=dict.fromkeys("abc", third)), algorithm="content_sim", anchors=Anchors(item_ids=tuple("abc"))
+    )
+    assert score_of(answer, "x") == 1.0
+
+
+def test_session_seq_counts_the_newest_anchor_most() -> None:
+    """Anchors count 1, 1/2, 1/3 …, divided by what those asked come to."""
+    shelf = near(session_seq={"new": {"x": 0.6}, "old": {"y": 0.6}})
+    for request in (
+        {"anchors": Anchors(item_ids=("new", "old"))},
+        {"user": User(history=(HistoryEvent(item_id="new"), HistoryEvent(item_id="old")))},
+    ):
+        answer = asked(shelf, algorithm="session_seq", **request)
+        assert score_of(answer, "x") == pytest.approx(0.6 * 1 / 1.5)
+        assert score_of(answer, "y") == pytest.approx(0.6 * 0.5 / 1.5)
+
+
+def test_emb_is_the_largest_of_the_cosines_and_told_under_its_name() -> None:
+    shelf = near(implicit={"a": {"x": 0.3, "y": 0.9}}, content_sim={"a": {"x": 0.8}}, session_seq={"a": {"y": 0.9}})
+    answer = asked(
+        shelf,
+        config=Config(weights={"emb": 0.5}),
+        anchors=Anchors(item_ids=("a",)),
+        options=Options(explain="summary", include_reasons=True),
+        k=2,
+    )
+    told = [(item.item_id, item.score, item.explain and item.explain.signals, item.reasons) for item in answer.items]
+    assert told == [
+        ("y", 0.45, {"implicit": 0.45}, ("liked_with:a",)),
+        ("x", 0.4, {"content_sim": 0.4}, ("similar_to:a",)),
+    ]
+
+
+@pytest.mark.parametrize("signal", NEIGHBOURS)
+def test_a_mode_ranks_by_its_signal_and_is_refilled_from_popularity(signal: str) -> None:
+    cosines = {name: {"a": {f"by-{name}": 0.5}} for name in COSINES}
+    shelf = MemoryShelf([], popularity={"p": 9.0}, cooc={"a": {"by-cooc": 0.5}}, cosines=cosines)
+    answer = asked(shelf, algorithm=signal, anchors=Anchors(item_ids=("a",)), k=2)
+    assert ids(answer) == [f"by-{signal}", "p"]
+    assert codes(answer) == []
+    alone = asked(MemoryShelf([], popularity={"p": 9.0}), algorithm=signal, anchors=Anchors(item_ids=("a",)), k=2)
+    assert (ids(alone), codes(alone)) == (["p"], ["SIGNAL_UNAVAILABLE"])
 
 
 def test_scale_divides_raw_values() -> None:
@@ -86,20 +162,38 @@ def test_scale_divides_raw_values() -> None:
     assert asked(shelf, config=Config(weights={"pop": 1.0})).items[0].score == 0.75
 
 
+BASE = frozenset(("popularity", "cooc"))
+EVERY = BASE | frozenset(COSINES)
+
+
 @pytest.mark.parametrize(
-    ("algorithm", "weights", "found"),
+    ("algorithm", "weights", "signals", "found"),
     [
-        ("blend", {}, {"popularity": 0.5, "cooc": 1.0}),
-        ("blend", {"pop": 2.0}, {"popularity": 2.0, "cooc": 0.0}),
-        ("blend", {"popularity": 0.0, "cooc": 0.0}, {"popularity": 1.0, "cooc": 0.0}),
-        ("blend", {"pop": -1.0, "cooc": 2.0}, {"popularity": 0.0, "cooc": 2.0}),
-        ("blend", {"pop": -1.0}, {"popularity": 1.0, "cooc": 0.0}),
-        ("cooc", {"pop": 9.0}, {"popularity": 0.0, "cooc": 1.0}),
-        ("popularity", {}, {"popularity": 1.0, "cooc": 0.0}),
+        ("blend", {}, BASE, {"popularity": 0.5, "cooc": 1.0}),
+        (
+            "blend",
+            {},
+            EVERY,
+            {"popularity": 0.5, "cooc": 1.0, "implicit": 0.5, "content_sim": 0.25, "session_seq": 0.5},
+        ),
+        ("blend", {}, BASE | {"content_sim"}, {"popularity": 0.5, "cooc": 1.0, "content_sim": 0.25}),
+        ("blend", {"pop": 2.0}, EVERY, {"popularity": 2.0, "cooc": 0.0}),
+        ("blend", {"popularity": 0.0, "cooc": 0.0}, EVERY, {"popularity": 1.0, "cooc": 0.0}),
+        ("blend", {"pop": -1.0, "cooc": 2.0}, EVERY, {"popularity": 0.0, "cooc": 2.0}),
+        ("blend", {"pop": -1.0}, EVERY, {"popularity": 1.0, "cooc": 0.0}),
+        ("blend", {"emb": 2.0}, EVERY, {"popularity": 0.0, "cooc": 0.0, "emb": 2.0}),
+        ("cooc", {"pop": 9.0}, EVERY, {"popularity": 0.0, "cooc": 1.0}),
+        ("popularity", {}, EVERY, {"popularity": 1.0, "cooc": 0.0}),
+        ("session_seq", {}, EVERY, {"popularity": 0.0, "cooc": 0.0, "session_seq": 1.0}),
     ],
 )
-def test_weights(algorithm: str, weights: dict[str, float], found: dict[str, float]) -> None:
-    assert resolve(algorithm, weights) == found
+def test_weights(algorithm: str, weights: dict[str, float], signals: frozenset[str], found: dict[str, float]) -> None:
+    assert resolve(algorithm, weights, signals=signals).by_name() == found
+
+
+def test_the_ranking_and_the_config_know_every_signal_there_is() -> None:
+    assert get_args(Algorithm) == ALGORITHMS
+    assert set(ALGORITHMS) == {"blend", *SIGNALS}
 
 
 def test_unknown_algorithms_and_signals_are_refused_with_the_nearest_name() -> None:
@@ -223,6 +317,65 @@ def test_similar_starts_from_its_item() -> None:
     assert (ids(answer), codes(answer)) == (["n", "p"], [])
 
 
+def test_similar_goes_by_likeness_where_nobody_took_anything_together() -> None:
+    """What is taken together comes first; a cold item has its likes; what comes next is another question."""
+    shelf = MemoryShelf(
+        [],
+        popularity={"p": 9.0, "cold": 1.0},
+        cooc={"a": {"n": 1.0}},
+        cosines={
+            "content_sim": {"a": {"like": 0.9}, "cold": {"like": 0.2}},
+            "session_seq": {"a": {"next": 1.0}, "cold": {"next": 1.0}},
+        },
+    )
+
+    def similar(item_id: str) -> list[str]:
+        return ids(ranker(shelf).similar(SimilarRequest(surface="home", item_id=item_id, k=3), now=NOW))
+
+    assert similar("a") == ["n", "like", "p"]
+    assert similar("cold") == ["like", "p", "a"]
+
+
+def test_similar_is_by_the_config_of_its_surface_only_where_that_says_what_to_leave_out() -> None:
+    shelf = MemoryShelf([], popularity={"p": 9.0}, cooc={"a": {"n": 1.0}})
+    popular = ranker(shelf, config=Config(algorithm="popularity", weights={"pop": 1.0}))
+    assert ids(popular.similar(SimilarRequest(surface="home", item_id="a", k=1), now=NOW)) == ["n"]
+
+
+def bought(item_id: str, ts: str | None, event_type: str = "purchase") -> HistoryEvent:
+    return HistoryEvent(item_id=item_id, event_type=event_type, ts=ts)
+
+
+def test_what_was_seen_lately_is_left_out_by_event_type_and_day() -> None:
+    shelf = shop()
+    history = (
+        bought("a", "2025-11-20T00:00:00Z"),
+        bought("b", "2025-11-01T00:00:00Z"),
+        bought("c", "2025-11-20T00:00:00Z", "view"),
+        bought("d", None),
+        bought("e", "2026-11-20T00:00:00Z"),
+        bought("nowhere", None),
+    )
+    request = {"user": User(history=history), "anchors": Anchors(item_ids=("f",)), "algorithm": "popularity"}
+
+    def shown(**exclude_seen: object) -> str:
+        config = Config(exclude_seen=ExcludeSeen(**exclude_seen))  # type: ignore[arg-type]
+        return "".join(ids(asked(shelf, config=config, **request)))
+
+    assert shown() == "abcde"
+    assert shown(events=("purchase",), days=7) == "bc"  # a time ahead of ours counts, and none at all
+    assert shown(events=("purchase",), days=60) == "c"
+    assert shown(events=("view",), days=7) == "abde"
+    assert shown(events=("purchase", "view"), days=60) == ""
+
+
+def test_an_item_seen_exactly_so_long_ago_is_still_left_out() -> None:
+    config = Config(exclude_seen=ExcludeSeen(events=("purchase",), days=1))
+    for at, shown in (("2025-11-23T16:00:00Z", False), ("2025-11-23T15:59:59Z", True)):
+        answer = asked(shop(), config=config, user=User(history=(bought("a", at),)), anchors=Anchors(item_ids=("f",)))
+        assert ("a" in ids(answer)) == shown
+
+
 @pytest.mark.parametrize(
     ("shelf", "rules", "request_fields", "expected"),
     [
@@ -237,6 +390,15 @@ def test_similar_starts_from_its_item() -> None:
             {"algorithm": "cooc"},
             ["SIGNAL_PARTIAL"],
         ),
+        (shop(), (), {"algorithm": "implicit"}, ["SIGNAL_UNAVAILABLE"]),
+        (near(implicit={"a": {"b": 1.0}}), (), {"algorithm": "implicit"}, ["SIGNAL_PARTIAL"]),
+        (
+            near(implicit={"a": {"b": 1.0}}),
+            (),
+            {"algorithm": "implicit", "anchors": Anchors(item_ids=("a", "b"))},
+            ["SIGNAL_PARTIAL"],
+        ),
+        (near(implicit={"a": {"b": 1.0}}), (), {"algorithm": "implicit", "anchors": Anchors(item_ids=("a",))}, []),
         (
             MemoryShelf([], popularity={"p": 1.0}, cooc={"a": {"b": 1.0}}),
             (),
@@ -263,9 +425,16 @@ def test_warnings_say_what_is_so(
     shelf: MemoryShelf, rules: tuple[Rule, ...], request_fields: dict[str, object], expected: list[str]
 ) -> None:
     config = Config(weights={"pop": 1.0}) if "anchors" not in request_fields else Config()
-    if request_fields.get("algorithm") == "cooc":
+    if "algorithm" in request_fields:
         config = Config()
     assert codes(asked(shelf, *rules, config=config, **request_fields)) == expected
+
+
+def test_emb_is_unavailable_only_where_none_of_the_cosines_is_there() -> None:
+    config = Config(weights={"pop": 1.0, "emb": 1.0})
+    anchors = Anchors(item_ids=("a",))
+    assert codes(asked(shop(), config=config, anchors=anchors)) == ["SIGNAL_UNAVAILABLE"]
+    assert codes(asked(near(content_sim={"a": {"b": 1.0}}), config=config, anchors=anchors)) == []
 
 
 def test_k_is_clamped_to_the_tenants_limit() -> None:

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from tests.unit.ranking.reference import World
 
 from recsys.catalog import Item
-from recsys.documents import Config, Diversity, Flags, Limits, Personalization, Rule
+from recsys.documents import Config, Diversity, ExcludeSeen, Flags, Limits, Personalization, Rule
 from recsys.ranking import MemoryShelf, Ranker
 from recsys.ranking.request import (
     Anchors,
@@ -16,6 +16,7 @@ from recsys.ranking.request import (
     RecommendRequest,
     User,
 )
+from recsys.ranking.shelf import COSINES, NEIGHBOURS
 
 NOW = 1_764_000_000.0  # 2025-11-24T16:00:00Z
 DAYS = ("2025-11-01T00:00:00Z", "2025-11-24T16:00:00Z", "2025-12-01T00:00:00Z")
@@ -28,6 +29,7 @@ CATEGORIES = ["hats", "socks"]
 ids = st.sampled_from(IDS)
 raw = st.sampled_from([0.5, 1.0, 1.0, 2.0, 3.0, 7.0])
 """Few values, so that ties are common."""
+cosine = st.sampled_from([0.1, 0.3, 0.3, 0.7, 1.0])
 
 
 @st.composite
@@ -79,9 +81,20 @@ def rules(draw: st.DrawFn) -> tuple[Rule, ...]:
 configs = st.builds(
     Config,
     weights=st.sampled_from(
-        [{}, {"pop": 1.0}, {"cooc": 1.0}, {"popularity": 0.3, "cooc": 0.7}, {"pop": 0.0, "cooc": 0.0}]
+        [
+            {},
+            {},
+            {"pop": 1.0},
+            {"cooc": 1.0},
+            {"popularity": 0.3, "cooc": 0.7},
+            {"pop": 0.0, "cooc": 0.0},
+            {"pop": 1.0, "cooc": 0.5, "emb": 0.2},
+            {"emb": 1.0},
+            {"implicit": 1.0, "content_sim": 0.5},
+            {"pop": 0.1, "cooc": 0.2, "implicit": 0.3, "content_sim": 0.4, "session_seq": 0.5},
+        ]
     ),
-    algorithm=st.sampled_from(["blend", "blend", "popularity", "cooc"]),
+    algorithm=st.sampled_from(["blend"] * 4 + ["popularity", *NEIGHBOURS]),
     limits=st.builds(Limits, max_k=st.sampled_from([5, 200])),
     flags=st.builds(Flags, request_weights=st.booleans()),
     personalization=st.builds(
@@ -93,17 +106,27 @@ configs = st.builds(
         max_per_brand=st.sampled_from([None, None, 1, 3]),
         max_per_category=st.sampled_from([None, None, 2]),
     ),
+    exclude_seen=st.builds(
+        ExcludeSeen,
+        events=st.sampled_from([(), (), ("view",), ("purchase", "view")]),
+        days=st.sampled_from([5.0, 30.0]),
+    ),
 )
 
 
 @st.composite
+def near(draw: st.DrawFn, weights: st.SearchStrategy[float]) -> dict[str, dict[str, float]]:
+    found = draw(st.dictionaries(ids, st.dictionaries(ids, weights, max_size=8), max_size=8))
+    return {item: {other: weight for other, weight in row.items() if other != item} for item, row in found.items()}
+
+
+@st.composite
 def worlds(draw: st.DrawFn) -> World:
-    near = st.dictionaries(ids, raw, max_size=8)
-    cooc = draw(st.dictionaries(ids, near, max_size=8))
     return World(
         items=draw(items()),
         popularity=draw(st.dictionaries(ids, raw, max_size=len(IDS))),
-        cooc={item: {other: w for other, w in row.items() if other != item} for item, row in cooc.items()},
+        cooc=draw(near(raw)),
+        cosines={signal: draw(near(cosine)) for signal in COSINES if draw(st.booleans())},
         rules=draw(rules()),
         withdrawn=draw(st.frozensets(ids, max_size=3)),
         config=draw(configs),
@@ -116,15 +139,20 @@ def worlds(draw: st.DrawFn) -> World:
 some_ids = st.lists(st.sampled_from([*IDS, "unknown"]), unique=True, max_size=5).map(tuple)
 some_tags = st.lists(st.sampled_from([*TAGS, "unknown"]), unique=True, max_size=2).map(tuple)
 
+event = st.builds(
+    HistoryEvent,
+    item_id=ids,
+    event_type=st.sampled_from(["view", "view", "purchase", "click"]),
+    ts=st.sampled_from([None, *DAYS]),
+)
+
 requests = st.builds(
     RecommendRequest,
     surface=st.just("home"),
     k=st.sampled_from([1, 3, 5, 20, 40]),
     user=st.builds(
         User,
-        history=st.lists(st.builds(HistoryEvent, item_id=ids, ts=st.sampled_from([None, *DAYS])), max_size=5).map(
-            tuple
-        ),
+        history=st.lists(event, max_size=5).map(tuple),
     ),
     context=st.builds(
         Context,
@@ -149,8 +177,8 @@ requests = st.builds(
             created_after=st.sampled_from([None, DAYS[1]]),
         ),
     ),
-    weights=st.sampled_from([{}, {"pop": 2.0}, {"cooc": 1.0, "pop": -1.0}]),
-    algorithm=st.sampled_from([None, None, "blend", "popularity", "cooc"]),
+    weights=st.sampled_from([{}, {"pop": 2.0}, {"cooc": 1.0, "pop": -1.0}, {"emb": 0.5, "implicit": 0.5}]),
+    algorithm=st.sampled_from([None] * 6 + ["blend", "popularity", *NEIGHBOURS]),
     options=st.builds(
         Options,
         include_reasons=st.booleans(),
@@ -167,6 +195,7 @@ def shelf_of(world: World) -> MemoryShelf:
         popularity_scale=world.popularity_scale,
         cooc=world.cooc,
         cooc_scale=world.cooc_scale,
+        cosines=world.cosines,
     )
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from recsys.encoding import canonical
 from recsys.releases import ArtifactRef, Manifest, Releases, Window
 from recsys.signals import SIGNALS, Heading
 from recsys.store import Commit, Log, Store, open_store
+from recsys.store.over import LogOver
 
 TENANT = "demo"
 WINDOW = Window(start="2026-11-01", end="2026-11-22")
@@ -54,17 +55,13 @@ def publish(
     return store.blobs.put(tenant, canonical(msgspec.structs.replace(manifest, **more)))
 
 
-@dataclass
-class Interposed(Log):
+class Interposed(LogOver):
     """A log in which, just before an append of ours, others are faster: ``meanwhile`` is run once."""
 
-    inner: Log
-    meanwhile: Callable[[], object] | None = None
-    appends: int = field(default=0)
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
+    def __init__(self, inner: Log) -> None:
+        super().__init__(inner)
+        self.meanwhile: Callable[[], object] | None = None
+        self.appends = 0
 
     def append(self, stream: str, number: int, data: bytes, *, patience_s: float = 10.0) -> Commit:
         first, self.meanwhile = self.meanwhile, None
@@ -72,15 +69,6 @@ class Interposed(Log):
             first()
         self.appends += 1
         return self.inner.append(stream, number, data, patience_s=patience_s)
-
-    def read(self, stream: str, number: int) -> bytes:
-        return self.inner.read(stream, number)
-
-    def head(self, stream: str, *, at_least: int = 0) -> int:
-        return self.inner.head(stream, at_least=at_least)
-
-    def streams(self) -> list[str]:
-        return self.inner.streams()
 
 
 class Shop:

@@ -1,9 +1,15 @@
 """What may not be shipped, though it parses."""
 
+import msgspec
 import pytest
 from tests.unit.releases.shop import TENANT, Shop, opened, popularity, publish
+from tests.unit.signals import artifacts
+from tests.unit.snapshot.poisons import POISONS
+from tests.unit.snapshot.shops import Shop as Stocked
 
-from recsys.releases import ArtifactRef, UnfitRelease
+from recsys.releases import ArtifactRef, UnfitRelease, Window
+from recsys.releases.closure import Closure
+from recsys.releases.manifest import read_manifest
 
 
 def refused(shop: Shop, manifest: str, problem: str) -> None:
@@ -30,6 +36,8 @@ def test_a_manifest_that_is_not_one():
         ({"surface": "pdp"}, "built for surface pdp"),
         ({"signals": {}}, "names no signal"),
         ({"format": 2}, "format 2"),
+        ({"window": Window(start="2026-11-01", end="soon")}, "not two days"),
+        ({"window": Window(start="2026-11-23", end="2026-11-22")}, "before it begins"),
     ],
 )
 def test_a_manifest_of_something_else(change, problem):
@@ -39,8 +47,6 @@ def test_a_manifest_of_something_else(change, problem):
         from recsys.releases import Manifest
 
         own = shop.m(1)
-        import msgspec
-
         manifest = msgspec.json.decode(shop.store.blobs.read(TENANT, own), type=Manifest)
         named = shop.store.blobs.put(TENANT, canonical(msgspec.structs.replace(manifest, **change)))
     else:
@@ -157,3 +163,47 @@ def test_large_artifacts_are_checked_through_a_mapped_copy(monkeypatch):
     refused(
         shop, publish(shop.store, signals={"popularity": (refs(popularity(likes=3), shop, size_bytes=11),)}), "says 11"
     )
+
+
+@pytest.mark.parametrize("name", POISONS)
+def test_a_poisoned_artifact_is_refused_before_the_commit(name):
+    shop = Stocked()
+    release = shop.release(manifests={"home": shop.manifest(**POISONS[name])})
+    kind = next(iter(POISONS[name]))
+    with pytest.raises(UnfitRelease, match=f"{kind} artifact sha256:"):
+        Closure(shop.store.blobs, "demo").check_whole(release)
+
+
+def test_items_of_another_shop_are_refused_although_the_catalogue_is_in_force_already():
+    shop = opened()
+    shop.ours.ship("home", shop.m(1))
+    strange = artifacts.popularity({"u1": 3.0, "u2": 1.0})
+    refused(shop, publish(shop.store, data=strange), "none of its items is in the catalogue")
+
+
+def test_a_catalogue_in_force_that_was_damaged_since_does_not_keep_a_signal_out():
+    shop = opened()
+    shop.ours.ship("home", shop.m(1))
+    own = shop.ours.current().surfaces["home"].manifest
+    sold = read_manifest(shop.store.blobs.read(TENANT, own)).catalog
+    shop.store.objects.replace(shop.store.blobs.key(TENANT, sold.artifact), b"damaged")
+    manifest = publish(shop.store, data=popularity(likes=2), catalog=sold)
+    shop.store.objects.replace(shop.store.blobs.key(TENANT, sold.artifact), b"damaged")
+    assert shop.ours.ship("home", manifest).release.surfaces["home"].manifest == manifest
+
+
+@pytest.mark.parametrize(
+    ("other", "problem"),
+    [
+        (lambda ref: {"signals": {"popularity": (ref,), "cooc": (ref,)}}, "the blob says it is popularity"),
+        (
+            lambda ref: {"signals": {"popularity": (msgspec.structs.replace(ref, size_bytes=12),)}},
+            "the manifest says 12",
+        ),
+    ],
+)
+def test_an_artifact_in_force_is_checked_again_when_it_comes_as_something_else(other, problem):
+    shop = opened()
+    shop.ours.ship("home", shop.m(1))
+    own = read_manifest(shop.store.blobs.read(TENANT, shop.m(1)))
+    refused(shop, publish(shop.store, **other(own.signals["popularity"][0])), problem)

@@ -7,11 +7,12 @@ import pytest
 from tests.unit.releases.shop import TENANT, Shop, config, opened, rules
 
 from recsys.access import load_directory
-from recsys.encoding import digest
+from recsys.encoding import canonical, digest, with_check
 from recsys.errors import OutcomeUnknown, RecsysError, UsageError
 from recsys.releases import Attempt, AttemptReused, Change, LostRace, NewerFormat, Releases, create_tenant
 from recsys.releases.record import Requires
 from recsys.store import Commit, CommitState, Unavailable, open_store
+from recsys.store.over import LogOver
 
 CHANGES: dict[str, Callable[[Shop, Releases, dict[str, object]], Change]] = {
     "ship": lambda s, r, more: r.ship("home", s.m(3), **more),
@@ -251,8 +252,8 @@ def test_a_release_of_a_newer_format_is_not_built_upon():
 
 def test_a_field_of_a_later_version_does_not_stop_a_reader():
     shop = busy()
-    data = shop.theirs.current().encode()
-    shop.store.releases.append(TENANT, 6, data.replace(b'"generation":5', b'"generation":6,"later":1'))
+    data = canonical(shop.theirs.current()).replace(b'"generation":5', b'"generation":6,"later":1')
+    shop.store.releases.append(TENANT, 6, with_check(data))
     assert shop.theirs.current().generation == 6
 
 
@@ -292,3 +293,25 @@ def test_a_dry_run_of_a_new_tenant_makes_nothing():
     before = list(store.objects.keys(""))
     assert create_tenant(store, "shop", actor="us", dry_run=True).release.generation == 1
     assert list(store.objects.keys("")) == before
+
+
+class Gone(LogOver):
+    """An access log that cannot be read once a release was written."""
+
+    def __init__(self, shop: Shop) -> None:
+        super().__init__(shop.store.access)
+        self._shop = shop
+
+    def head(self, stream: str, *, at_least: int = 0) -> int:
+        if self._shop.log.appends:
+            raise Unavailable("memory:", "Input/output error")
+        return self.inner.head(stream, at_least=at_least)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_is_committed_is_told_so_when_the_store_says_no_more_afterwards(name: str) -> None:
+    shop = busy()
+    store = replace(shop.store, releases=shop.log, access=Gone(shop))
+    change = CHANGES[name](shop, Releases(store, TENANT, actor="us"), {})
+    assert change.changed
+    assert shop.theirs.current().generation == change.release.generation

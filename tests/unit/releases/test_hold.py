@@ -60,6 +60,26 @@ def test_resume_lifts_levers_one_by_one():
     assert shop.ours.resume().release.holds == ()
 
 
+def test_a_resume_names_the_other_holds_that_still_cover_what_it_lifts():
+    shop = opened()
+    shop.theirs.hold(surface="home", levers=["artifacts"], reason="one")
+    shop.theirs.hold(reason="all of it")
+    still = shop.ours.resume(surface="home", dry_run=True).why
+    assert still.startswith("may change again: artifacts of home, except that still held is artifacts of every surface")
+    assert " by them since " in still
+    assert "still held is artifacts of home by them" in shop.ours.resume().why
+    assert shop.ours.resume(surface="home").why == "may change again: artifacts of home"
+
+
+def test_what_is_left_of_a_hold_is_not_told_as_newly_held():
+    shop = opened()
+    shop.theirs.hold(reason="freeze")  # 2
+    change = shop.ours.resume(levers=["config"])  # 3
+    assert not change.held
+    told = shop.ours.diff(2, 3)
+    assert (told.held, [hold.levers for hold in told.resumed]) == ((), [("config",)])
+
+
 def test_resume_of_what_is_not_held_changes_nothing():
     shop = opened()
     assert "not held" in shop.ours.resume().why

@@ -2,20 +2,29 @@
 
 import contextlib
 
+import msgspec
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.unit.releases.shop import TENANT, config, opened, rules
 
-from recsys.encoding import digest
-from recsys.errors import Refused
-from recsys.releases import Change
+from recsys.documents.parts import with_config_part, with_rules_part
+from recsys.encoding import canonical, digest
+from recsys.errors import Refused, UsageError
+from recsys.releases import Change, Held, UnfitRelease
+from recsys.releases.arm import arm_of, candidate_in, candidates_in, carried
+from recsys.releases.hold import covering
 from recsys.releases.record import Release, parts_of
+from recsys.releases.ship import manifest_of
 from recsys.releases.withdraw import withdrawn_in
 
 SURFACES = st.sampled_from(["home", "pdp"])
 LEVERS = st.sampled_from(["config", "rules", "artifacts", "all"])
-CONTENT = ("config", "rules", "surfaces")
+
+
+def content(release: Release) -> tuple[object, ...]:
+    served = {name: surface.manifest for name, surface in release.surfaces.items()}
+    return release.config, release.rules, served
 
 
 class AnyHistory(RuleBasedStateMachine):
@@ -89,7 +98,10 @@ class AnyHistory(RuleBasedStateMachine):
                 assert getattr(now, part) == getattr(old, part)
         for name in {*now.surfaces, *old.surfaces, *before.surfaces}:
             moves = lever in ("artifacts", "all") and surface in (None, name)
-            assert now.surfaces.get(name) == (old if moves else before).surfaces.get(name)
+            assert manifest_of(now, name) == manifest_of(old if moves else before, name)
+            candidate = candidate_in(now, name)
+            assert candidate in (None, candidate_in(before, name))  # none is brought back
+            assert lever != "all" or surface not in (None, name) or candidate is None
 
     @precondition(lambda self: len(self.known) > 1)
     @rule(data=st.data())
@@ -104,8 +116,59 @@ class AnyHistory(RuleBasedStateMachine):
             return
         with contextlib.suppress(Refused):  # shipping again stops at a hold
             again = self.done(self.shop.ours.undo(undone.release.generation)).release
-            assert {part: getattr(again, part) for part in CONTENT} == {part: getattr(before, part) for part in CONTENT}
+            assert content(again) == content(before)
             assert set(again.holds) == set(before.holds)
+
+    @rule(
+        surface=SURFACES,
+        share=st.sampled_from([0.1, 0.5, 1.0]),
+        likes=st.none() | st.integers(1, 4),
+        k=st.none() | st.integers(1, 3),
+        own=st.none() | st.sampled_from("abc"),
+    )
+    def begin_candidate(self, surface: str, share: float, likes: int | None, k: int | None, own: str | None) -> None:
+        read = self.shop.theirs._history.document
+        before = self.known[-1]
+        part = canonical({"limits": {"max_k": k}})
+        given = {
+            "manifest": None if likes is None else self.shop.m(likes, surface),
+            "config": None if k is None else with_config_part(read(before.config), surface, part),
+            "rules": None,
+        }
+        with contextlib.suppress(Refused, UsageError):
+            if own is not None:
+                given["rules"] = with_rules_part(read(before.rules), surface, rules(own, surface=surface))
+            change = self.done(self.shop.ours.candidates.start(surface, share=share, **given))
+            now, was = candidate_in(change.release, surface), candidate_in(before, surface)
+            assert now is not None
+            assert now.share == share
+            assert was is None or msgspec.structs.replace(was, share=share) == now
+            assert content(change.release) == content(before)
+
+    @rule(surface=SURFACES)
+    def promote(self, surface: str) -> None:
+        before = self.known[-1]
+        candidate = candidate_in(before, surface)
+        try:
+            change = self.done(self.shop.ours.candidates.promote(surface))
+        except Held:
+            assert candidate is not None
+            assert any(covering(before.holds, lever, surface) for lever in carried(candidate))
+        except UnfitRelease as error:  # its rule would take the id of a rule that the other candidate brings
+            assert "does not go with it" in error.message  # noqa: PT017 - which refusal it is, is the question
+            assert len(list(candidates_in(before))) == 2
+        except Refused:
+            assert candidate is None
+        else:
+            arm, _ = arm_of(before, surface, self.shop.theirs._history.document)
+            assert parts_of(change.release) == parts_of(arm)
+
+    @rule(surface=SURFACES, hold=st.booleans())
+    def abort(self, surface: str, hold: bool) -> None:
+        before = self.known[-1]
+        change = self.done(self.shop.ours.candidates.abort(surface, hold=hold))
+        assert candidate_in(change.release, surface) is None
+        assert content(change.release) == content(before)
 
     @rule(surface=st.sampled_from([None, "home"]), lever=st.sampled_from(["config", "rules", "artifacts"]))
     def hold(self, surface: str | None, lever: str) -> None:
@@ -139,6 +202,16 @@ class AnyHistory(RuleBasedStateMachine):
     @invariant()
     def withdrawn_items_stay_withdrawn(self) -> None:
         assert withdrawn_in(self.known[-1], self.shop.theirs._history) == self.gone
+
+    @invariant()
+    def every_candidate_can_be_served_beside_something_and_is_what_it_was_when_it_began(self) -> None:
+        newest = self.known[-1]
+        for surface, candidate in candidates_in(newest):
+            assert manifest_of(newest, surface) is not None
+            arm_of(newest, surface, self.shop.theirs._history.document)
+            begun = candidate_in(self.known[candidate.since - 1], surface)
+            assert begun is not None
+            assert msgspec.structs.replace(begun, share=candidate.share) == candidate
 
     @invariant()
     def changed_names_the_generation_in_which_each_lever_last_changed(self) -> None:

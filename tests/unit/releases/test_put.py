@@ -68,3 +68,10 @@ def test_a_hold_on_one_surface_stops_only_documents_that_it_would_feel():
     assert shop.ours.put_rules(rules("a", surface="pdp")).committed
     with pytest.raises(Held):
         shop.ours.put_rules(canonical([{"id": "b", "action": "block", "item_ids": ["mug"]}]))
+
+
+def test_the_undo_of_a_switched_rule_can_be_pasted_whatever_its_id():
+    shop = opened()
+    shop.theirs.put_rules(rules("-x", "a b"))
+    assert shop.ours.disable_rule("-x").undo == "recsys rules enable --tenant demo -- -x"
+    assert shop.ours.disable_rule("a b").undo == "recsys rules enable 'a b' --tenant demo"

@@ -240,6 +240,17 @@ def test_a_hole_in_the_log_is_damage_and_not_an_end():
         shop.ours.read(3)
 
 
+def test_a_flipped_bit_in_the_newest_record_is_damage_though_it_reads_well():
+    shop = busy()
+    data = shop.theirs.current().encode()
+    key = f"releases/{TENANT}/{shop.theirs.current().generation:010d}.json"
+    shop.store.objects.replace(key, data.replace(b'"withdrawn"', b'"withdraun"'))
+    with pytest.raises(DamagedRecord, match="its check was made over"):
+        Releases(shop.store, TENANT, actor="us").current()
+    page = Releases(shop.store, TENANT, actor="us").list(before=5)
+    assert [release.generation for release in page.releases] == [4, 3, 2, 1], "what is older can still be seen"
+
+
 def test_a_record_that_belongs_elsewhere_is_not_read_as_ours():
     shop = busy()
     rewrite(shop, 3, tenant="other")

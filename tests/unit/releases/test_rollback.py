@@ -109,6 +109,7 @@ def test_artifacts_go_back_exactly_and_are_held_in_the_same_record():
     (hold,) = change.release.holds
     assert (hold.surface, hold.levers, hold.actor, hold.generation) == ("home", ("artifacts",), "us", 4)
     assert hold.reason == "rolled back to generation 2: wrong prices"
+    assert change.why == "artifacts of home as in generation 2; held: artifacts of home"
     with pytest.raises(Held):
         shop.theirs.ship("home", bad)
     shop.theirs.put_config(config(limits={"max_k": 2}))

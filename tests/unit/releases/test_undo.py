@@ -121,6 +121,24 @@ def test_undoing_a_hold_lifts_it_and_undoing_a_resume_brings_it_back():
     assert held[0].reason == "stop"
 
 
+def test_undoing_a_hold_that_was_lifted_in_part_lifts_what_is_left_of_it():
+    shop = history()
+    shop.theirs.hold(reason="stop")  # 5
+    shop.theirs.resume(levers=["config"])  # 6
+    change = shop.ours.undo(5)
+    assert (change.changed, change.release.holds) == (True, ())
+
+
+def test_undoing_one_resume_leaves_lifted_what_another_one_lifted():
+    shop = history()
+    shop.theirs.hold(reason="stop")  # 5
+    shop.theirs.resume(levers=["config"])  # 6
+    shop.theirs.resume(levers=["rules"])  # 7
+    change = shop.ours.undo(6)
+    assert [hold.levers for hold in change.release.holds] == [("config", "artifacts")]
+    assert change.held
+
+
 def test_the_first_ship_of_a_surface_can_be_taken_back():
     shop = history()
     shop.theirs.ship("pdp", shop.m(1, "pdp"))

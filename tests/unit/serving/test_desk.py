@@ -8,7 +8,8 @@ from tests.integration.serving.shops import Shop, until
 
 from recsys.access import load_directory
 from recsys.encoding import decode
-from recsys.events import Exposure
+from recsys.events import Exposure, Interaction, Outcome
+from recsys.releases import erase_users
 from recsys.serving import answering
 from recsys.serving.counters import Counters
 from recsys.serving.desk import Desk
@@ -18,17 +19,18 @@ from recsys.serving.hosted import Hosted
 
 
 class Book:
-    """Records lines in memory; ``takes`` says whether the disk does."""
+    """Records lines in memory, those of assignments apart; ``takes`` says whether the disk does."""
 
     problem = ""
 
     def __init__(self):
         self.lines = []
+        self.assigned = []
         self.takes = True
 
     async def append(self, tenant, stream, line):
         if self.takes:
-            self.lines.append(line)
+            (self.assigned if stream == "assignments" else self.lines).append(line)
         return self.takes
 
 
@@ -36,17 +38,10 @@ class Counter:
     """A desk over a shop that one follower has prepared."""
 
     def __init__(self, shop):
-        follower = Follower(shop.settings(), run="r1")
-
-        def followed():
-            follower.step()
-            state = read_host_state(shop.root / "host" / "host.json")
-            return state and state.tenants["demo"].generation == 2
-
-        until(followed, "the follower")
-        hosted = Hosted(Places(shop.root / "host"), run="r1")
-        hosted.take_over()
         self.shop = shop
+        self.follower = Follower(shop.settings(), run="r1")
+        self.hosted = hosted = Hosted(Places(shop.root / "host"), run="r1")
+        self.follow(shop.releases.current().generation)
         self.book = Book()
         self.desk = Desk(
             settings=shop.settings(confirm_s=1000.0),
@@ -55,6 +50,19 @@ class Counter:
             exposures=self.book,
             outcomes=self.book,
         )
+
+    def follow(self, generation):
+        def followed():
+            self.follower.step()
+            state = read_host_state(self.shop.root / "host" / "host.json")
+            return state and state.tenants["demo"].generation == generation
+
+        until(followed, "the follower")
+        self.hosted.take_over()
+
+    def erase(self, *raw_ids):
+        change = erase_users(self.shop.releases, self.pseudonyms.of_many(raw_ids), reason="asked for it")
+        self.follow(change.release.generation)
 
     def post(self, path, body):
         async def read_body():
@@ -168,6 +176,41 @@ def test_one_answer_lends_its_unit_to_no_other(counter):
         counter.recommend(user=user)
     of = counter.pseudonyms.of
     assert [one.context.get("unit_id") for one in counter.exposures()] == [of("ann"), None, of("bob")]
+
+
+@pytest.mark.parametrize("known_as", ["user_id", "anonymous_id", "session_id"])
+def test_an_erased_user_is_answered_and_recorded_as_nobody(counter, known_as):
+    history = [{"item_id": "a-000"}]  # its neighbours a-001… would stand first
+    asked = {"user": {"user_id": "bob", known_as: "ann", "history": history}, "algorithm": "cooc"}
+    _, before = counter.recommend(**asked)
+    _, of_nobody = counter.recommend(algorithm="cooc")
+    assert before["items"] != of_nobody["items"]
+    counter.erase("ann")
+    _, after = counter.recommend(**asked)
+    assert after["items"] == of_nobody["items"]
+    line = counter.book.lines[-1]
+    assert b"user" not in line.replace(b'"traffic":"user"', b"")
+    assert not any(one.encode() in line for one in ("history", "unit", "key_id", counter.pseudonyms.of("bob")))
+    counter.recommend(user={"user_id": "bob", "history": history})
+    assert counter.exposures()[-1].user_id == counter.pseudonyms.of("bob")
+
+
+def test_what_an_erased_user_does_is_kept_as_nobodys(counter):
+    counter.erase("ann")
+    done = {"item_id": "a-001", "ts": "2026-11-22T08:00:00Z"}
+    events = [
+        {**done, "event_id": "1", "request_id": "r1", "event_type": "click", "user_id": "ann", "session_id": "s"},
+        {**done, "event_id": "2", "event_type": "cart", "anonymous_id": "ann"},
+        {**done, "event_id": "3", "event_type": "cart", "user_id": "bob"},
+    ]
+    assert counter.post("/v1/events", events)[0] == 200
+    lines = b"".join(counter.book.lines).splitlines()
+    of_ann = decode(lines[0], Outcome, what="line"), decode(lines[1], Interaction, what="line")
+    assert [(one.event_id, one.user_id, one.anonymous_id, one.session_id, one.key_id) for one in of_ann] == [
+        ("1", None, None, None, None),
+        ("2", None, None, None, None),
+    ]
+    assert decode(lines[2], Interaction, what="line").user_id == counter.pseudonyms.of("bob")
 
 
 def test_a_decision_says_which_route_was_asked(counter):

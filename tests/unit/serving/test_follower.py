@@ -13,9 +13,9 @@ from tests.integration.serving.shops import Shop, until
 from recsys.events import Shipped
 from recsys.ranking import RecommendRequest
 from recsys.releases import Releases
+from recsys.replicas import read_heartbeats
 from recsys.serving.follower import Follower
-from recsys.serving.heartbeat import read_heartbeats
-from recsys.serving.host_state import Places, read_host_state
+from recsys.serving.host_state import Places, read_host_state, write_host_state
 from recsys.serving.hosted import Hosted
 from recsys.snapshot import recommend
 from recsys.store import open_store
@@ -140,11 +140,35 @@ def test_a_copy_that_was_damaged_while_we_were_down_is_fetched_again(shop):
     assert hosted(shop, run="r2", verify=True).view("demo").rung(confirm_s=10.0) == "live"
 
 
+def test_a_copy_that_is_of_another_generation_than_host_json_says_is_not_used(shop):
+    follow(shop, 2)
+    places = Places(shop.root / "host")
+    told = state(shop)
+    known = told.tenants["demo"]
+    wrong = msgspec.structs.replace(known, kept=(msgspec.structs.replace(known.kept[0], generation=3),), head=3)
+    write_host_state(places.state, msgspec.structs.replace(told, tenants={"demo": wrong}), durable=True)
+    shop.ship("b")
+    follower = Follower(shop.settings(), run="r2")
+    step_until(follower, lambda: state(shop).run == "r2" and served(shop) == 3)
+    assert hosted(shop, run="r2", verify=True).view("demo").generation == 3
+
+
 def test_keys_are_copied_privately_and_work_without_the_store(shop):
     follow(shop, 2)
-    assert (shop.root / "host" / "access.json").stat().st_mode & 0o777 == 0o600
+    copies = [shop.root / "host" / name for name in ("access.json", "access.json.before")]
+    assert [copy.stat().st_mode & 0o777 for copy in copies] == [0o600, 0o600]
     shop.take_store_away()
     assert hosted(shop).directory.authenticate(shop.client).tenant == "demo"
+
+
+@pytest.mark.parametrize("damaged", ["access.json", "access.json.before"])
+def test_keys_work_without_the_store_although_one_copy_of_them_is_damaged(shop, damaged):
+    follow(shop, 2)
+    shop.take_store_away()
+    (shop.root / "host" / damaged).write_bytes(b"damaged")
+    assert hosted(shop).directory.authenticate(shop.client).tenant == "demo"
+    follower = Follower(shop.settings(), run="r2")
+    assert follower._directory.authenticate(shop.client).tenant == "demo"
 
 
 def test_a_store_put_back_from_an_older_copy_that_went_on_differently_is_not_followed(shop):

@@ -47,3 +47,12 @@ def test_nothing_is_known_when_neither_can_be_read(tmp_path):
     path.write_bytes(b"{")
     (tmp_path / "host.json.before").write_bytes(b"{")
     assert read_host_state(path) is None
+
+
+def test_a_flipped_bit_that_still_reads_is_not_believed(tmp_path):
+    path = tmp_path / "host.json"
+    write_host_state(path, served(7), durable=True)
+    path.write_bytes(path.read_bytes().replace(b'"generation":7', b'"generation":6'))
+    assert read_host_state(path) == served(7)
+    (tmp_path / "host.json.before").write_bytes(path.read_bytes())
+    assert read_host_state(path) is None

@@ -1,7 +1,18 @@
 import subprocess
 import sys
 
-HEAVY = ("duckdb", "litestar", "scipy", "typer", "rich", "yaml", "prometheus_client", "recsys.pipelines")
+HEAVY = (
+    "duckdb",
+    "litestar",
+    "scipy",
+    "typer",
+    "rich",
+    "yaml",
+    "prometheus_client",
+    "jwt",
+    "httpx2",
+    "recsys.pipelines",
+)
 SAYS = f"import sys, recsys.serving.worker; print(*[name for name in {HEAVY!r} if name in sys.modules])"
 
 

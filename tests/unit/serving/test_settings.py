@@ -41,6 +41,11 @@ def test_a_value_that_is_not_of_its_unit_is_an_error_that_names_the_variable(val
         read_settings({"RECSYS_SERVE_WORKERS": value})
 
 
+def test_a_word_that_is_none_of_a_settings_few_is_an_error_that_suggests_the_right_one():
+    with pytest.raises(Invalid, match=r"RECSYS_SERVE_LOG_LEVEL.*did you mean `info`"):
+        read_settings({"RECSYS_SERVE_LOG_LEVEL": "INFO"})
+
+
 @pytest.mark.parametrize("env", ["production", "Production", " PRODUCTION ", "prod", "staging", "produciton", " "])
 def test_development_headers_are_refused_wherever_users_may_be(env):
     with pytest.raises(Invalid, match="development headers are refused in"):

@@ -4,22 +4,22 @@ import errno
 import multiprocessing
 import random
 import shutil
+from datetime import date
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import pytest
 from tests.unit.signals import artifacts
-from tests.unit.snapshot.shops import COOC, ITEMS, NOW, POPULARITY, Shop, heading, tree
+from tests.unit.snapshot.poisons import POISONS
+from tests.unit.snapshot.shops import NOW, POPULARITY, Shop, heading, tree
 
 from recsys.catalog import Item, pack_catalog
 from recsys.encoding import canonical, digest
 from recsys.ranking.request import RecommendRequest
-from recsys.releases.record import Release, Requires
+from recsys.releases.record import FORMAT, Release, Requires
 from recsys.snapshot import SnapshotRejected, collect, open_release, open_snapshot, prepare, recommend
 from recsys.snapshot import preparing as preparing_module
 from recsys.store import CopyFailed, open_store
-from recsys.store.columns import Columns, pack
 
 ASK = RecommendRequest(surface="home", k=5)
 
@@ -37,6 +37,9 @@ class Counting:
     def fetch(self, tenant: str, digest: str, into: Path) -> None:
         self.fetched.append(digest)
         self.blobs.fetch(tenant, digest, into)
+
+    def exists(self, tenant: str, digest: str) -> bool:
+        return self.blobs.exists(tenant, digest)
 
 
 def rejected(shop: Shop, release: Release, root: Path) -> str:
@@ -127,89 +130,25 @@ def test_a_damaged_copy_is_fetched_again_and_a_damaged_shelf_compiled_again(tmp_
     open_snapshot(prepare(release, blobs=shop.store.blobs, root=tmp_path), verify=True)
 
 
-def edited(blob: bytes, **columns: object) -> bytes:
-    """Write an artifact again with some columns replaced; a function is given the old column."""
-    opened = Columns(blob, where="test")
-    arrays = {name: opened[name].copy() for name in opened.names()}
-    for name, value in columns.items():
-        key = name.replace("__", ".")
-        arrays[key] = value(arrays[key]) if callable(value) else value
-    return pack(opened.kind, opened.meta, arrays)
-
-
-def meta_edited(blob: bytes, **meta: object) -> bytes:
-    opened = Columns(blob, where="test")
-    return pack(opened.kind, {**opened.meta, **meta}, {name: opened[name] for name in opened.names()})
-
-
-def at(position: int, value: object):
-    def change(column):
-        column[position] = value
-        return column
-
-    return change
-
-
-POP = artifacts.popularity(POPULARITY)
-NEAR = artifacts.cooc(COOC)
-CATALOG = pack_catalog(ITEMS, tenant="demo")
-
-POISONS = {
-    "popularity truncated": {"popularity": POP[:-64]},
-    "popularity truncated in its header": {"popularity": POP[:40]},
-    "popularity one byte": {"popularity": b"R"},
-    "popularity not columnar": {"popularity": b"\x00" * 4096},
-    "popularity of no items": {"popularity": artifacts.popularity({})},
-    "popularity NaN": {"popularity": edited(POP, score=at(3, np.nan))},
-    "popularity infinite": {"popularity": edited(POP, score=at(3, np.inf))},
-    "popularity negative": {"popularity": edited(POP, score=at(3, -1.0))},
-    "popularity doubled": {"popularity": edited(POP, score=lambda c: np.concatenate([c, c]))},
-    "popularity in the wrong order": {"popularity": edited(POP, order=lambda c: c[::-1])},
-    "popularity order out of range": {"popularity": edited(POP, order=at(0, 99))},
-    "popularity order twice": {"popularity": edited(POP, order=np.zeros_like)},
-    "popularity as float32": {"popularity": edited(POP, score=lambda c: c.astype(np.float32))},
-    "popularity of another tenant": {"popularity": artifacts.popularity(POPULARITY, heading(tenant="other"))},
-    "popularity of another scope": {
-        "popularity": artifacts.popularity(POPULARITY, heading(scope="surface", surface="home"))
-    },
-    "popularity scale 0": {"popularity": meta_edited(POP, scale=0.0)},
-    "popularity scale not a number": {"popularity": meta_edited(POP, scale="much")},
-    "popularity scale absurd": {"popularity": meta_edited(POP, scale=1e300)},
-    "popularity without a column": {
-        "popularity": pack("popularity", Columns(POP, where="t").meta, {"score": np.ones(3)})
-    },
-    "popularity ids out of order": {"popularity": edited(POP, items__bytes=lambda c: c[::-1])},
-    "popularity ids twice": {"popularity": edited(POP, items__bytes=lambda c: np.tile(c[:3], len(c) // 3))},
-    "popularity id not UTF-8": {"popularity": edited(POP, items__bytes=at(-1, 0xFF))},
-    "popularity offsets back": {"popularity": edited(POP, items__offsets=at(2, 0))},
-    "popularity newer format": {"popularity": meta_edited(POP, format=2)},
-    "cooc in place of popularity": {"popularity": NEAR},
-    "cooc NaN": {"cooc": edited(NEAR, weight=at(0, np.nan))},
-    "cooc above 1": {"cooc": edited(NEAR, weight=at(0, 2.0))},
-    "cooc out of range": {"cooc": edited(NEAR, neighbours=at(0, 1 << 20))},
-    "cooc negative neighbour": {"cooc": edited(NEAR, neighbours=at(0, -1))},
-    "cooc own neighbour": {"cooc": edited(NEAR, neighbours=at(0, 0))},
-    "cooc offsets absurd": {"cooc": edited(NEAR, offsets=at(1, 1 << 60))},
-    "cooc unsorted": {"cooc": edited(NEAR, weight=lambda c: c[::-1])},
-    "cooc empty": {"cooc": artifacts.cooc({})},
-    "cooc of another tenant": {"cooc": artifacts.cooc(COOC, heading(tenant="other"))},
-    "catalogue of another tenant": {"catalog": pack_catalog(ITEMS, tenant="other")},
-    "catalogue negative price": {"catalog": edited(CATALOG, price=at(0, -1.0))},
-    "catalogue infinite price": {"catalog": edited(CATALOG, price=at(0, np.inf))},
-    "catalogue tag out of range": {"catalog": edited(CATALOG, tags__codes=at(0, 77))},
-    "catalogue brand out of range": {"catalog": edited(CATALOG, brand=at(0, 5))},
-    "catalogue availability as numbers": {"catalog": edited(CATALOG, available=lambda c: c.astype(np.uint8))},
-    "catalogue short": {"catalog": edited(CATALOG, price=lambda c: c[:-1])},
-    "catalogue two-dimensional": {"catalog": edited(CATALOG, price=lambda c: c.reshape(-1, 2))},
-}
-
-
 @pytest.mark.parametrize("name", POISONS)
 def test_a_poisoned_artifact_is_refused(name: str, tmp_path: Path) -> None:
     shop = Shop()
     release = shop.release(manifests={"home": shop.manifest(**POISONS[name])})
     kind = next(iter(POISONS[name]))
     assert rejected(shop, release, tmp_path).startswith(f"{kind} artifact sha256:")
+
+
+def test_a_damaged_note_beside_a_copy_or_a_shelf_is_made_anew(tmp_path: Path) -> None:
+    shop = Shop()
+    release = shop.release()
+    prepare(release, blobs=shop.store.blobs, root=tmp_path)
+    notes = [*tmp_path.glob("copies/demo/*.passed"), *tmp_path.glob("shelves/demo/*.sha256")]
+    assert len(notes) == 4
+    before = [note.read_bytes() for note in notes]
+    for note in notes:
+        note.write_bytes(b"\xff" + note.read_bytes()[1:])
+    prepare(release, blobs=shop.store.blobs, root=tmp_path)
+    assert [note.read_bytes() for note in notes] == before
 
 
 def manifest_edited(shop: Shop, **fields: object) -> str:
@@ -250,7 +189,7 @@ def test_a_wrong_manifest_is_refused(make, said: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"requires": Requires(format=2)}, "requires format 2"),
+        ({"requires": Requires(format=FORMAT + 1)}, f"requires format {FORMAT + 1}"),
         ({"overlay": "sha256:" + "3" * 64}, "overlay"),
         ({"config": "sha256:" + "4" * 64}, "config"),
     ],
@@ -288,6 +227,9 @@ def test_no_flipped_bit_and_no_truncation_is_ever_served(tmp_path: Path) -> None
 
         def fetch(self, tenant: str, digest: str, into: Path) -> None:
             into.write_bytes(self.read(tenant, digest))
+
+        def exists(self, tenant: str, digest: str) -> bool:
+            return shop.store.blobs.exists(tenant, digest)
 
     blobs = Lying()
     root = tmp_path / "host"
@@ -433,3 +375,28 @@ def test_collecting_takes_what_a_killed_process_left_and_goes_on_past_what_it_ca
     assert collect(tmp_path, keep=[kept], grace_s=-1) == [first, third]
     assert [path.exists() for path in (first, second, third, kept)] == [False, True, False, True]
     assert open_snapshot(kept).generation == 4
+
+
+def test_a_personal_artifact_that_was_collected_is_left_out_and_the_rest_is_served(tmp_path: Path) -> None:
+    shop = Shop()
+    likes = artifacts.popularity({"i05": 99.0}, heading(scope="surface", surface="home"))
+    ref = msgspec.structs.replace(shop.ref(likes, scope="surface"), retain_until=date(2026, 11, 1))
+    release = shop.release(manifests={"home": shop.manifest(more={"popularity": (ref,)})})
+
+    def first(root: Path) -> str:
+        snapshot = open_snapshot(prepare(release, blobs=shop.store.blobs, root=root))
+        return recommend(snapshot, ASK, now=NOW).items[0].item_id
+
+    assert first(tmp_path / "before") == "i05"
+    shop.store.blobs.delete("demo", ref.artifact)
+    assert first(tmp_path / "before") == "i17"  # also where a copy lies
+    assert first(tmp_path / "after") == "i17"
+
+
+def test_what_is_not_personal_may_not_be_missing(tmp_path: Path) -> None:
+    shop = Shop()
+    likes = artifacts.popularity({"i05": 99.0}, heading(scope="surface", surface="home"))
+    ref = shop.ref(likes, scope="surface")
+    release = shop.release(manifests={"home": shop.manifest(more={"popularity": (ref,)})})
+    shop.store.blobs.delete("demo", ref.artifact)
+    assert "nothing under" in rejected(shop, release, tmp_path)

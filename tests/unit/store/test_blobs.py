@@ -92,7 +92,7 @@ def test_a_blob_that_is_there_is_verified_and_confirmed_for_the_writer_that_may_
     Blobs(objects).put("demo", b"x")
     watched = FaultyObjects(objects)
     Blobs(watched).put("demo", b"x")
-    assert watched.calls == ["create", "read", "confirm"]
+    assert watched.calls == ["create", "read", "confirm", "renew"]
     with pytest.raises(Unavailable):
         Blobs(FaultyObjects(objects, confirms=[Fault.LOST_BEFORE])).put("demo", b"x")
 
@@ -123,3 +123,33 @@ def test_a_tenant_or_digest_that_is_none_is_refused(tenant: str, digest: str) ->
     for call in (blobs.read, blobs.exists, blobs.delete):
         with pytest.raises(Invalid):
             call(tenant, digest)
+
+
+def test_a_blob_that_is_deleted_under_its_writer_is_written_again() -> None:
+    class Taking(MemoryObjects):
+        takes = 0
+
+        def read(self, key: str) -> bytes:
+            if self.takes:
+                self.takes -= 1
+                self.delete(key)
+            return super().read(key)
+
+    objects = Taking()
+    digest = Blobs(objects).put("demo", b"x")
+    objects.takes = 1
+    assert Blobs(objects).put("demo", b"x") == digest
+    assert Blobs(objects).read("demo", digest) == b"x"
+
+
+def test_blobs_are_listed_by_digest_of_one_tenant_only() -> None:
+    blobs = Blobs(MemoryObjects())
+    digests = {blobs.put("demo", b"x"), blobs.put("demo", b"yy")}
+    blobs.put("other", b"z")
+    found = dict(blobs.entries("demo"))
+    assert set(found) == digests
+    assert sorted(entry.size_bytes for entry in found.values()) == [1, 2]
+
+
+def test_the_day_is_the_stores_own() -> None:
+    assert Blobs(MemoryObjects(clock=lambda: 1_764_000_000.0)).today().isoformat() == "2025-11-24"

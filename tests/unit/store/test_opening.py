@@ -138,7 +138,7 @@ def test_a_store_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> None:
 def test_a_directory_of_other_things_is_not_made_into_a_store(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").touch()
     for create in (True, False):
-        with pytest.raises(UsageError, match=r"holiday\.jpg.*empty directory"):
+        with pytest.raises(UsageError, match=r"holiday\.jpg.*give an empty one"):
             open_store(tmp_path, create=create)
     assert [path.name for path in tmp_path.iterdir()] == ["holiday.jpg"]
 
@@ -157,7 +157,7 @@ def test_a_file_is_not_a_store(tmp_path: Path) -> None:
             open_store(path)
 
 
-@pytest.mark.parametrize("address", ["s3://bucket", "postgresql://x", "file://host/path", "file://", "http://x/y"])
+@pytest.mark.parametrize("address", ["gs://bucket", "postgresql://x", "file://host/path", "file://", "http://x/y"])
 def test_an_address_this_version_does_not_know_says_what_it_knows(address: str) -> None:
     with pytest.raises(UsageError, match="use a path"):
         open_store(address)

@@ -10,10 +10,12 @@ from pathlib import Path
 import msgspec
 
 from recsys.access import load_directory
+from recsys.encoding import canonical
 from recsys.releases import Releases
 from recsys.serving.answering import PseudonymCache, answer
 from recsys.serving.hosted import View
 from recsys.serving.requests import read_recommend
+from recsys.serving.tail import Happened, Standing, Tail
 from recsys.snapshot import open_snapshot, prepare
 from recsys.store import Store
 
@@ -23,10 +25,14 @@ _WARM = 1000
 
 
 class AnswerProfile(msgspec.Struct, frozen=True, kw_only=True):
-    """``answer_us``: decode, rank and encode an answer and its exposure, unprofiled. ``text``: the profile."""
+    """``answer_us``: decode, rank and encode an answer and its exposure, unprofiled. ``tail_us``: the same history
+    found in the tail instead of the request. ``stranger_us``: none anywhere. ``text``: the profile of the first.
+    """
 
     answers: int
     answer_us: float
+    tail_us: float
+    stranger_us: float
     text: str
 
 
@@ -38,6 +44,8 @@ def profile_answers(store: Store, tenant: str, bodies: Sequence[bytes], *, root:
     cache = PseudonymCache(load_directory(store).tenant(tenant).pseudonyms)
     now = time.time()
 
+    tail = Tail(lambda _: Standing(cache.key_id, frozenset()), units=len(bodies))
+
     def one(body: bytes) -> None:
         answer(
             view,
@@ -48,14 +56,22 @@ def profile_answers(store: Store, tenant: str, bodies: Sequence[bytes], *, root:
             confirm_s=10.0,
             started=time.perf_counter(),
             now=now,
+            tail=tail,
         )
 
-    for body in bodies[:_WARM]:
-        one(body)
-    began = time.perf_counter()
-    for body in bodies:
-        one(body)
-    answer_us = (time.perf_counter() - began) / len(bodies) * 1e6
+    def timed(bodies: Sequence[bytes]) -> float:
+        for body in bodies[:_WARM]:
+            one(body)
+        began = time.perf_counter()
+        for body in bodies:
+            one(body)
+        return (time.perf_counter() - began) / len(bodies) * 1e6
+
+    answer_us = timed(bodies)
+    without = [_without_history(body) for body in bodies]
+    stranger_us = timed(without)
+    tail.take([one for body in bodies for one in _told(tenant, body, cache, now)], now=now)
+    tail_us = timed(without)
     profiler = cProfile.Profile()
     profiler.enable()
     for body in bodies:
@@ -63,4 +79,18 @@ def profile_answers(store: Store, tenant: str, bodies: Sequence[bytes], *, root:
     profiler.disable()
     text = io.StringIO()
     pstats.Stats(profiler, stream=text).strip_dirs().sort_stats("tottime").print_stats(25)
-    return AnswerProfile(answers=len(bodies), answer_us=answer_us, text=text.getvalue())
+    return AnswerProfile(
+        answers=len(bodies), answer_us=answer_us, tail_us=tail_us, stranger_us=stranger_us, text=text.getvalue()
+    )
+
+
+def _without_history(body: bytes) -> bytes:
+    request = read_recommend(body)
+    return canonical(msgspec.structs.replace(request, user=msgspec.structs.replace(request.user, history=())))
+
+
+def _told(tenant: str, body: bytes, cache: PseudonymCache, now: float) -> list[Happened]:
+    user = read_recommend(body).user
+    ids = (cache.of(user.user_id or ""),)
+    history = enumerate(user.history)
+    return [Happened(tenant, cache.key_id, ids, event.item_id, event.event_type, now - ago) for ago, event in history]

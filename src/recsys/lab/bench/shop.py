@@ -1,6 +1,7 @@
 """A synthetic release of any size, published straight from arrays: benchmarks of serving need no pipeline."""
 
 import numpy as np
+import numpy.typing as npt
 
 from recsys.catalog import Item, pack_catalog
 from recsys.encoding import canonical, digest
@@ -20,9 +21,10 @@ def item_ids(count: int) -> list[str]:
 
 
 def publish_shop(store: Store, tenant: str, *, items: int, surface: str, day: str, seed: int = 1) -> str:
-    """Publish popularity, co-occurrence and a catalogue, and ship them; returns the manifest's digest.
+    """Publish every signal and a catalogue, and ship them; returns the manifest's digest.
 
-    Popularity is Zipf-like; each item has 20 neighbours. ``day`` is the last day of the data, ``2026-11-22``.
+    Popularity is Zipf-like; in every other signal each item has 20 neighbours of its own. ``day`` is the last day of
+    the data, ``2026-11-22``.
     """
     chance = np.random.Generator(np.random.PCG64(seed))
     names = np.array(item_ids(items), dtype=object)
@@ -38,19 +40,7 @@ def publish_shop(store: Store, tenant: str, *, items: int, surface: str, day: st
         },
         heading,
     )
-    left = np.repeat(np.arange(items), _NEIGHBOURS // 2)
-    right = (left + 1 + chance.integers(0, items - 1, len(left))) % items
-    pairs = np.unique(np.sort(np.stack([left, right], axis=1), axis=1), axis=0)
-    weight = chance.random(len(pairs)) * 0.9 + 0.05
-    cooc = SIGNALS["cooc"].finish(
-        {
-            "item_id": names[np.concatenate([pairs[:, 0], pairs[:, 1]])],
-            "neighbour_id": names[np.concatenate([pairs[:, 1], pairs[:, 0]])],
-            "weight": np.concatenate([weight, weight]),
-            "support": np.full(2 * len(pairs), 3),
-        },
-        heading,
-    )
+    neighbours = {name: _neighbours(name, names, heading, chance) for name in sorted(SIGNALS) if name != "popularity"}
     price = np.round(chance.random(items) * 100 + 1, 2)
     topic = chance.integers(0, _TOPICS, items)
     catalog = pack_catalog(
@@ -76,9 +66,30 @@ def publish_shop(store: Store, tenant: str, *, items: int, surface: str, day: st
         surface=surface,
         window=Window(start=day, end=day),
         inputs=digest(f"synthetic {items} {seed}".encode()),
-        signals={"popularity": (ref(popularity, items),), "cooc": (ref(cooc, 2 * len(pairs)),)},
+        signals={
+            "popularity": (ref(popularity, items),),
+            **{name: (ref(data, rows),) for name, (data, rows) in neighbours.items()},
+        },
         catalog=ref(catalog, items),
     )
     named = store.blobs.put(tenant, canonical(manifest))
     Releases(store, tenant, actor="bench").ship(surface, named, reason="synthetic shop")
     return named
+
+
+def _neighbours(
+    signal: str, names: npt.NDArray[np.object_], heading: Heading, chance: np.random.Generator
+) -> tuple[bytes, int]:
+    """Return an artifact of chance neighbours, each pair both ways, and its number of rows."""
+    items = len(names)
+    left = np.repeat(np.arange(items), _NEIGHBOURS // 2)
+    right = (left + 1 + chance.integers(0, items - 1, len(left))) % items
+    pairs = np.unique(np.sort(np.stack([left, right], axis=1), axis=1), axis=0)
+    weight = chance.random(len(pairs)) * 0.9 + 0.05
+    rows = {
+        "item_id": names[np.concatenate([pairs[:, 0], pairs[:, 1]])],
+        "neighbour_id": names[np.concatenate([pairs[:, 1], pairs[:, 0]])],
+        "weight": np.concatenate([weight, weight]),
+        "support": np.full(2 * len(pairs), 3),
+    }
+    return SIGNALS[signal].finish(rows, heading), 2 * len(pairs)

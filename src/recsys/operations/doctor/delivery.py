@@ -7,7 +7,7 @@ from recsys.operations.doctor import levers
 from recsys.operations.doctor.finding import Case, Finding
 from recsys.operations.thresholds import THRESHOLDS
 from recsys.releases.record import artifacts_of
-from recsys.serving.heartbeat import Replica, read_heartbeats
+from recsys.replicas import Replica, read_heartbeats
 
 __all__ = ["check_delivery"]
 
@@ -32,8 +32,9 @@ def check_delivery(case: Case, surface: str) -> Finding | None:
     behind = {
         host: replica for host, replica in alive.items() if replica.generation < case.head.generation or replica.problem
     }
-    refused = {host: replica for host, replica in behind.items() if replica.rejected}
+    refused = {host: replica for host, replica in behind.items() if replica.rejected and replica.pinned is None}
     troubled = any(replica.problem for replica in behind.values())
+    forked = any("LOG_FORKED" in (replica.problem or "") for replica in behind.values())
     if not (refused or troubled) and (not behind or age_s <= THRESHOLDS.heartbeat_missing_s):
         return None
     serving = max(replica.generation for replica in behind.values())
@@ -44,7 +45,7 @@ def check_delivery(case: Case, surface: str) -> Finding | None:
         cause=_cause(case.head.generation, behind, refused),
         evidence={"hosts": sorted(behind), "serving_generation": serving, "head": case.head.generation},
         ruled_out=("users: they are answered from the last good generation",),
-        runbook="docs/runbooks/stale-manifest.md",
+        runbook=f"docs/runbooks/{'restore-from-backup' if forked else 'stale-manifest'}.md",
     )
     if len(refused) < len(alive) or serving < 1:
         return finding
@@ -60,4 +61,7 @@ def _cause(head: int, behind: dict[str, Replica], refused: dict[str, Replica]) -
     told = sorted(f"{host}: {replica.problem}" for host, replica in behind.items() if replica.problem)
     if told:
         return f"generation {head} is not followed: {'; '.join(told)}"
+    pinned = sorted(f"{host} to {replica.pinned}" for host, replica in behind.items() if replica.pinned is not None)
+    if pinned:
+        return f"an operator pinned {', '.join(pinned)}, so generation {head} is not served there; there: recsys unpin"
     return f"generation {head} has not reached {', '.join(sorted(behind))}: do they reach the store?"

@@ -39,6 +39,10 @@ class Imagined:
         else:
             self._blobs.fetch(tenant, digest, into)
 
+    def exists(self, tenant: str, digest: str) -> bool:
+        """Tell whether a blob is there, or imagined."""
+        return digest in self._imagined or self._blobs.exists(tenant, digest)
+
 
 def with_lever(release: Release, old: Release, *, lever: str, surface: str) -> Release:
     """Return ``release`` with one lever as ``old`` had it; for artifacts, those of one surface."""
@@ -46,19 +50,23 @@ def with_lever(release: Release, old: Release, *, lever: str, surface: str) -> R
         return msgspec.structs.replace(release, config=old.config)
     if lever == "rules":
         return msgspec.structs.replace(release, rules=old.rules)
-    surfaces: Mapping[str, Surface] = {**release.surfaces, surface: old.surfaces.get(surface, Surface())}
+    then = old.surfaces.get(surface, Surface()).manifest
+    served = msgspec.structs.replace(release.surfaces.get(surface, Surface()), manifest=then)
+    surfaces: Mapping[str, Surface] = {**release.surfaces, surface: served}
     return msgspec.structs.replace(release, surfaces=surfaces)
 
 
 def again(samples: Sequence[Sample], release: Release, *, blobs: BlobSource, cache: Path) -> list[tuple[str, ...]]:
-    """Rank sampled recommendations again at a release, at the moment they were asked; returns the item ids of each
-    answer.
+    """Rank sampled recommendations again at a release, at the moment they were asked and in the arm they were in;
+    returns the item ids of each answer.
     """
     snapshot = open_snapshot(prepare(release, blobs=blobs, root=cache))
     answers = []
     for sample in samples:
         request = convert(sample.decision.request, RecommendRequest, what=f"request {sample.request_id}")
-        answer = recommend(snapshot, request, now=sample.decision.now)
+        answer = recommend(
+            snapshot, request, now=sample.decision.now, arm=sample.decision.arm, seed=sample.decision.seed
+        )
         answers.append(tuple(item.item_id for item in answer.items))
     return answers
 

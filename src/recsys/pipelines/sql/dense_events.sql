@@ -1,7 +1,8 @@
 -- The events signals read: small whole numbers, and the surface and segment of the list an event followed.
--- In: canonical_events, items, lists.  Out: day, item, who, basket, event_type, surface, segment, request.
+-- In: canonical_events, items, lists.  Out: day, moment (microseconds since 1970), item, who, basket, event_type, surface, segment, request.
 SELECT
     e.day,
+    epoch_us(e.ts) AS moment,
     i.item,
     e.who,
     e.basket,

@@ -1,9 +1,10 @@
 -- Every user or anonymous id as a number, by way of its pseudonym; each raw id is hashed once.
--- In: staged; the function pseudonym_of.  Out: actor, hashed, who BIGINT.
+-- In: staged; the function pseudonym_of.  Out: actor, hashed, name (the pseudonym), who BIGINT.
 -- md5, not hash(): equal in every version of the engine, and cheap because it runs once per id.
 SELECT
     n.actor,
     n.hashed,
+    n.name,
     CAST(md5_number_lower(n.name) & 9223372036854775807::UBIGINT AS BIGINT) AS who
 FROM (
     SELECT d.actor, d.hashed, CASE WHEN d.hashed THEN d.actor ELSE pseudonym_of(d.actor) END AS name

@@ -1,0 +1,97 @@
+"""The operators' port whole: the routes of ``serving`` and, beside them, what operations can say of a tenant.
+
+The program of its process: the supervisor starts it by name (docs/adr/0010).
+"""
+
+import threading
+import time
+from typing import Annotated
+
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import PathParameter, QueryParameter
+
+from recsys.access import Right
+from recsys.operations.doctor import Diagnosis, Symptom, diagnose
+from recsys.operations.health import health
+from recsys.operations.layers import TenantHealth
+from recsys.operations.why import Why, why
+from recsys.serving.admin import Request, Tenant, aside, office_of, serve_operators
+from recsys.serving.role import begin
+from recsys.snapshot import collect
+
+__all__ = ["ROUTES", "main"]
+
+_MOST_H = 24 * 31
+"""Of logs read for one answer."""
+Hours = Annotated[float, QueryParameter(gt=0, le=_MOST_H, description="How far back the event logs are read.")]
+OneSymptom = Annotated[
+    Symptom | None, QueryParameter(description="One symptom; left out, the whole checklist is walked.")
+]
+MaybeHours = Annotated[
+    float | None,
+    QueryParameter(gt=0, le=_MOST_H, description="Look at all records of so long; else at the time the id tells."),
+]
+RequestId = Annotated[
+    str, PathParameter(max_length=256, description="The `meta.request_id` of an answer, or its `X-Request-Id`.")
+]
+_one_replay = threading.Lock()
+"""A replay prepares a release, and collects what others left: one at a time."""
+
+
+@get("/v1/admin/tenants/{tenant:str}/health")
+@aside
+def show_health(request: Request, tenant: Tenant, hours: Hours = 24.0) -> TenantHealth:
+    """Judge every surface of the tenant: serving, pipelines, evaluation and releases."""
+    office = office_of(request)
+    office.admit(request.headers.get, tenant=tenant, right=Right.READ)
+    spool = office.places.spool if office.places.spool.is_dir() else None
+    return health(office.store(), [tenant], window_s=hours * 3600, spool=spool).tenants[tenant]
+
+
+@get("/v1/admin/tenants/{tenant:str}/doctor")
+@aside
+def show_doctor(request: Request, tenant: Tenant, symptom: OneSymptom = None, hours: Hours = 24.0) -> Diagnosis:
+    """Walk the first-incident checklist: evidence, cause, the smallest lever and its command."""
+    office = office_of(request)
+    office.admit(request.headers.get, tenant=tenant, right=Right.READ)
+    return diagnose(
+        office.store(),
+        [tenant],
+        symptoms=() if symptom is None else (symptom,),
+        window_s=hours * 3600,
+        spool=office.places.spool if office.places.spool.is_dir() else None,
+        cache=office.places.root / "doctor",
+    )
+
+
+@get("/v1/admin/tenants/{tenant:str}/why/{request_id:str}")
+@aside
+def show_why(request: Request, tenant: Tenant, request_id: RequestId, hours: MaybeHours = None) -> Why:
+    """Explain a recorded answer: replayed, compared, and with who shipped what it was made of."""
+    office = office_of(request)
+    office.admit(request.headers.get, tenant=tenant, right=Right.READ)
+    cache = office.places.root / "why"
+    with _one_replay:
+        collect(cache, keep=())
+        return why(
+            office.store(),
+            tenant,
+            request_id,
+            cache=cache,
+            spool=office.places.spool if office.places.spool.is_dir() else None,
+            since_s=None if hours is None else time.time() - hours * 3600,
+        )
+
+
+ROUTES: tuple[HTTPRouteHandler, ...] = (show_health, show_doctor, show_why)
+"""What operations adds to the operators' port."""
+
+
+def main() -> None:
+    """Serve operators."""
+    serve_operators(begin(), more=ROUTES)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,13 @@
+-- The ids of erased users as they stand in staged rows; each raw id is hashed once.
+-- In: the table ${staged}, erased; the function pseudonym_of.  Out: id, hashed.  Holes: staged.
+SELECT d.id, d.hashed
+FROM (
+    SELECT DISTINCT i.id, i.hashed
+    FROM (
+        SELECT unnest(ids) AS id, hashed
+        FROM ${staged}
+        WHERE verdict = 0
+    ) AS i
+    WHERE i.id IS NOT NULL
+) AS d
+INNER JOIN erased AS e ON e.name = CASE WHEN d.hashed THEN d.id ELSE pseudonym_of(d.id) END
