@@ -43,8 +43,11 @@ class Heading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def positive_scale(values: npt.NDArray[np.float64]) -> float:
     """Return the 90th percentile of the positive values, by nearest rank; 1 when there is none."""
-    positive = np.sort(values[values > 0])
-    return float(positive[-(-9 * len(positive) // 10) - 1]) if len(positive) else 1.0
+    positive = values[values > 0]
+    if not len(positive):
+        return 1.0
+    rank = -(-9 * len(positive) // 10) - 1
+    return float(np.partition(positive, rank)[rank])
 
 
 def check_scale(scale: object, kind: str) -> None:

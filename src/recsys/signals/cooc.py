@@ -10,7 +10,6 @@ import numpy.typing as npt
 from recsys.signals.artifact import Heading
 from recsys.signals.neighbours import (
     Neighbours,
-    SortedPairs,
     check_kept,
     check_neighbours,
     check_shrinkage,
@@ -67,23 +66,21 @@ def open_cooc(columns: Columns, *, tenant: str) -> Cooc:
 
 def check(columns: Columns, *, tenant: str) -> None:
     """Check every promise of the format; raises :class:`Unfit`."""
-    pairs = check_neighbours(columns, kind=KIND, tenant=tenant)
+    check_neighbours(columns, kind=KIND, tenant=tenant)
     support = columns.array("support", "i4")
-    check_lengths(columns, KIND, len(pairs.pair), ("support",))
+    check_lengths(columns, KIND, len(columns["neighbours"]), ("support",))
     require((support > 0).all(), KIND, "a support is not positive")
-    _check_symmetric(pairs, support, items=len(columns.strings("items")))
+    _check_symmetric(Neighbours(columns), support)
 
 
-def _check_symmetric(pairs: SortedPairs, support: npt.NDArray[np.int32], *, items: int) -> None:
+def _check_symmetric(opened: Neighbours, support: npt.NDArray[np.int32]) -> None:
     """Where both directions of a pair were kept they must name the same number of users."""
-    mirrored = pairs.pair % items * items + pairs.pair // items
-    by_mirror = np.argsort(mirrored)  # looking up in order stays in the cache: ten times as fast
-    wanted = mirrored[by_mirror]
-    at = np.minimum(np.searchsorted(pairs.pair, wanted), len(pairs.pair) - 1)
-    both = pairs.pair[at] == wanted
-    here = support[pairs.entry]
-    same = here[at] == here[by_mirror]
-    require(same[both].all(), KIND, "the two directions of a pair differ in support")
+    owner, other = opened.owners(), opened.neighbours
+    pair = np.minimum(owner, other) * len(opened.items) + np.maximum(owner, other)
+    by_pair = np.argsort(pair)
+    pair, support = pair[by_pair], support[by_pair]
+    both = pair[:-1] == pair[1:]  # no direction stands twice
+    require((support[:-1] == support[1:])[both].all(), KIND, "the two directions of a pair differ in support")
 
 
 def tables(params: Params, *, last_day: int, days: int) -> dict[str, SmallTable]:  # noqa: ARG001 - one signature for all

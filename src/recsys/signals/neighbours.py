@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,6 @@ from recsys.store.soundness import check_lengths, check_lists, check_owner, chec
 
 __all__ = [
     "Neighbours",
-    "SortedPairs",
     "check_kept",
     "check_neighbours",
     "check_shrinkage",
@@ -45,14 +44,9 @@ class Neighbours:
         self.meta: Mapping[str, Any] = columns.meta
         self.scale = float(columns.meta["scale"])
 
-
-class SortedPairs(NamedTuple):
-    """Every kept direction of a pair as one number, ``item · n + neighbour``, ascending; ``entry`` says where
-    in ``neighbours`` it stands. Both int64, one row per entry.
-    """
-
-    pair: npt.NDArray[np.int64]
-    entry: npt.NDArray[np.int64]
+    def owners(self) -> npt.NDArray[np.int64]:
+        """Return whose neighbour each entry is: item indices, one per entry."""
+        return np.repeat(np.arange(len(self.items), dtype=np.int64), np.diff(self.offsets))
 
 
 def open_neighbours(columns: Columns, *, kind: str, tenant: str) -> Neighbours:
@@ -62,8 +56,8 @@ def open_neighbours(columns: Columns, *, kind: str, tenant: str) -> Neighbours:
     return Neighbours(columns)
 
 
-def check_neighbours(columns: Columns, *, kind: str, tenant: str) -> SortedPairs:
-    """Check every promise of the format; raises :class:`Unfit`. Return the pairs, for checks a signal adds."""
+def check_neighbours(columns: Columns, *, kind: str, tenant: str) -> None:
+    """Check every promise of the format; raises :class:`Unfit`."""
     opened = open_neighbours(columns, kind=kind, tenant=tenant)
     check_types(columns, _TYPES)
     n = check_unique(columns, "items", kind)
@@ -73,18 +67,15 @@ def check_neighbours(columns: Columns, *, kind: str, tenant: str) -> SortedPairs
     require(len(neighbours) > 0, kind, "no item has a neighbour")
     require(np.isfinite(weight).all() and (weight > 0).all(), kind, "a weight is not a positive number")
     require((weight <= 1).all(), kind, "a weight is above 1")
-    owner = np.repeat(np.arange(n, dtype=np.int64), np.diff(opened.offsets))
+    owner = opened.owners()
     require((owner != neighbours).all(), kind, "an item is its own neighbour")
     same = owner[:-1] == owner[1:]
     falls = (weight[:-1] > weight[1:]) | ((weight[:-1] == weight[1:]) & (neighbours[:-1] < neighbours[1:]))
     require(falls[same].all(), kind, "neighbours are not in the order of their weights")
-    pair = owner * n + neighbours
-    entry = np.argsort(pair)
-    pair = pair[entry]
+    pair = np.sort(owner * n + neighbours)
     require((pair[:-1] != pair[1:]).all(), kind, "an item has the same neighbour twice")
     require(opened.scale == positive_scale(weight), kind, "scale is not the 90th percentile of the weights")
     check_scaled(weight, opened.scale, kind)
-    return SortedPairs(pair, entry)
 
 
 def pack_neighbours(kind: str, rows: Rows, heading: Heading, *, counts: tuple[str, ...] = ()) -> bytes:

@@ -39,10 +39,9 @@ def compile_shelf(catalog: Columns | None, popularity: Sequence[Columns], near: 
         Checked artifacts of signals that know neighbours, by signal.
     """
     sources = [columns for columns in (catalog, *popularity, *near.values()) if columns is not None]
-    tables = [_texts(columns) for columns in sources]
+    tables = _texts(sources)
     ids = _union(tables)
-    number = dict(zip(ids, range(len(ids)), strict=True))
-    rows = {id(columns): _numbers(table, number) for columns, table in zip(sources, tables, strict=True)}
+    rows = {id(columns): numbers for columns, numbers in zip(sources, _numbers(tables, ids), strict=True)}
     n = len(ids)
 
     arrays: Arrays = strings("items", ()) | {
@@ -77,22 +76,40 @@ def _renumbering(signal: str, rows: I4, n: int) -> Arrays:
     return {f"{signal}.items": rows, f"{signal}.rows": back}
 
 
-def _texts(columns: Columns) -> list[bytes]:
-    blob = columns["items.bytes"].tobytes()
-    return [blob[start:end] for start, end in pairwise(columns["items.offsets"].tolist())]
+def _texts(sources: Sequence[Columns]) -> list[list[bytes]]:
+    """Return the ids of each source: one and the same list where two have the same, as most often."""
+    found: list[tuple[I8, npt.NDArray[np.uint8], list[bytes]]] = []
+    tables: list[list[bytes]] = []
+    for columns in sources:
+        offsets, data = columns["items.offsets"], columns["items.bytes"]
+        table = next((t for o, d, t in found if np.array_equal(o, offsets) and np.array_equal(d, data)), None)
+        if table is None:
+            blob = data.tobytes()
+            table = [blob[start:end] for start, end in pairwise(offsets.tolist())]
+            found.append((offsets, data, table))
+        tables.append(table)
+    return tables
 
 
 def _union(tables: list[list[bytes]]) -> list[bytes]:
     """Return all ids sorted by bytes; often one table, the catalogue's, has them all already."""
     longest = max(tables, key=len)
-    known = set(longest)
-    if all(table is longest or known.issuperset(table) for table in tables):
+    others = [table for table in tables if table is not longest]
+    known = set(longest) if others else set()
+    if all(known.issuperset(table) for table in others):
         return longest
-    return sorted(known.union(*tables))
+    return sorted(known.union(*others))
 
 
-def _numbers(table: list[bytes], number: dict[bytes, int]) -> I4:
-    return np.fromiter(map(number.__getitem__, table), dtype=np.int32, count=len(table))
+def _numbers(tables: list[list[bytes]], ids: list[bytes]) -> list[I4]:
+    """Return the place of each id of each table among all."""
+    number = {} if all(table is ids for table in tables) else dict(zip(ids, range(len(ids)), strict=True))
+    return [
+        np.arange(len(ids), dtype=np.int32)
+        if table is ids
+        else np.fromiter(map(number.__getitem__, table), dtype=np.int32, count=len(table))
+        for table in tables
+    ]
 
 
 def _buckets(ids: list[bytes]) -> Arrays:

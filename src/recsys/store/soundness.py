@@ -1,7 +1,8 @@
 """Checks on columnar blobs that hold whatever they mean: what any artifact must keep to be served."""
 
 from collections.abc import Mapping
-from itertools import pairwise
+from itertools import islice, pairwise
+from operator import lt
 
 import numpy as np
 import numpy.typing as npt
@@ -64,13 +65,13 @@ def check_texts(columns: Columns, name: str, kind: str) -> list[bytes]:
     offsets, data = columns[f"{name}.offsets"], columns[f"{name}.bytes"]
     _check_offsets(offsets, len(offsets) - 1, len(data), kind, name)
     blob = data.tobytes()
-    values = [blob[start:end] for start, end in pairwise(offsets.tolist())]
     try:
-        for value in values:
-            value.decode()
+        blob.decode()
     except UnicodeDecodeError:
         raise Unfit(kind, f"{name} holds bytes that are not UTF-8") from None
-    return values
+    starts = data[offsets[offsets < len(data)]]
+    require((starts & 0xC0 != 0x80).all(), kind, f"{name} cuts a character in two")
+    return [blob[start:end] for start, end in pairwise(offsets.tolist())]
 
 
 def check_unique(columns: Columns, name: str, kind: str) -> int:
@@ -80,15 +81,16 @@ def check_unique(columns: Columns, name: str, kind: str) -> int:
     require(all(ids), kind, f"an id in {name} is empty")
     longest = max(map(len, ids))
     require(longest <= MAX_ID_BYTES, kind, f"limit exceeded: an id of {longest} bytes > {MAX_ID_BYTES}")
-    for before, after in pairwise(ids):
-        require(before != after, kind, f"{after.decode()} stands twice in {name}")
-        require(before < after, kind, f"{after.decode()} is out of order in {name}")
+    if not ascending(ids):
+        before, after = next((before, after) for before, after in pairwise(ids) if before >= after)
+        how = "stands twice" if before == after else "is out of order"
+        raise Unfit(kind, f"{after.decode()} {how} in {name}")
     return len(ids)
 
 
 def ascending(values: list[bytes]) -> bool:
     """Tell whether each value is above the one before."""
-    return all(before < after for before, after in pairwise(values))
+    return all(map(lt, values, islice(values, 1, None)))
 
 
 def check_lengths(columns: Columns, kind: str, n: int, names: tuple[str, ...]) -> None:
