@@ -115,18 +115,20 @@ def bench_serve(
     terminal.finish(report, lambda: terminal.say(report.table()))
 
 
-@bench.command("growth", epilog="Example: recsys bench growth --items 1000,100000 --tenants 1,100")
+@bench.command("growth", epilog="Example: recsys bench growth --items 1000,100000 --users 10000 --tenants 1,100")
 def bench_growth(
     items: Annotated[str, typer.Option(help="Sizes of shops to ask, with commas.")] = "1000,10000,100000,1000000",
+    users: Annotated[str, typer.Option(help="Numbers of users with a profile.")] = "10000,100000,1000000,10000000",
     tenants: Annotated[str, typer.Option(help="Numbers of tenants to serve, with commas.")] = "1,10,100,1000",
     seconds: Annotated[float, typer.Option(help="How long each turn takes.", min=0.1)] = 3.0,
     turns: Annotated[int, typer.Option(help="How often each size is asked; the best counts.", min=1)] = 3,
 ) -> None:
-    """Measure how the time of an answer grows with items and tenants, and the memory of a second worker."""
+    """Measure how the time of an answer grows with items, users and tenants, and the memory of a second worker."""
     from recsys.lab.bench.growth import run
 
     report = run(
         items=_sizes(items, "items"),
+        users=_sizes(users, "users"),
         tenants=_sizes(tenants, "tenants"),
         seconds=seconds,
         turns=turns,

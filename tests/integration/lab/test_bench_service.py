@@ -1,6 +1,6 @@
 """The benchmarks of serving run small, and what they say they saw happened."""
 
-from recsys.lab.bench import boot, rollback, serve
+from recsys.lab.bench import boot, growth, rollback, serve
 from recsys.progress import silent
 
 _ITEMS = 300
@@ -25,3 +25,11 @@ def test_rollbacks_take_effect_on_every_worker_while_clients_ask():
     assert len(report.effect_s) == 2
     assert report.answers > 0
     assert report.errors == 0
+
+
+def test_growth_asks_every_size_and_looks_at_the_second_worker():
+    report = growth.run(items=(_ITEMS, 2 * _ITEMS), users=(20,), tenants=(2,), seconds=0.3, turns=1, progress=silent)
+    assert [(one.items, one.users, one.tenants) for one in report.sizes[:2]] == [(_ITEMS, 0, 2), (2 * _ITEMS, 0, 2)]
+    assert all(one.p50_ms > 0 for one in report.sizes)
+    assert set(report.ratios) == {"items", "users", "tenants"}
+    assert report.worker.uss_mb > 0

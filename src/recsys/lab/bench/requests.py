@@ -18,8 +18,13 @@ HARD_CONFIG = {
 """Personalisation, diversity and a cap: what the hard requests meet on top of rules and constraints."""
 
 
-def write_requests(path: Path, *, items: int, users: int, k: int, surface: str, hard: bool = False) -> Path:
-    """Write a body for each user with five items of history; ``hard``: with constraints and an explanation."""
+def write_requests(
+    path: Path, *, items: int, users: int, k: int, surface: str, hard: bool = False, history: bool = True
+) -> Path:
+    """Write a body for each user, with five items of history; without ``history`` the service has to know it.
+
+    ``hard``: with constraints and an explanation.
+    """
     chance = np.random.Generator(np.random.PCG64(7))
     names = item_ids(items)
     seen = chance.integers(0, items, (users, _HISTORY))
@@ -31,8 +36,10 @@ def write_requests(path: Path, *, items: int, users: int, k: int, surface: str, 
         }
     with path.open("wb") as file:
         for user, row in enumerate(seen.tolist()):
-            history = [{"item_id": names[item], "event_type": "view"} for item in row]
-            body = {"surface": surface, "k": k, "user": {"user_id": f"u{user}", "history": history}, **more}
+            who: dict[str, object] = {"user_id": f"u{user}"}
+            if history:
+                who["history"] = [{"item_id": names[item], "event_type": "view"} for item in row]
+            body = {"surface": surface, "k": k, "user": who, **more}
             file.write(canonical(body) + b"\n")
     return path
 

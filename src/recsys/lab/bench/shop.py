@@ -1,18 +1,26 @@
 """A synthetic release of any size, published straight from arrays: benchmarks of serving need no pipeline."""
 
+import datetime
+
 import numpy as np
 import numpy.typing as npt
+from msgspec import UNSET
 
+from recsys.access import load_directory
 from recsys.catalog import Item, pack_catalog
 from recsys.encoding import canonical, digest
 from recsys.releases import ArtifactRef, Manifest, Releases, Window
-from recsys.signals import SIGNALS, Heading
+from recsys.signals import SIGNALS, Heading, profiles
 from recsys.store import Store
 
-__all__ = ["item_ids", "publish_shop"]
+__all__ = ["ASKING", "item_ids", "publish_shop"]
 
+ASKING = 10_000
+"""How many users ask: ``u0``, ``u1``, and so on; the first of those with a profile."""
 _NEIGHBOURS = 20
 _TOPICS = 40
+_LAST = 5
+_KEPT = datetime.timedelta(days=30)
 
 
 def item_ids(count: int) -> list[str]:
@@ -20,11 +28,13 @@ def item_ids(count: int) -> list[str]:
     return [f"item-{number:07d}" for number in range(count)]
 
 
-def publish_shop(store: Store, tenant: str, *, items: int, surface: str, day: str, seed: int = 1) -> str:
+def publish_shop(
+    store: Store, tenant: str, *, items: int, surface: str, day: str, seed: int = 1, users: int = 0
+) -> str:
     """Publish every signal and a catalogue, and ship them; returns the manifest's digest.
 
     Popularity is Zipf-like; in every other signal each item has 20 neighbours of its own. ``day`` is the last day of
-    the data, ``2026-11-22``.
+    the data, ``2026-11-22``. ``users``: how many have a profile, five items each.
     """
     chance = np.random.Generator(np.random.PCG64(seed))
     names = np.array(item_ids(items), dtype=object)
@@ -71,6 +81,7 @@ def publish_shop(store: Store, tenant: str, *, items: int, surface: str, day: st
             **{name: (ref(data, rows),) for name, (data, rows) in neighbours.items()},
         },
         catalog=ref(catalog, items),
+        profiles=_profiles(store, heading, items=items, users=users, chance=chance) if users else UNSET,
     )
     named = store.blobs.put(tenant, canonical(manifest))
     Releases(store, tenant, actor="bench").ship(surface, named, reason="synthetic shop")
@@ -93,3 +104,23 @@ def _neighbours(
         "support": np.full(2 * len(pairs), 3),
     }
     return SIGNALS[signal].finish(rows, heading), 2 * len(pairs)
+
+
+def _profiles(store: Store, heading: Heading, *, items: int, users: int, chance: np.random.Generator) -> ArtifactRef:
+    """Publish what each user did last. Who does not ask has a pseudonym of chance."""
+    pseudonyms = load_directory(store).tenant(heading.tenant).pseudonyms
+    names = [pseudonyms.of(f"u{number}") for number in range(min(users, ASKING))]
+    others = chance.bytes(16 * (users - len(names))).hex()
+    names += [others[at : at + 32] for at in range(0, len(others), 32)]
+    names.sort()
+    last = datetime.date.fromisoformat(heading.end)
+    day = (last - datetime.date(1970, 1, 1)).days
+    rows = {
+        "owner": np.repeat(np.arange(users), _LAST),
+        "item": chance.integers(0, items, users * _LAST),
+        "type": np.zeros(users * _LAST),
+        "day": np.full(users * _LAST, day),
+    }
+    data = profiles.finish(rows, heading, names=names, types=["view"], items=item_ids(items), key_id=pseudonyms.key_id)
+    named = store.blobs.put(heading.tenant, data)
+    return ArtifactRef(artifact=named, rows=users, size_bytes=len(data), retain_until=last + _KEPT)
