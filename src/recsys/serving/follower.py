@@ -37,6 +37,7 @@ from recsys.serving.host_state import (
     write_host_state,
 )
 from recsys.serving.key_sets import KeySetKeeper
+from recsys.serving.leftovers import Leftovers
 from recsys.serving.loading import load, renew_floor
 from recsys.serving.log_lines import about
 from recsys.serving.pacing import Pacing
@@ -46,7 +47,7 @@ from recsys.serving.settings import Settings
 from recsys.serving.shipper import Shipper
 from recsys.serving.stopping import Stopping
 from recsys.serving.tracing import open_tracing
-from recsys.snapshot import SnapshotRejected, collect
+from recsys.snapshot import SnapshotRejected
 from recsys.store import CopyFailed, Denied, Store, Unavailable, open_store
 
 __all__ = ["Follower", "main"]
@@ -91,6 +92,7 @@ class Follower:
         self._held_up: dict[str, tuple[float, str]] = {}
         """Tenants whose newest release this host could not take, whatever it is: since when, why."""
         self._loads: dict[str, Future[Kept]] = {}
+        self._leftovers = Leftovers(self._places.root)
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
         self._problem = "not opened yet"
         self._access_problem = ""
@@ -127,6 +129,8 @@ class Follower:
                     self._take(tenant, begun)
         self._hurry = False
         self._write()
+        if not self._changed:  # what is written names nothing of it any more
+            self._leftovers.remove(self.tenants)
         self._if_due("ship", self._settings.ship_s, self._ship)
         self._if_due("beat", self._settings.heartbeat_s, self._beat)
 
@@ -262,9 +266,8 @@ class Follower:
         said = f"serving generation {state.served} of {tenant}; the newest verified is {state.generation}"
         _log.info(said, extra=about(tenant=tenant))
         self._changed = True
-        self._write()
+        self._leftovers.note(tenant)
         self._due.pop("beat", None)  # a switch is news: others need not wait for the next beat
-        self._collect()
 
     def _honour_pins(self) -> None:
         """Take over what operators pinned and let go on this host, store or no store."""
@@ -293,13 +296,6 @@ class Follower:
 
     def _retry_due(self, rejected: Rejected) -> bool:
         return self._hurry or since_boot() >= rejected.at + self._settings.retry_rejected_s
-
-    def _collect(self) -> None:
-        keep = [self._places.root / kept.path for state in self.tenants.values() for kept in state.kept]
-        try:
-            collect(self._places.root, keep=keep)
-        except Exception as error:  # a damaged one among the kept: then nothing goes
-            _log.warning("old snapshots were not removed: %s", error)
 
     def _known(self, tenant: str) -> TenantState:
         known = self.tenants.get(tenant, TenantState())

@@ -4,7 +4,7 @@ import logging
 import shutil
 import time
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import msgspec
 
@@ -15,24 +15,30 @@ __all__ = ["collect"]
 
 _log = logging.getLogger(__name__)
 
+_Name = tuple[str, ...]
+"""Kind, tenant and name of a file or snapshot, as in the layout."""
 
-def collect(root: Path, *, keep: Iterable[Path], grace_s: float = 600.0) -> list[Path]:
+
+def collect(root: Path, *, tenant: str | None = None, keep: Iterable[Path], grace_s: float = 600.0) -> list[Path]:
     """Remove snapshots other than ``keep``, and the copies and shelves none of those names; return what went.
 
-    What is younger than ``grace_s`` stays: another process may be preparing with it. Files a process has
-    mapped stay readable to it. What cannot be removed is left for the next time, and the rest goes. Raises ``Damaged``
-    when a kept snapshot cannot be read: then nothing goes.
+    With ``tenant`` only that tenant's are looked at: where there are a thousand, a switch of one costs no more. What is
+    younger than ``grace_s`` stays: another process may be preparing with it. Files a process has mapped stay readable
+    to it. What cannot be removed is left for the next time, and the rest goes. Raises ``Damaged`` when a kept snapshot
+    cannot be read: then nothing goes.
     """
-    kept = {path.resolve() for path in keep}
-    needed: set[Path] = set()
-    for path in kept:
+    kept: set[_Name] = set()
+    needed: set[_Name] = set()
+    for path in keep:
         contents = msgspec.json.decode(read_sealed(path / "snapshot.json"), type=Contents)
-        needed.update((root / file.path).resolve() for file in (*contents.files(), *contents.sources))
+        needed.update(PurePath(file.path).parts for file in (*contents.files(), *contents.sources))
+        kept.add(path.parts[-3:])
     young_after = time.time() - grace_s
-    unkept = [path for path in sorted(root.glob("snapshots/*/*")) if path.resolve() not in kept]
+    of = tenant or "*"
+    unkept = [path for path in sorted(root.glob(f"snapshots/{of}/*")) if path.parts[-3:] not in kept]
     gone = [path for path in unkept if _old(path, young_after) and _removed(path)]
-    files = sorted([*root.glob("copies/*/*"), *root.glob("shelves/*/*")])
-    unneeded = [path for path in files if path.with_suffix("").resolve() not in needed]
+    files = sorted([*root.glob(f"copies/{of}/*"), *root.glob(f"shelves/{of}/*")])
+    unneeded = [path for path in files if path.with_suffix("").parts[-3:] not in needed]
     return gone + [path for path in unneeded if _old(path, young_after) and _removed(path)]
 
 

@@ -1,6 +1,7 @@
 """The follower and what workers take over from it, in one process."""
 
 import errno
+import os
 import shutil
 import threading
 import uuid
@@ -115,6 +116,29 @@ def test_three_verified_generations_are_kept_the_served_one_first(shop):
         generation = shop.ship(mark)
         step_until(follower, lambda generation=generation: served(shop) == generation)
     assert [kept.generation for kept in state(shop).tenants["demo"].kept] == [6, 5, 4]
+
+
+def test_what_is_kept_no_more_is_removed_once_the_state_does_not_name_it(shop, monkeypatch):
+    follower = follow(shop, 2)
+    for mark in "bc":
+        generation = shop.ship(mark)
+        step_until(follower, lambda generation=generation: served(shop) == generation)
+    snapshots = shop.root / "host" / "snapshots" / "demo"
+    oldest = min(snapshots.iterdir())
+    os.utime(oldest, (0, 0))  # nobody prepares with it any more
+
+    def refuse(*given, **more):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr("recsys.serving.follower.write_host_state", refuse)
+        generation = shop.ship("d")
+        step_until(follower, lambda: follower.tenants["demo"].generation == generation)
+        assert served(shop) == generation - 1
+        assert oldest.exists()
+    step_until(follower, lambda: served(shop) == generation)
+    assert not oldest.exists()
+    assert [kept.generation for kept in state(shop).tenants["demo"].kept] == [5, 4, 3]
 
 
 def test_a_replaced_log_is_not_followed_and_what_was_served_goes_on(shop):

@@ -278,6 +278,16 @@ def test_collecting_keeps_what_kept_snapshots_need_and_nothing_else(tmp_path: Pa
     assert tree(tmp_path) == []
 
 
+def test_collecting_for_one_tenant_leaves_the_others_alone(tmp_path: Path) -> None:
+    shop = Shop()
+    prepare(shop.release(manifests={"home": shop.manifest()}), blobs=shop.store.blobs, root=tmp_path)
+    for kind in ("copies", "shelves", "snapshots"):
+        shutil.copytree(tmp_path / kind / "demo", tmp_path / kind / "demo2")
+    before = tree(tmp_path)
+    collect(tmp_path, tenant="demo", keep=[], grace_s=-1)
+    assert tree(tmp_path) == [name for name in before if "/demo2/" in name] != []
+
+
 def test_a_segment_and_a_surface_come_before_the_tenant(tmp_path: Path) -> None:
     shop = Shop()
     own = heading(scope="surface", surface="home")

@@ -24,6 +24,8 @@ __all__ = ["GrowthBench", "Size", "run"]
 
 _SURFACE, _K = "home", 20
 _TENANT_ITEMS = 1_000
+_START_S = 0.5
+"""What a new host may take for each tenant before it is ready."""
 
 
 class Size(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,8 +140,9 @@ class _Asking:
         with self._progress(f"publishing {count:,} tenants"):
             secrets = [_publish(store, f"tenant-{number}", items=_TENANT_ITEMS) for number in range(count)]
         bodies = _bodies(root / "requests.jsonl", items=_TENANT_ITEMS)
+        core, log = self._cores.service, root / "service.log"
         with (
-            pinned(_settings(root), core=self._cores.service, log=root / "service.log") as service,
+            pinned(_settings(root), core=core, log=log, timeout_s=30.0 + _START_S * count) as service,
             self._progress("asking"),
         ):
             target = Target(_port(service.base_url), secrets[-1])

@@ -64,7 +64,7 @@ def cores() -> Cores:
 
 
 @contextmanager
-def pinned(settings: Settings, *, core: int | None, log: Path) -> Iterator[ServiceProcess]:
+def pinned(settings: Settings, *, core: int | None, log: Path, timeout_s: float = 30.0) -> Iterator[ServiceProcess]:
     """Run a service whose processes share one core (``None``: all), and wait until it is ready."""
     before = os.sched_getaffinity(0)
     if core is not None:
@@ -75,7 +75,7 @@ def pinned(settings: Settings, *, core: int | None, log: Path) -> Iterator[Servi
     finally:
         os.sched_setaffinity(0, before)
     with _running(service):
-        service.wait_ready()
+        service.wait_ready(timeout_s=timeout_s)
         yield service
 
 
