@@ -85,7 +85,7 @@ def test_newer_releases_are_verified_aside_so_that_letting_go_is_immediate(host)
 
 
 def test_what_is_pinned_is_not_collected_and_what_was_is(host, monkeypatch):
-    monkeypatch.setattr("recsys.serving.follower.collect", partial(collect, grace_s=0.0))
+    monkeypatch.setattr("recsys.serving.leftovers.collect", partial(collect, grace_s=0.0))
     host.pin(2)
     for mark, generation in (("d", 5), ("e", 6), ("f", 7)):
         host.shop.ship(mark)
