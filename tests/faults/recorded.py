@@ -88,9 +88,9 @@ class Changing(Shop):
             )
         events = self.root / "events.jsonl"
         events.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        start = today - timedelta(days=10)
+        window = {"start": today - timedelta(days=10), "end": today - timedelta(days=1)}
         catalog = self.root / "catalog.jsonl"
-        made = run(self, surface="home", events=events, catalog=catalog, start=start, end=today, ship=False)
+        made = run(self, surface="home", events=events, catalog=catalog, **window, ship=False)
         return made.manifest
 
     def _of_home(self, signals: Iterable[str], **more: Any) -> str:

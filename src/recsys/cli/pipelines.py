@@ -1,13 +1,19 @@
 """``recsys pipelines``: events in, artifacts out; whole, or step by step over one folder."""
 
+import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from recsys.cli.options import ReasonOption, SegmentOption, SurfaceOption, TenantOption, open_tenant
 from recsys.cli.terminal import escape, terminal
-from recsys.pipelines import RunReport
+from recsys.pipelines import Finding, RunReport
+
+if TYPE_CHECKING:
+    from recsys.operations.freshness import Freshness
+    from recsys.pipelines import LastRun
 
 __all__ = ["add_to"]
 
@@ -36,6 +42,9 @@ LessOption = Annotated[
         "--allow-less",
         help="Ship although the surface serves a catalogue, signal or segment that this run has not; takes --reason.",
     ),
+]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Go on whatever the checks say of events and artifacts; takes --reason.")
 ]
 DryOption = Annotated[
     bool,
@@ -72,6 +81,7 @@ def run(
     work: Annotated[Path | None, typer.Option("--work", help="Keep what the steps make in this folder.")] = None,
     reason: ReasonOption = "",
     allow_less: LessOption = False,
+    force: ForceOption = False,
     dry_run: DryOption = False,
 ) -> None:
     """Ingest, validate, compute and publish; refuses bad input with file, line and reason, and ships nothing then."""
@@ -93,6 +103,7 @@ def run(
         work=work,
         reason=reason,
         allow_less=allow_less,
+        force=force,
         dry_run=dry_run,
         progress=terminal.progress,
     )
@@ -137,12 +148,12 @@ def ingest(
 
 
 @pipelines.command("validate", epilog="Example: recsys pipelines validate --work run")
-def validate(work: FolderOption) -> None:
-    """Check what was ingested against limits and the catalogue."""
+def validate(work: FolderOption, force: ForceOption = False) -> None:
+    """Check what was ingested: volumes, repeats, hours, users, items, day by day."""
     from recsys.pipelines import validate as step
 
-    found = step(work, progress=terminal.progress)
-    terminal.finish(found, lambda: terminal.say("the events keep to the limits and the catalogue"))
+    found = step(work, force=force, progress=terminal.progress)
+    terminal.finish(found, lambda: _checks(found.findings))
 
 
 @pipelines.command("compute", epilog="Example: recsys pipelines compute --work run --surface home")
@@ -167,6 +178,7 @@ def publish(
     no_ship: Annotated[bool, typer.Option("--no-ship", help="Publish the manifest, and do not make it live.")] = False,
     reason: ReasonOption = "",
     allow_less: LessOption = False,
+    force: ForceOption = False,
     dry_run: DryOption = False,
 ) -> None:
     """Write artifacts and manifest to the store, and ship."""
@@ -178,29 +190,66 @@ def publish(
         ship=not no_ship,
         reason=reason,
         allow_less=allow_less,
+        force=force,
         dry_run=dry_run,
         progress=terminal.progress,
     )
     terminal.finish(report, lambda: _say(report))
 
 
-@pipelines.command("status")
+@pipelines.command("status", epilog="Example: recsys pipelines status --json")
 def status(tenant: TenantOption = None) -> None:
-    """Show the last run of every surface."""
-    from recsys.pipelines import last_run
+    """Show the last run of every surface: where it is or ended, what it took and made, how old its data is."""
+    from recsys.documents import read_config
+    from recsys.operations.freshness import freshness
+    from recsys.pipelines import last_runs
 
     of = open_tenant(tenant)
-    found = {surface: last_run(of.store, of.tenant, surface) for surface in sorted(of.releases.current().surfaces)}
+    release, runs, now_s = of.releases.current(), last_runs(of.store, of.tenant), time.time()
+    config = read_config(of.store.blobs.read(of.tenant, release.config))
+    served = {
+        surface: freshness(of.store, release, surface, config, now_s=now_s)
+        for surface in sorted(runs.keys() | release.surfaces.keys())
+    }
 
     def people() -> None:
-        for surface, record in found.items():
-            if record is None:
-                terminal.say(f"{surface}: no run is recorded")
-            else:
-                ended = f"failed at {record.stage}: {record.error}" if record.error else record.stage
-                terminal.say(f"{surface}: {escape(ended)}, {record.start} to {record.end}, started {record.started}")
+        for surface, fresh in served.items():
+            _say_run(surface, runs.get(surface), fresh)
+        if not served:
+            terminal.say("no run was made yet: recsys pipelines run --help")
 
+    found = {surface: {"run": runs.get(surface), "freshness": fresh} for surface, fresh in served.items()}
     terminal.finish({"surfaces": found}, people)
+
+
+def _say_run(surface: str, run: "LastRun | None", fresh: "Freshness") -> None:
+    from recsys.pipelines.report import STAGES
+
+    if run is None:
+        terminal.say(f"[bold]{surface}[/bold]: no run is recorded")
+    else:
+        shipped = f", generation {run.generation} is live" if run.shipped else ""
+        ended = "[red]failed[/red] at " if run.error else "[yellow]is at[/yellow] " if run.finished is None else ""
+        took = f", took {sum(run.took_s.values()):.1f} s" if run.took_s else ""
+        terminal.say(f"[bold]{surface}[/bold]: {ended}{run.stage}{shipped}; started {run.started}{took}")
+        if run.error:
+            terminal.say(f"  {escape(run.error)}")
+        terminal.say(f"  window {run.start} to {run.end}")
+        for what, values, form in (
+            ("counts", run.counts, "{:,}"),
+            ("items made", run.made, "{:,}"),
+            ("seconds", {stage: run.took_s.get(stage, 0.0) for stage in STAGES}, "{:.1f}"),
+        ):
+            listed = ", ".join(
+                f"{name.replace('_', ' ')} {form.format(value)}" for name, value in values.items() if value
+            )
+            if listed:
+                terminal.say(f"  {what}: {escape(listed)}")
+        for said in run.checks:
+            terminal.say(f"  [yellow]check:[/yellow] {escape(said)}")
+    if fresh.data_until is not None:
+        colour = "red" if fresh.stale else "green"
+        terminal.say(f"  served: [{colour}]{fresh.sentence()}[/{colour}]")
 
 
 def _names(text: str | None) -> list[str] | None:
@@ -213,11 +262,23 @@ def _say(report: RunReport) -> None:
         terminal.say(f"{signal.rows:>12,}  rows of {name}")
     for note in report.notes:
         terminal.say(f"[yellow]note:[/yellow] {escape(note)}")
+    if report.checks:
+        _checks(report.checks)
     state = f"[bold]generation {report.generation}[/bold] is live" if report.shipped else "nothing was shipped"
     terminal.say(f"{state}: {escape(report.why)}")
     terminal.say(f"[dim]manifest {report.manifest}[/dim]")
     if report.undo:
         terminal.say(f"[dim]undo:[/dim] {escape(terminal.command(report.undo))}")
+
+
+def _checks(findings: Sequence[Finding]) -> None:
+    """Say what is not as it must be; or that all is."""
+    wrong = [found for found in findings if not found.ok]
+    for found in wrong:
+        colour = "red" if found.severity == "error" else "yellow"
+        terminal.say(f"[{colour}]{found.severity}:[/{colour}] {escape(found.said)}")
+    if not wrong:
+        terminal.say(f"{len(findings)} checks passed")
 
 
 def _counts(counts: Any) -> None:

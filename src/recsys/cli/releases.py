@@ -25,7 +25,7 @@ from recsys.library import Tenant
 from recsys.releases import KEEP, Lever, Release, collect_garbage, gone_from
 
 if TYPE_CHECKING:
-    from recsys.operations.sampled import SampledDiff
+    from recsys.snapshot.sampled import SampledDiff
 
 __all__ = ["add_to"]
 
@@ -129,7 +129,7 @@ def diff(
 
 
 def _sampled(of: Tenant, a: int, b: int, *, sample: int, surface: str | None, hours: float) -> "SampledDiff":
-    from recsys.operations.sampled import plain_requests, recent_requests, sampled
+    from recsys.snapshot.sampled import plain_requests, recent_requests, sampled
 
     before, after = of.snapshot(at=a), of.snapshot(at=b)
     now = time.time()

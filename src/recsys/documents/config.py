@@ -19,6 +19,8 @@ from recsys.documents.groups import (
     Exploration,
     Flags,
     FlagsAt,
+    Gate,
+    GateAt,
     Limits,
     LimitsAt,
     Personalization,
@@ -86,6 +88,7 @@ class SurfaceConfig(Tuning, frozen=True):
 
     limits: LimitsAt | None = None
     flags: FlagsAt | None = None
+    gate: GateAt | None = None
     freshness_slo_h: float | None = None
     floor_items: tuple[str, ...] | None = None
     signals: Mapping[str, Mapping[str, Any]] | None = None
@@ -102,6 +105,7 @@ class Config(Settings, frozen=True):
     algorithm: Algorithm = "blend"
     limits: Limits = Limits()
     flags: Flags = Flags()
+    gate: Gate = Gate()
     personalization: Personalization = Personalization()
     diversity: Diversity = Diversity()
     exclude_seen: ExcludeSeen = ExcludeSeen()
@@ -124,6 +128,7 @@ class Config(Settings, frozen=True):
             self.tuned(own),
             limits=laid_over(self.limits, own.limits),
             flags=laid_over(self.flags, own.flags),
+            gate=laid_over(self.gate, own.gate),
             experiments=self.experiments if own.experiments is None else own.experiments,
             freshness_slo_h=self.freshness_slo_h if own.freshness_slo_h is None else own.freshness_slo_h,
             floor_items=self.floor_items if own.floor_items is None else own.floor_items,
@@ -240,6 +245,9 @@ BOUNDS: tuple[tuple[str, str, float, float], ...] = (
     ("diversity", "max_per_category", 1, MAX_K),
     ("exploration", "temperature", MIN_TEMPERATURE, MAX_TEMPERATURE),
     ("exploration", "slots", 1, MAX_DRAWN),
+    ("gate", "max_empty_rate", 0, 1),
+    ("gate", "min_overlap", 0, 1),
+    ("gate", "max_p99_ms", 0, 1e6),
 )
 
 

@@ -20,6 +20,8 @@ __all__ = [
     "ExplorationAt",
     "Flags",
     "FlagsAt",
+    "Gate",
+    "GateAt",
     "Limits",
     "LimitsAt",
     "Personalization",
@@ -126,6 +128,26 @@ class ExplorationAt(Settings, frozen=True):
     policy: Literal["none", "plackett_luce"] | UnsetType = UNSET
     temperature: float | UnsetType = UNSET
     slots: int | UnsetType = UNSET
+
+
+class Gate(Settings, frozen=True):
+    """What new artifacts must keep to, on the requests of late, before they are shipped.
+
+    ``max_empty_rate``: share of empty lists, unless as many are empty now. ``min_overlap``: mean share of items that a
+    list keeps. ``max_p99_ms``: of ranking alone, where the run is; ``None`` leaves it unjudged.
+    """
+
+    max_empty_rate: float = 0.05
+    min_overlap: float = 0.05
+    max_p99_ms: float | None = None
+
+
+class GateAt(Settings, frozen=True):
+    """:class:`Gate` as a surface may set it, key by key."""
+
+    max_empty_rate: float | UnsetType = UNSET
+    min_overlap: float | UnsetType = UNSET
+    max_p99_ms: float | UnsetType | None = UNSET
 
 
 class Tuning(Settings, frozen=True):

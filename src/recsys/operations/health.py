@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from recsys.documents import read_config
 from recsys.encoding import parse_rfc3339
+from recsys.events.observed import GenerationStats, Joins, Observed
 from recsys.operations.freshness import Freshness, freshness
 from recsys.operations.layers import Health, Layer, State, SurfaceHealth, TenantHealth, judge
-from recsys.operations.observed import GenerationStats, Joins, Observed
 from recsys.operations.thresholds import THRESHOLDS
 from recsys.pipelines import LastRun, last_run
 from recsys.releases import Hold, Release, Releases

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-from msgspec.structs import replace
 
 from recsys.encoding import Invalid
 from recsys.errors import RecsysError
@@ -18,10 +17,10 @@ from recsys.releases.history import History
 from recsys.releases.manifest import read_manifest
 from recsys.releases.reach import manifests_of, single_blobs
 from recsys.serving.answering import answer_digest
-from recsys.snapshot import Snapshot, SnapshotRejected, open_snapshot, prepare, replay
+from recsys.snapshot import Snapshot, SnapshotRejected, narrowed, open_snapshot, prepare, replay
 from recsys.store import Missing, Store
 
-__all__ = ["Computed", "Replayed", "Replays", "Result", "narrowed"]
+__all__ = ["Computed", "Replayed", "Replays", "Result"]
 
 Result = Literal["exact", "differs", "unreplayable"]
 _MOST_BINDING = 200
@@ -196,20 +195,6 @@ class Replays:
 _CONTENT_STANDS = (
     "what was shown and by which versions stands here all the same; recsys releases gc --keep N keeps more"
 )
-
-
-def narrowed(release: Release, surface: str, *, candidate: bool) -> Release:
-    """Return a release with no more than what an answer of one surface was made of, so that nothing else need be there.
-
-    A surface that it does not serve was answered from the first it has, and keeps that.
-    """
-    served = sorted(name for name, of in release.surfaces.items() if of.manifest is not None)
-    kept = surface if surface in served else next(iter(served), None)
-    surfaces = {}
-    if kept is not None:
-        one = release.surfaces[kept]
-        surfaces[kept] = one if candidate else replace(one, candidate=None)
-    return replace(release, surfaces=surfaces, erased=None, condemned=None, evidence=())
 
 
 def _same(exposure: Exposure, computed: Computed) -> Replayed:

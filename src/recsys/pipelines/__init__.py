@@ -4,19 +4,22 @@ The engine is loaded when a step runs, not when this is imported.
 """
 
 from recsys.pipelines.compute import compute
-from recsys.pipelines.errors import BadInput, LessThanLive, LimitExceeded, StepMissing
+from recsys.pipelines.errors import BadInput, ChecksFailed, LessThanLive, LimitExceeded, StepMissing
 from recsys.pipelines.ingest import ingest
 from recsys.pipelines.limits import Limits
 from recsys.pipelines.mapping import EventMapping, read_mapping
 from recsys.pipelines.publish import publish
-from recsys.pipelines.report import LastRun, RunReport, SignalReport, last_run
+from recsys.pipelines.report import LastRun, RunReport, SignalReport, last_run, last_runs
 from recsys.pipelines.run import run, tenant_params
+from recsys.pipelines.rundir import Finding
 from recsys.pipelines.target import Target
 from recsys.pipelines.validate import validate
 
 __all__ = [
     "BadInput",
+    "ChecksFailed",
     "EventMapping",
+    "Finding",
     "LastRun",
     "LessThanLive",
     "LimitExceeded",
@@ -28,6 +31,7 @@ __all__ = [
     "compute",
     "ingest",
     "last_run",
+    "last_runs",
     "publish",
     "read_mapping",
     "run",

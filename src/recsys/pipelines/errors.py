@@ -2,7 +2,7 @@
 
 from recsys.errors import Failed, Refused, UsageError
 
-__all__ = ["BadInput", "LessThanLive", "LimitExceeded", "StepMissing"]
+__all__ = ["BadInput", "ChecksFailed", "GateFailed", "LessThanLive", "LimitExceeded", "StepMissing"]
 
 
 class BadInput(UsageError):
@@ -24,6 +24,30 @@ class LessThanLive(Refused):
             "--allow-less --reason WHY",
         )
         self.missing = missing
+
+
+class ChecksFailed(Failed):
+    """The events, or what was made of them, do not look as they have to. Nothing was shipped."""
+
+    code = "CHECKS_FAILED"
+
+    def __init__(self, what: str, said: tuple[str, ...]) -> None:
+        super().__init__(
+            f"the {what} failed their checks: {'; '.join(said)}",
+            next_step="mend the source and run again; or, if it is all as it should be: --force --reason WHY",
+        )
+
+
+class GateFailed(Refused):
+    """On the requests of late the new artifacts do not keep to the gate. Nothing was shipped."""
+
+    code = "GATE_FAILED"
+
+    def __init__(self, surface: str, *, failed: tuple[str, ...], requests: int, report: str) -> None:
+        super().__init__(
+            f"the gate of {surface} is not passed, on {requests} requests of late: {'; '.join(failed)}",
+            next_step=f"its report is {report}; when the change is meant: --force --reason WHY",
+        )
 
 
 class LimitExceeded(Failed):

@@ -1,19 +1,26 @@
 """Publish: what was computed becomes blobs and a manifest, and then, by the commit of a release, what is served."""
 
+import time
 from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from recsys.encoding import canonical, convert, digest
 from recsys.errors import UsageError
+from recsys.pipelines.drift import DriftLimits, check_artifacts
 from recsys.pipelines.errors import BadInput, LessThanLive
+from recsys.pipelines.gate import ReplayGate
 from recsys.pipelines.less import live_manifest, missing_from
 from recsys.pipelines.report import RunReport, SignalReport
-from recsys.pipelines.rundir import Computed, Ingested, Made, RunFolder
+from recsys.pipelines.rundir import Computed, Finding, Ingested, Made, RunFolder, Validated
 from recsys.pipelines.target import Target, actor_of
+from recsys.pipelines.validate import stop_on
 from recsys.progress import Progress, silent
 from recsys.releases import ArtifactRef, Manifest, Release, Releases, Window
 from recsys.signals import profiles
@@ -29,10 +36,17 @@ def publish(
     reason: str = "",
     actor: str | None = None,
     allow_less: bool = False,
+    force: bool = False,
     dry_run: bool = False,
+    limits: DriftLimits | None = None,
     progress: Progress = silent,
+    clock: Callable[[], float] = time.time,
 ) -> RunReport:
-    """Write the blobs and the manifest of a run, and ship it.
+    """Check what a run made against what is served, write its blobs and manifest, and ship it.
+
+    What is only published may be as it likes; what the checks say of it is in the report.
+
+    ``force`` ships whatever the checks say, which takes a ``reason``; which of them failed stands in the release's.
 
     A run without a catalogue, signal or segment that the surface serves now is published and not shipped, unless
     ``allow_less``, which takes a ``reason``; what is taken away stands in the release's reason.
@@ -42,12 +56,16 @@ def publish(
 
     Raises
     ------
+    ChecksFailed
+        It is not like what is served. Nothing is written then.
     LessThanLive
         The surface would lose something.
+    GateFailed
+        The requests of late would be answered worse than the config's ``gate`` allows.
     Held, LostRace, UnfitRelease, …
         As :meth:`recsys.releases.Releases.ship`.
     """
-    check_allowed(allow_less=allow_less, reason=reason)
+    check_allowed(allow_less=allow_less, force=force, reason=reason)
     run = RunFolder(folder)
     made = run.read("ingest", Ingested, wanted_by="publish")
     computed = run.read("compute", Computed, wanted_by="publish")
@@ -56,6 +74,7 @@ def publish(
     computed = _without_lapsed(made, computed, today=target.store.blobs.today())
     if not computed.artifacts:
         raise BadInput("no signal found evidence in these events", next_step="; ".join(computed.notes))
+    checks = _checked(target, folder, made, computed, limits=limits or DriftLimits(), stop=ship and not force)
     manifest = _manifest(made, computed)
     data = canonical(manifest)
     with progress("publish", total=len(computed.artifacts) + 2) as advance:
@@ -75,18 +94,51 @@ def publish(
             signals=_signals(computed),
             counts=_counts(made),
             notes=computed.notes,
+            checks=checks,
             why="published only, as asked",
         )
         if ship:
-            report = _ship(target, report, manifest, reason=reason, actor=actor, allow_less=allow_less, dry_run=dry_run)
+            with _cache(target) as cache:
+                gate = ReplayGate(target.store, made.surface, cache=cache, now_s=clock(), force=force)
+                report = _ship(
+                    target, report, manifest, gate, reason=reason, actor=actor, allow_less=allow_less, dry_run=dry_run
+                )
         advance(1)
     return report
 
 
-def check_allowed(*, allow_less: bool, reason: str) -> None:
-    """Refuse to take something away without a word of why."""
-    if allow_less and not reason.strip():
-        raise UsageError("--allow-less takes something away and needs a reason", next_step="say why with --reason")
+def check_allowed(*, allow_less: bool, force: bool, reason: str) -> None:
+    """Refuse to take something away, or to pass over checks, without a word of why."""
+    for asked, option, does in (
+        (allow_less, "--allow-less", "takes something away"),
+        (force, "--force", "passes over checks"),
+    ):
+        if asked and not reason.strip():
+            raise UsageError(f"{option} {does} and needs a reason", next_step="say why with --reason")
+
+
+def _checked(
+    target: Target, folder: Path, made: Ingested, computed: Computed, *, limits: DriftLimits, stop: bool
+) -> tuple[Finding, ...]:
+    """Return what the checks of events and artifacts found that is not as it must be."""
+    validated = RunFolder(folder).read("validate", Validated, wanted_by="publish")
+    head = Releases(target.store, target.tenant, actor=actor_of(target, None)).current()
+    live = live_manifest(target.store, head, made.surface)
+    found = check_artifacts(folder, made, computed, live=live, store=target.store, limits=limits)
+    if stop:
+        stop_on(found, what="artifacts")
+    return tuple(one for one in (*validated.findings, *found) if not one.ok)
+
+
+@contextmanager
+def _cache(target: Target) -> Iterator[Path]:
+    """Lend the place where the target prepares releases, or one that goes away."""
+    kept = getattr(target, "cache", None)
+    if kept is not None:
+        yield kept
+        return
+    with TemporaryDirectory(prefix="recsys-gate-") as folder:
+        yield Path(folder)
 
 
 def _put(target: Target, path: Path, expected: str) -> None:
@@ -183,6 +235,7 @@ def _ship(
     target: Target,
     report: RunReport,
     manifest: Manifest,
+    replays: ReplayGate,
     *,
     reason: str,
     actor: str | None,
@@ -196,18 +249,20 @@ def _ship(
         live = live_manifest(target.store, head, surface)
         return () if live is None else missing_from(manifest, live)
 
-    def keeps_all(release: Release) -> tuple[str, ...]:
+    def gate(release: Release) -> tuple[str, ...]:
         head = releases.read(release.generation - 1)
-        missing = lost_after(head)
+        missing = () if allow_less else lost_after(head)
         if missing:
             since = head.changed.get(f"artifacts:{surface}", head.generation)
             raise LessThanLive(surface, missing=missing, generation=since, notes=report.notes)
-        return ()
+        return replays(release)
 
     lost = lost_after(releases.current()) if allow_less else ()
     if lost:
         reason = f"{reason} (without {', '.join(lost)})"
-    gate = None if allow_less else keeps_all
+    passed = [one.name for one in report.checks if one.severity == "error"]
+    if passed:
+        reason = f"{reason} (in spite of {', '.join(passed)})"
     change = releases.ship(surface, report.manifest, reason=reason, gate=gate, dry_run=dry_run)
     return replace(
         report,

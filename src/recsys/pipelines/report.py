@@ -5,10 +5,15 @@ from collections.abc import Mapping
 import msgspec
 
 from recsys.encoding import canonical, decode
+from recsys.pipelines.rundir import Finding
 from recsys.releases import Window
 from recsys.store import Missing, Store
 
-__all__ = ["LastRun", "RunReport", "SignalReport", "last_run", "last_run_key", "record_run"]
+__all__ = ["STAGES", "LastRun", "RunReport", "SignalReport", "last_run", "last_run_key", "last_runs", "record_run"]
+
+
+STAGES = ("ingest", "validate", "compute", "publish")
+"""In the order of a run."""
 
 
 class SignalReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,7 +25,10 @@ class SignalReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``pipelines run --json`` prints. ``why`` says why it shipped, or why not."""
+    """What ``pipelines run --json`` prints.
+
+    ``why`` says why it shipped, or why not; ``checks`` what is not as it has to be.
+    """
 
     tenant: str
     surface: str
@@ -33,6 +41,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     signals: Mapping[str, SignalReport] = {}
     counts: Mapping[str, int] = {}
     notes: tuple[str, ...] = ()
+    checks: tuple[Finding, ...] = ()
     evidence: tuple[str, ...] = ()
     undo: str = ""
 
@@ -41,6 +50,7 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True):
     """The last run of a surface, finished, failed or under way. Advisory: nothing is decided by it.
 
     ``stage`` is where it is or ended: ingest, validate, compute, publish, done. ``error`` is set when it failed.
+    ``took_s``: seconds by stage, of those that ended. ``made``: items by signal. ``checks``: what did not look right.
     """
 
     tenant: str
@@ -56,6 +66,9 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True):
     shipped: bool = False
     error: str | None = None
     error_code: str | None = None
+    took_s: Mapping[str, float] = {}
+    made: Mapping[str, int] = {}
+    checks: tuple[str, ...] = ()
 
 
 def last_run_key(tenant: str, surface: str) -> str:
@@ -75,3 +88,11 @@ def last_run(store: Store, tenant: str, surface: str) -> LastRun | None:
         return decode(store.objects.read(key), LastRun, what=key)
     except Missing:
         return None
+
+
+def last_runs(store: Store, tenant: str) -> dict[str, LastRun]:
+    """Return the record of every surface that a run was ever made for, shipped or not."""
+    prefix = last_run_key(tenant, "")[: -len(".json")]
+    surfaces = sorted(key[len(prefix) :].removesuffix(".json") for key in store.objects.keys(prefix))
+    found = {surface: last_run(store, tenant, surface) for surface in surfaces}
+    return {surface: run for surface, run in found.items() if run is not None}

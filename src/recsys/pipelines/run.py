@@ -46,6 +46,7 @@ def run(
     reason: str = "",
     actor: str | None = None,
     allow_less: bool = False,
+    force: bool = False,
     dry_run: bool = False,
     work: Path | None = None,
     threads: int | None = None,
@@ -67,6 +68,8 @@ def run(
         config.
     allow_less
         Ship although the surface serves a catalogue, signal or segment that this run has not; takes a ``reason``.
+    force
+        Go on and ship whatever the checks of events and artifacts say; takes a ``reason``.
     dry_run
         Ship nothing and leave the record of the last run as it is. Blobs are written, which nothing names.
     work
@@ -76,11 +79,11 @@ def run(
 
     Raises
     ------
-    BadInput, LimitExceeded, LessThanLive, Held, …
+    BadInput, LimitExceeded, ChecksFailed, LessThanLive, Held, …
         Nothing was shipped then, and the record of the run says so.
     """
     check_name(surface, what="surface")
-    check_allowed(allow_less=allow_less, reason=reason)
+    check_allowed(allow_less=allow_less, force=force, reason=reason)
     chosen = None if signals is None else choose_signals(signals)
     params = tenant_params(target, surface=surface, actor=actor)
     progress_of = _Recorder(target, surface=surface, start=str(start), end=str(end), kept=not dry_run, clock=clock)
@@ -105,7 +108,7 @@ def run(
                 progress=progress,
             )
             progress_of.stage("validate", counts=made.counts)
-            validate(folder, limits=limits, progress=progress)
+            validate(folder, limits=limits, force=force, progress=progress)
             progress_of.stage("compute")
             compute(folder, signals=chosen, params=params, limits=limits, threads=threads, progress=progress)
             progress_of.stage("publish")
@@ -116,6 +119,7 @@ def run(
                 reason=reason,
                 actor=actor,
                 allow_less=allow_less,
+                force=force,
                 dry_run=dry_run,
                 progress=progress,
             )
@@ -151,16 +155,27 @@ class _Recorder:
         self._store = target.store
         self._kept = kept
         self._clock = clock
+        self._begun_s = time.monotonic()
         self._record = LastRun(
             tenant=target.tenant, surface=surface, stage="begin", started=rfc3339(clock()), start=start, end=end
         )
 
     def stage(self, name: str, **more: Any) -> None:
-        self._write(stage=name, **more)
+        self._write(stage=name, took_s=self._took(), **more)
+
+    def _took(self) -> Mapping[str, float]:
+        """Return what the stages took, the one that ends now among them."""
+        begun, self._begun_s = self._begun_s, time.monotonic()
+        if self._record.stage == "begin":
+            return {}
+        return {**self._record.took_s, self._record.stage: round(self._begun_s - begun, 3)}
 
     def done(self, report: RunReport) -> None:
         self._write(
             stage="done",
+            took_s=self._took(),
+            made={name: signal.rows for name, signal in report.signals.items()},
+            checks=tuple(found.said for found in report.checks),
             finished=rfc3339(self._clock()),
             counts=report.counts,
             manifest=report.manifest,

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -10,9 +10,10 @@ from recsys.encoding import canonical, decode
 from recsys.pipelines.errors import StepMissing
 from recsys.signals.artifact import Scope
 
-__all__ = ["Computed", "Ingested", "Made", "Partition", "RunFolder", "Validated"]
+__all__ = ["Computed", "Finding", "Ingested", "Made", "Partition", "RunFolder", "Severity", "Validated"]
 
 T = TypeVar("T")
+Severity = Literal["error", "warning"]
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -47,18 +48,23 @@ class Ingested(_Record, frozen=True):
 
 
 class Finding(_Record, frozen=True):
-    """One check on canonical data."""
+    """One check, on events or on artifacts. ``said``: what is wrong, where it is not ``ok``; only an ``error`` stops a
+    run.
+    """
 
     name: str
     seen: float
     limit: float
     ok: bool
+    severity: Severity = "error"
+    said: str = ""
 
 
 class Validated(_Record, frozen=True):
-    """What ``validate`` looked at; it raised if anything was not as it must be."""
+    """What ``validate`` looked at; unless ``forced``, it raised if anything was not as it must be."""
 
     findings: tuple[Finding, ...]
+    forced: bool = False
 
 
 class Made(_Record, frozen=True):

@@ -1,53 +1,59 @@
 """Validate: is what was ingested fit to compute from?"""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from recsys.catalog import open_catalog
+from recsys.pipelines.checks import Thresholds, check_events
 from recsys.pipelines.engine import open_engine
-from recsys.pipelines.errors import BadInput
+from recsys.pipelines.errors import ChecksFailed
 from recsys.pipelines.limits import Limits, check_limit
 from recsys.pipelines.partitions import open_partitions
 from recsys.pipelines.rundir import Finding, Ingested, RunFolder, Validated
 from recsys.progress import Progress, silent
 from recsys.store.columns import Columns
 
-__all__ = ["MAX_UNKNOWN_SHARE", "validate"]
-
-MAX_UNKNOWN_SHARE = 0.5
-"""Items go out of the catalogue while their events are young; when most have, it is another shop's catalogue."""
+__all__ = ["stop_on", "validate"]
 
 
-def validate(folder: Path, *, limits: Limits | None = None, progress: Progress = silent) -> Validated:
-    """Check the canonical events of a run.
+def validate(
+    folder: Path,
+    *,
+    limits: Limits | None = None,
+    thresholds: Thresholds | None = None,
+    force: bool = False,
+    progress: Progress = silent,
+) -> Validated:
+    """Check the canonical events of a run; ``force`` goes on whatever they look like, and says so in the result.
 
     Raises
     ------
-    BadInput
-        Most items of the events are not in the catalogue.
+    ChecksFailed
+        They do not look as they have to; says each thing that is wrong.
     LimitExceeded
         More items than ``limits`` allow.
     """
     run = RunFolder(folder)
     made = run.read("ingest", Ingested, wanted_by="validate")
     run.forget("validate", "compute")
-    findings = []
     with progress("validate"), open_engine(folder=folder) as engine:
         open_partitions(engine, run, made.partitions)
         ids = [str(row[0]) for row in engine.rows("SELECT DISTINCT item_id FROM canonical_events")]
         check_limit("items", seen=len(ids), limits=limits or Limits())
-        findings.append(Finding(name="items", seen=len(ids), limit=(limits or Limits()).items, ok=True))
+        unknown = None
         if made.catalog is not None:
             known = open_catalog(Columns.map(folder / "catalog.bin"), tenant=made.tenant).items
-            unknown = sum(known.find(item) is None for item in ids)
-            share = unknown / len(ids)
-            findings.append(
-                Finding(name="unknown_item_share", seen=share, limit=MAX_UNKNOWN_SHARE, ok=share <= MAX_UNKNOWN_SHARE)
-            )
-            if share > MAX_UNKNOWN_SHARE:
-                raise BadInput(
-                    f"{unknown} of {len(ids)} items of the events are not in the catalogue",
-                    next_step="is it this shop's catalogue, and are its ids written the same way?",
-                )
-    validated = Validated(findings=tuple(findings))
+            unknown = sum(known.find(item) is None for item in ids), len(ids)
+        findings = check_events(engine, made, unknown=unknown, thresholds=thresholds or Thresholds())
+    if not force:
+        stop_on(findings, what="events")
+    validated = Validated(findings=tuple(findings), forced=force)
     run.write("validate", validated)
     return validated
+
+
+def stop_on(findings: Sequence[Finding], *, what: str) -> None:
+    """Raise :class:`ChecksFailed` when a check failed that is not just a warning."""
+    failed = tuple(found.said for found in findings if not found.ok and found.severity == "error")
+    if failed:
+        raise ChecksFailed(what, failed)

@@ -4,7 +4,7 @@ from recsys.snapshot.answering import recommend, replay, similar
 from recsys.snapshot.collecting import collect
 from recsys.snapshot.errors import SnapshotRejected
 from recsys.snapshot.floor import Floor, open_floor, write_floor
-from recsys.snapshot.opening import Snapshot, open_release, open_snapshot
+from recsys.snapshot.opening import Snapshot, narrowed, open_release, open_snapshot
 from recsys.snapshot.preparing import BlobSource, prepare
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Snapshot",
     "SnapshotRejected",
     "collect",
+    "narrowed",
     "open_floor",
     "open_release",
     "open_snapshot",

@@ -26,7 +26,7 @@ from recsys.snapshot.shelf import MappedShelf
 from recsys.store.columns import Columns
 from recsys.store.port import Log, Missing
 
-__all__ = ["ReleaseSource", "Snapshot", "open_release", "open_snapshot"]
+__all__ = ["ReleaseSource", "Snapshot", "narrowed", "open_release", "open_snapshot"]
 
 
 class ReleaseSource(Protocol):
@@ -319,6 +319,20 @@ def open_release(
         surfaces = {**release.surfaces, surface: Surface(manifest=manifest)}
         release = msgspec.structs.replace(release, surfaces=surfaces)
     return open_snapshot(prepare(release, blobs=store.blobs, root=root))
+
+
+def narrowed(release: Release, surface: str, *, candidate: bool) -> Release:
+    """Return a release with no more than what an answer of one surface was made of, so that nothing else need be there.
+
+    A surface that it does not serve was answered from the first it has, and keeps that.
+    """
+    served = sorted(name for name, of in release.surfaces.items() if of.manifest is not None)
+    kept = surface if surface in served else next(iter(served), None)
+    surfaces = {}
+    if kept is not None:
+        one = release.surfaces[kept]
+        surfaces[kept] = one if candidate else msgspec.structs.replace(one, candidate=None)
+    return msgspec.structs.replace(release, surfaces=surfaces, erased=None, condemned=None, evidence=())
 
 
 def _check(contents: Contents, root: Path, *, verify: bool) -> None:

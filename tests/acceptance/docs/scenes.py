@@ -52,16 +52,16 @@ def empty_recommendations(shop: Shop) -> Directions:
 
 
 def relevance_regressed(shop: Shop) -> Directions:
-    """A scraper's made-up users were in the export, and the nightly run shipped what they like."""
+    """A scraper's made-up users were in the export, and the nightly run, always forced, shipped what they like."""
     shop.people(2000)
-    shop.build(shop.export_with_a_scraper(), reason="nightly run")
+    shop.build(shop.export_with_a_scraper(), reason="nightly run", force=True)
     shop.people(2000)
     return _people(shop, 400)
 
 
 def bad_artifacts(shop: Shop) -> Directions:
     """As above, and nobody has waited for the clicks."""
-    shop.build(shop.export_with_a_scraper(), reason="nightly run")
+    shop.build(shop.export_with_a_scraper(), reason="nightly run", force=True)
     return {}
 
 
@@ -79,7 +79,7 @@ def _put_config(shop: Shop) -> None:
 
 def stale_artifacts(shop: Shop) -> Directions:
     """The nightly run did not come: the data ends four days ago."""
-    shop.build(days_ago=5, reason="nightly run")
+    shop.build(days_ago=5, reason="nightly run", force=True)
     shop.people(60)
     return _people(shop, 60)
 
@@ -89,7 +89,7 @@ def stale_manifest(shop: Shop) -> Directions:
 
     def damage() -> None:
         with shop.follower_standing_still():
-            built = shop.build(days_ago=2, reason="nightly run")
+            built = shop.build(days=29, reason="nightly run")
             artifact = shop.largest_artifact_of(built)
             artifact.chmod(0o644)
             artifact.write_bytes(artifact.read_bytes()[:-100])
@@ -121,7 +121,7 @@ def pinned_host(shop: Shop) -> Directions:
 
 
 def _build_newer(shop: Shop) -> None:
-    shop.build(days_ago=2, reason="nightly run")
+    shop.build(days=29, reason="nightly run")
 
 
 def put_back_from_a_backup(shop: Shop) -> Directions:

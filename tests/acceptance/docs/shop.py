@@ -70,19 +70,27 @@ class Shop:
         return [self.folder / "shop/interactions.jsonl", self.folder / "shop/outcomes.jsonl"]
 
     def build(
-        self, *more: Path, days_ago: int = 1, surface: str = SURFACE, reason: str, ship: bool = True
+        self,
+        *more: Path,
+        days: int = _DAYS,
+        days_ago: int = 1,
+        surface: str = SURFACE,
+        reason: str,
+        ship: bool = True,
+        force: bool = False,
     ) -> RunReport:
-        """Run the pipelines over the shop's past, until so many days ago."""
+        """Run the pipelines over so many days of the shop's past, until so many days ago."""
         today = datetime.now(UTC).date()
         return recsys.pipelines.run(
             self.tenant,
             surface=surface,
             events=[*self.events, *more],
             catalog=self.folder / "shop/catalog.jsonl",
-            start=today - timedelta(days=_DAYS),
+            start=today - timedelta(days=days),
             end=today - timedelta(days=days_ago),
             reason=reason,
             ship=ship,
+            force=force,
         )
 
     def put_rules(self, rules: Sequence[dict[str, Any]], *, reason: str) -> Change:

@@ -100,6 +100,7 @@ def test_while_pipelines_run_which_then_cannot_ship_the_incident_again(shop: Sho
                 start=START,
                 end=END,
                 allow_less=True,
+                force=True,
                 reason="nightly",
                 progress=stops,
             )

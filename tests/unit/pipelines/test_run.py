@@ -9,6 +9,7 @@ from recsys.encoding import Invalid, canonical
 from recsys.errors import NotFound, UsageError
 from recsys.pipelines import (
     BadInput,
+    ChecksFailed,
     LessThanLive,
     LimitExceeded,
     Limits,
@@ -324,7 +325,7 @@ def test_a_changed_artifact_is_not_published(shop, tmp_path, events):
 
 def test_another_shops_catalogue_is_refused(shop, tmp_path, events):
     catalog = write_jsonl(tmp_path / "c.jsonl", [{"item_id": f"other-{n}"} for n in range(5)])
-    with pytest.raises(BadInput, match="12 of 12 items of the events are not in the catalogue"):
+    with pytest.raises(ChecksFailed, match="12 of 12 items of the events are not in the catalogue"):
         go(shop, events, catalog=catalog)
     assert last_run(shop.store, "demo", "home").stage == "validate"
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import msgspec
 
+from recsys.events.observed import Observed
 from recsys.operations.doctor.delivery import check_delivery
 from recsys.operations.doctor.empty import check_empty, vanished
 from recsys.operations.doctor.finding import Case, Finding, Symptom
 from recsys.operations.doctor.pipeline import check_pipeline
 from recsys.operations.doctor.regressed import check_regressed
 from recsys.operations.doctor.stale import check_stale
-from recsys.operations.observed import Observed
 from recsys.releases import Release, Releases
 from recsys.store import Store
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from recsys.operations.observed import Observed
+from recsys.events.observed import Observed
 from recsys.releases import Release, Releases
 from recsys.store import Store
 

@@ -8,10 +8,10 @@ import msgspec
 
 from recsys.documents import read_rules
 from recsys.encoding import canonical, digest
+from recsys.events.observed import Clicks, GenerationStats, Sample
 from recsys.operations.doctor import levers
 from recsys.operations.doctor.finding import Case, Finding
 from recsys.operations.doctor.whatif import Imagined, again, overlap, with_lever
-from recsys.operations.observed import Clicks, GenerationStats, Sample
 from recsys.operations.thresholds import THRESHOLDS
 from recsys.releases import Release
 

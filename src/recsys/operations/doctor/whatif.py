@@ -7,7 +7,7 @@ import msgspec
 
 from recsys.documents import Rules
 from recsys.encoding import canonical, convert, digest
-from recsys.operations.observed import Sample
+from recsys.events.observed import Sample
 from recsys.ranking.request import RecommendRequest
 from recsys.releases import Release, Surface
 from recsys.snapshot import BlobSource, open_snapshot, prepare, recommend

@@ -9,11 +9,12 @@ import msgspec
 from recsys.encoding import convert, did_you_mean
 from recsys.errors import NotFound
 from recsys.events import is_erased
-from recsys.operations.observed import Observed
+from recsys.events.observed import Observed
 from recsys.ranking import RecommendRequest
 from recsys.releases.erase import erased_in
 from recsys.releases.history import History
-from recsys.snapshot import Snapshot, recommend
+from recsys.snapshot.answering import recommend
+from recsys.snapshot.opening import Snapshot
 from recsys.store import Store
 
 __all__ = [

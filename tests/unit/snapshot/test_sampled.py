@@ -9,9 +9,9 @@ from tests.unit.snapshot.shops import POPULARITY
 
 from recsys.access import PSEUDONYM_LENGTH
 from recsys.errors import NotFound
-from recsys.operations.sampled import SampledDiff, plain_requests, recent_requests, sampled
 from recsys.releases.erase import erase_users
 from recsys.snapshot import Snapshot, open_release
+from recsys.snapshot.sampled import SampledDiff, plain_requests, recent_requests, sampled
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from typing import Self
 import msgspec
 
 from recsys.encoding import decode
-from recsys.events import Decision, Stream, event_files
-from recsys.events.layout import utc_day
+from recsys.events.layout import Stream, event_files, utc_day
+from recsys.events.schemas import Decision
 from recsys.store import Store
 
 __all__ = ["Clicks", "GenerationStats", "Joins", "Observed", "Sample"]
@@ -172,6 +172,11 @@ class Observed:
         rows = self._engine.execute(_sql("recent"), {"surface": surface, "size": limit}).fetchall()
         return [(request_id, decode(decision, Decision, what="decision record")) for request_id, decision in rows]
 
+    def acted_on(self, request_ids: Sequence[str]) -> dict[str, frozenset[str]]:
+        """Return the items that users clicked or took of these answers, by request id."""
+        rows = self._engine.execute(_sql("acted_on"), {"request_ids": list(request_ids)}).fetchall()
+        return {request_id: frozenset(items) for request_id, items in rows}
+
     def _source(self, stream: Stream, columns: str) -> str:
         found = [str(path) for path in self._files(stream)]
         if not found:
@@ -212,4 +217,4 @@ class Observed:
 
 
 def _sql(name: str) -> str:
-    return files("recsys.operations").joinpath("sql", f"{name}.sql").read_text()
+    return files("recsys.events").joinpath("sql", f"{name}.sql").read_text()
