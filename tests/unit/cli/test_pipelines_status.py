@@ -3,6 +3,8 @@
 from tests.unit.cli.test_commands import cli  # noqa: F401 - a fixture
 from tests.unit.pipelines.shops import END, START, event, visits, write_jsonl
 
+from recsys.pipelines.report import STAGES
+
 WINDOW = ("--start", START, "--end", END)
 
 
@@ -22,5 +24,6 @@ def test_it_tells_what_a_run_took_and_made_and_why_one_failed_that_never_shipped
     assert "home: done, generation 2 is live; started" in said
     assert f"window {START} to {END}" in said
     assert "items made: cooc 12, popularity 12" in said
-    assert said.index("seconds: ingest") < said.index("compute 0.")
+    (seconds,) = [line for line in said.splitlines() if "seconds:" in line]
+    assert [part.split()[0] for part in seconds.split(": ")[1].split(", ")] == [*STAGES]
     assert f"served: data ends {END}" in said
