@@ -129,11 +129,13 @@ def diff(
 
 
 def _sampled(of: Tenant, a: int, b: int, *, sample: int, surface: str | None, hours: float) -> "SampledDiff":
+    from recsys.events.observed import Observed
     from recsys.snapshot.sampled import plain_requests, recent_requests, sampled
 
     before, after = of.snapshot(at=a), of.snapshot(at=b)
     now = time.time()
-    asked = recent_requests(of.store, of.tenant, since_s=now - hours * 3600, surface=surface, most=sample)
+    with Observed(of.store, of.tenant, since_s=now - hours * 3600) as observed:
+        asked = recent_requests(observed, surface=surface, most=sample)
     if not asked:
         terminal.warn(f"no request was recorded in the last {hours:g} h: asking as somebody of whom nothing is known")
         asked = plain_requests((before, after), now=now, surface=surface)

@@ -104,7 +104,7 @@ class Observed:
     """
 
     def __init__(self, store: Store, tenant: str, *, since_s: float, spool: Path | None = None) -> None:
-        self._store, self._tenant, self._spool, self._day = store, tenant, spool, utc_day(since_s)
+        self.store, self.tenant, self._spool, self._day = store, tenant, spool, utc_day(since_s)
         self._copies = TemporaryDirectory(prefix="recsys-observed-")
         import duckdb  # an eighth of what the command line takes to start, for status and doctor alone
 
@@ -190,11 +190,11 @@ class Observed:
         )
 
     def _files(self, stream: Stream) -> Iterator[Path]:
-        prefix = f"events/{self._tenant}/{stream}/"
-        for number, key in enumerate(self._store.objects.keys(prefix)):
+        prefix = f"events/{self.tenant}/{stream}/"
+        for number, key in enumerate(self.store.objects.keys(prefix)):
             if key[len(prefix) :] >= f"dt={self._day}/":
                 copy = Path(self._copies.name) / f"{stream}-{number}.jsonl"
-                self._store.objects.fetch(key, copy)
+                self.store.objects.fetch(key, copy)
                 yield copy
         if self._spool is not None:
             yield from self._spooled(self._spool, stream)
@@ -204,7 +204,7 @@ class Observed:
         for _ in range(_LOOKS):
             held: list[Path] = []
             try:
-                for file in event_files(spool, tenant=self._tenant, stream=stream):
+                for file in event_files(spool, tenant=self.tenant, stream=stream):
                     if file.day >= self._day:
                         copy = Path(self._copies.name) / f"{stream}-spool-{len(held)}.jsonl"
                         copy.unlink(missing_ok=True)

@@ -64,7 +64,7 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 def check_events(
-    engine: Engine, made: Ingested, *, unknown: tuple[int, int] | None, thresholds: Thresholds
+    engine: Engine, made: Ingested, *, unknown: tuple[int, int] | None, limits: Thresholds
 ) -> list[Finding]:
     """Judge the events of a run.
 
@@ -75,7 +75,6 @@ def check_events(
     unknown
         How many of the events' items the catalogue does not know, and how many they are; ``None`` without a catalogue.
     """
-    limits = thresholds
     days = _Window(engine, made)
     found = [
         *_shares(made.counts, limits),
@@ -88,16 +87,9 @@ def check_events(
     if unknown is not None:
         said = f"{unknown[0]} of {unknown[1]} items of the events are not in the catalogue: is it this shop's?"
         share = unknown[0] / unknown[1]
-        found.insert(0, _finding("unknown_item_share", share, limits.unknown_item_share, said))
+        ok = share <= limits.unknown_item_share
+        found.insert(0, Finding.of("unknown_item_share", share, limits.unknown_item_share, said, ok=ok))
     return found
-
-
-def _finding(
-    name: str, seen: float, limit: float, said: str, *, severity: Severity = "error", ok: bool | None = None
-) -> Finding:
-    """Judge a value that must not lie above its limit, or as ``ok`` says."""
-    ok = seen <= limit if ok is None else ok
-    return Finding(name=name, seen=round(seen, 4), limit=limit, ok=ok, severity=severity, said="" if ok else said)
 
 
 def _shares(counts: Mapping[str, int], limits: Thresholds) -> Iterator[Finding]:
@@ -111,8 +103,8 @@ def _shares(counts: Mapping[str, int], limits: Thresholds) -> Iterator[Finding]:
         ),
         ("duplicate_share", "duplicates", "rows", "of the rows repeat an event id: were files given twice?"),
     ):
-        share = counts.get(part, 0) / max(1, counts[whole])
-        yield _finding(name, share, getattr(limits, name), f"{share:.0%} {said}", severity="warning")
+        share, limit = counts.get(part, 0) / max(1, counts[whole]), getattr(limits, name)
+        yield Finding.of(name, share, limit, f"{share:.0%} {said}", ok=share <= limit, severity="warning")
 
 
 def _top_user(engine: Engine, limits: Thresholds) -> Iterator[Finding]:
@@ -120,7 +112,7 @@ def _top_user(engine: Engine, limits: Thresholds) -> Iterator[Finding]:
     share = seen["most"] / max(1, seen["events"])
     said = f"one user has {share:.0%} of {seen['events']} events: a robot, or an id that stands for many"
     ok = share <= limits.top_user_share or seen["people"] < ENOUGH_PEOPLE
-    yield _finding("top_user_share", share, limits.top_user_share, said, ok=ok)
+    yield Finding.of("top_user_share", share, limits.top_user_share, said, ok=ok)
 
 
 class _Window:
@@ -144,7 +136,7 @@ class _Window:
         missing = self._size - 1 - int(busy[-1])
         longest = int(np.diff(busy).max(initial=1)) - 1
         said = f"no events in the last {missing} days, from {self._day(int(busy[-1]) + 1)} on"
-        yield _finding("days_missing", missing, longest, said, ok=missing <= longest or len(busy) < ENOUGH_DAYS)
+        yield Finding.of("days_missing", missing, longest, said, ok=missing <= longest or len(busy) < ENOUGH_DAYS)
 
     def volumes(self, limits: Thresholds) -> Iterator[Finding]:
         """Judge how many events there are on each new day, of all and of each type.
@@ -229,7 +221,7 @@ def _worst(
     """Judge the worst of the values; where nothing could be judged it is as it must be."""
     value, said = pick(seen, default=(limit, ""), key=lambda one: one[0])
     ok = bool(value >= limit if pick is min else value <= limit)
-    return _finding(name, float(value), limit, said, ok=ok, severity=severity)
+    return Finding.of(name, float(value), limit, said, ok=ok, severity=severity)
 
 
 def _cosine(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:

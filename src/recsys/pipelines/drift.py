@@ -58,7 +58,7 @@ def check_artifacts(
     if live is not None:
         back = (date.fromisoformat(live.window.end) - date.fromisoformat(made.end)).days
         said = f"the window ends on {made.end}, before that of what is served, {live.window.end}"
-        found.append(_finding("window_days_back", float(back), 0.0, said, ok=back <= 0))
+        found.append(Finding.of("window_days_back", float(back), 0.0, said, ok=back <= 0))
     return found
 
 
@@ -86,7 +86,7 @@ def _against(
     name = artifact.signal
     share = artifact.rows / ref.rows
     said = f"{name} knows {artifact.rows:,} items; what is served knows {ref.rows:,}"
-    yield _finding(f"{name}_rows", share, limits.rows, said, ok=share >= limits.rows)
+    yield Finding.of(f"{name}_rows", share, limits.rows, said, ok=share >= limits.rows)
     served = folder / "served.bin"
     served.unlink(missing_ok=True)
     try:
@@ -101,17 +101,13 @@ def _against(
         said = f"{name} has {found:.0%} in common with what is served"
         severity: Severity = "error" if found < limits.alike else "warning"
         limit = limits.alike if severity == "error" else limits.alike_warned
-        yield _finding(f"{name}_alike", found, limit, said, ok=found >= limit, severity=severity)
+        yield Finding.of(f"{name}_alike", found, limit, said, ok=found >= limit, severity=severity)
 
 
 def _top_share(opened: Popularity, artifact: Made, limits: DriftLimits) -> Finding:
     share = float(opened.score.max() / opened.score.sum())
     said = f"{share:.0%} of all {popularity.KIND} is on one item, {opened.items[int(opened.order[0])]}"
-    return _finding("top_share", share, limits.top_share, said, ok=share <= limits.top_share or artifact.rows < TOP)
-
-
-def _finding(name: str, seen: float, limit: float, said: str, *, ok: bool, severity: Severity = "error") -> Finding:
-    return Finding(name=name, seen=round(seen, 4), limit=limit, ok=ok, severity=severity, said="" if ok else said)
+    return Finding.of("top_share", share, limits.top_share, said, ok=share <= limits.top_share or artifact.rows < TOP)
 
 
 def _most_popular(opened: Popularity) -> set[str]:

@@ -19,6 +19,7 @@ from recsys.pipelines.errors import GateFailed
 from recsys.ranking import Shelf
 from recsys.releases import Release
 from recsys.releases.record import read_release
+from recsys.releases.ship import manifest_of
 from recsys.snapshot import Snapshot, SnapshotRejected, narrowed, open_snapshot, prepare, recommend
 from recsys.snapshot.sampled import Asked, recent_requests
 from recsys.store import Store
@@ -72,8 +73,6 @@ class ReplayGate:
 
     def __init__(self, store: Store, surface: str, *, cache: Path, now_s: float, force: bool) -> None:
         self._store, self._surface, self._cache, self._now_s, self._force = store, surface, cache, now_s, force
-        self.report: GateReport | None = None
-        """The last report; ``None`` where there was nothing to replay, or nothing is live."""
 
     def __call__(self, release: Release) -> tuple[str, ...]:
         """Return the digest of the report, which is stored; nothing where nothing could be replayed.
@@ -83,31 +82,24 @@ class ReplayGate:
         GateFailed
             The release does not keep to the gate.
         """
-        before = self._live(release, release.generation - 1)
+        live = read_release(self._store.releases.read(release.tenant, release.generation - 1))
+        if manifest_of(live, self._surface) is None:
+            return ()
+        with Observed(self._store, release.tenant, since_s=self._now_s - LOOK_BACK_S) as observed:
+            asked = recent_requests(observed, surface=self._surface, most=REQUESTS)
+            taken = observed.acted_on([one.request_id for one in asked if one.request_id is not None])
+        before = self._live(live) if asked else None
         if before is None:
             return ()
-        since_s = self._now_s - LOOK_BACK_S
-        asked = recent_requests(self._store, release.tenant, since_s=since_s, surface=self._surface, most=REQUESTS)
-        if not asked:
-            return ()
         after = self._opened(release)
-        with Observed(self._store, release.tenant, since_s=since_s) as observed:
-            taken = observed.acted_on([one.request_id for one in asked if one.request_id is not None])
         report = self._judged(release, asked, before, after, taken)
         named = self._store.blobs.put(release.tenant, canonical(report))
-        self.report = report
         if report.failed and not self._force:
             raise GateFailed(self._surface, failed=report.failed, requests=len(asked), report=named)
         return (named,)
 
-    def _live(self, release: Release, generation: int) -> Snapshot | None:
-        """Open what is live; ``None`` where the surface serves nothing yet, or nothing that can be: a damaged artifact
-        must not stop the run that mends it.
-        """
-        live = read_release(self._store.releases.read(release.tenant, generation))
-        served = live.surfaces.get(self._surface)
-        if served is None or served.manifest is None:
-            return None
+    def _live(self, live: Release) -> Snapshot | None:
+        """Open what is live; ``None`` where it cannot be: a damaged artifact must not stop the run that mends it."""
         try:
             return self._opened(live)
         except SnapshotRejected:
@@ -130,7 +122,7 @@ class ReplayGate:
         kept = [len(set(a) & set(b)) / len(a) for a, b in zip(old.items, new.items, strict=True) if a]
         wanted = [(items, at) for at, one in enumerate(asked) if (items := taken.get(one.request_id or ""))]
         all_taken = sum(len(items) for items, _ in wanted)
-        manifest = release.surfaces[self._surface].manifest
+        manifest = manifest_of(release, self._surface)
         assert manifest is not None, "a manifest is shipped"
         report = GateReport(
             tenant=release.tenant,

@@ -59,6 +59,13 @@ class Finding(_Record, frozen=True):
     severity: Severity = "error"
     said: str = ""
 
+    @classmethod
+    def of(
+        cls, name: str, seen: float, limit: float, said: str, *, ok: bool, severity: Severity = "error"
+    ) -> "Finding":
+        """Return what a check found; ``said`` stays only where it is not ``ok``."""
+        return cls(name=name, seen=round(seen, 4), limit=limit, ok=ok, severity=severity, said="" if ok else said)
+
 
 class Validated(_Record, frozen=True):
     """What ``validate`` looked at; unless ``forced``, it raised if anything was not as it must be."""

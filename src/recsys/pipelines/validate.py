@@ -44,7 +44,7 @@ def validate(
         if made.catalog is not None:
             known = open_catalog(Columns.map(folder / "catalog.bin"), tenant=made.tenant).items
             unknown = sum(known.find(item) is None for item in ids), len(ids)
-        findings = check_events(engine, made, unknown=unknown, thresholds=thresholds or Thresholds())
+        findings = check_events(engine, made, unknown=unknown, limits=thresholds or Thresholds())
     if not force:
         stop_on(findings, what="events")
     validated = Validated(findings=tuple(findings), forced=force)

@@ -134,17 +134,10 @@ class SampledDiff(msgspec.Struct, frozen=True, kw_only=True):
         return said
 
 
-def recent_requests(
-    store: Store, tenant: str, *, since_s: float, surface: str | None = None, most: int = 20
-) -> list[Asked]:
-    """Return the newest recorded requests of users, every surface in turn, and none of a user erased since. Reads the
-    store and nothing else.
-
-    ``since_s``: only requests from this moment on, seconds since 1970.
-    """
-    erased = _erased(store, tenant)
-    with Observed(store, tenant, since_s=since_s) as observed:
-        recent = observed.recent(surface=surface, limit=most + (_MOST_SKIPPED if erased else 0))
+def recent_requests(observed: Observed, *, surface: str | None = None, most: int = 20) -> list[Asked]:
+    """Return the newest recorded requests of users, every surface in turn, and none of a user erased since."""
+    erased = _erased(observed.store, observed.tenant)
+    recent = observed.recent(surface=surface, limit=most + (_MOST_SKIPPED if erased else 0))
     found = [
         Asked(
             request=convert(decision.request, RecommendRequest, what=f"request {request_id}"),

@@ -8,6 +8,7 @@ from tests.unit.snapshot.shops import ITEMS, POPULARITY
 
 from recsys.catalog import pack_catalog
 from recsys.encoding import canonical
+from recsys.events.observed import Observed
 from recsys.pipelines.errors import GateFailed
 from recsys.pipelines.gate import GateReport, ReplayGate, violations
 from recsys.snapshot import open_release
@@ -109,6 +110,7 @@ def test_what_a_rule_blocks_is_found_without_the_ranking(incident):
     incident.releases.put_rules(canonical(rules))
     incident.releases.withdraw(["i03"], reason="test")
     snapshot = open_release(incident.store, "demo", root=incident.cache)
-    asked = recent_requests(incident.store, "demo", since_s=NOW_S - 86_400, most=3)
+    with Observed(incident.store, "demo", since_s=NOW_S - 86_400) as observed:
+        asked = recent_requests(observed, most=3)
     shown = [["i01", "i02"], ["i01", "i03"], ["i01"]]  # i02 is of wool, i03 withdrawn
     assert violations(snapshot, asked, shown) == [asked[0].request_id, asked[1].request_id]

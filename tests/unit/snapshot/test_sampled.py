@@ -9,6 +9,7 @@ from tests.unit.snapshot.shops import POPULARITY
 
 from recsys.access import PSEUDONYM_LENGTH
 from recsys.errors import NotFound
+from recsys.events.observed import Observed
 from recsys.releases.erase import erase_users
 from recsys.snapshot import Snapshot, open_release
 from recsys.snapshot.sampled import SampledDiff, plain_requests, recent_requests, sampled
@@ -27,7 +28,8 @@ def at(incident: Incident, generation: int) -> Snapshot:
 
 
 def asked(incident: Incident, *, most: int = 20, surface: str | None = None):
-    return recent_requests(incident.store, "demo", since_s=NOW_S - 86_400, surface=surface, most=most)
+    with Observed(incident.store, "demo", since_s=NOW_S - 86_400) as observed:
+        return recent_requests(observed, surface=surface, most=most)
 
 
 def compared(incident: Incident, a: int, b: int, *, k: int = 20) -> SampledDiff:
