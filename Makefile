@@ -8,10 +8,10 @@ PORT   ?= 8000
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-s3 check format bench faults docs serve lock clean
+.PHONY: help setup demo test test-s3 test-spark check format bench faults docs serve lock clean
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  \033[1m%-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say which with: make PYTHON=/path/to/python3.11"; exit 2; }
@@ -31,6 +31,10 @@ test: $(STAMP) ## Run every test; what needs a server starts it itself
 
 test-s3: $(STAMP) ## Run the store's contract on a real S3 server: RECSYS_TEST_S3_ENDPOINT, or one built with Go
 	$(BIN)/python -m tests.contract.real_s3
+
+test-spark: $(STAMP) ## Run the signals on Spark (local[2]) against DuckDB; needs Java 17
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/spark.txt
+	RECSYS_TEST_SPARK=1 $(BIN)/python -m pytest -n0 tests/spark
 
 check: $(STAMP) ## Lint, format, types, import rules
 	$(BIN)/ruff check src tests
@@ -58,6 +62,8 @@ lock: $(STAMP) ## Resolve the dependencies again, into requirements/
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements/build.txt requirements/build.in
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements/runtime.txt pyproject.toml
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint requirements/runtime.txt --extra dev --output-file requirements/dev.txt pyproject.toml
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint requirements/dev.txt --extra spark --output-file requirements/spark.txt pyproject.toml
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint requirements/dev.txt --extra quality --output-file requirements/quality.txt pyproject.toml
 
 clean: ## Remove what the other targets made (not ./var)
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
