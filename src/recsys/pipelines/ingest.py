@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
 from recsys.access import load_directory
 from recsys.catalog import Item, pack_catalog, read_catalog
 from recsys.encoding import digest
@@ -28,7 +30,18 @@ from recsys.pipelines.own_schema import (
 )
 from recsys.pipelines.reading import Reading, rows_of
 from recsys.pipelines.rundir import Ingested, RunFolder
-from recsys.pipelines.sources import Source, find_files, format_of, sniff
+from recsys.pipelines.sources import (
+    EventSource,
+    Fetched,
+    FileEvents,
+    Source,
+    find_files,
+    force,
+    format_of,
+    laid_down,
+    sniff,
+    source_of,
+)
 from recsys.pipelines.target import Target
 from recsys.progress import Progress, silent
 from recsys.signals import SmallTable
@@ -38,7 +51,7 @@ __all__ = ["Events", "Ids", "day", "ingest"]
 
 Ids = Literal["raw", "pseudonymous"]
 Events = str | Path | Iterable[str | Path] | Any
-"""Files and globs, or a data frame."""
+"""Files and globs, here or ``s3://bucket/…``; a data frame; or a source."""
 
 
 def ingest(
@@ -90,8 +103,15 @@ def ingest(
     run = RunFolder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     run.forget("ingest", "validate", "compute")
-    with open_engine(folder=folder, threads=threads) as engine:
-        sources = _sources(events, engine=engine, folder=folder, mapped=described is not None, limits=limits)
+    source = source_of(events)
+    with (
+        laid_down(source, run.fetched, first=days.first, last=days.last, progress=progress) as fetched,
+        open_engine(folder=folder, threads=threads) as engine,
+    ):
+        files = fetched.files if source else (_frame(events, engine=engine, folder=run.fetched),)
+        check_limit("files", seen=len(files), limits=limits)
+        sources = _sniffed(files, engine=engine, mapped=described is not None)
+        sources = sources if source is None or isinstance(source, FileEvents) else _of_one_shape(sources)
         readings = [
             _reading(group, engine, described, target.tenant, pseudonyms.key_id, raw_ids=ids == "raw")
             for group in _groups(sources)
@@ -136,7 +156,15 @@ def ingest(
         key_id=pseudonyms.key_id,
     )
     run.write("ingest", made)
+    if source is not None and fetched.position:
+        _confirm(source, fetched, run, made)
     return made
+
+
+def _confirm(source: EventSource, fetched: Fetched, run: RunFolder, made: Ingested) -> None:
+    """Tell the source that its events are kept, once they are on disk."""
+    force([run.partition(part.stream, part.day) for part in made.partitions], root=run.path)
+    source.confirm(fetched.position)
 
 
 def day(value: str | datetime.date, *, what: str) -> datetime.date:
@@ -160,14 +188,18 @@ def _window(start: str | datetime.date, end: str | datetime.date, limits: Limits
     return days
 
 
-def _sources(events: Events, *, engine: Engine, folder: Path, mapped: bool, limits: Limits) -> list[Source]:
-    if isinstance(events, str | Path):
-        events = [events]
-    if not isinstance(events, list | tuple | set):
-        events = [_frame(events, engine=engine, folder=folder)]
-    paths = find_files(events)
-    check_limit("files", seen=len(paths), limits=limits)
-    return [sniff(path, parquet_fields=_parquet_fields(path, engine), mapped=mapped) for path in paths]
+def _sniffed(files: Sequence[Path], *, engine: Engine, mapped: bool) -> list[Source]:
+    return [sniff(path, parquet_fields=_parquet_fields(path, engine), mapped=mapped) for path in files]
+
+
+def _of_one_shape(sources: Sequence[Source]) -> list[Source]:
+    """Let each JSONL file of a source have the fields of all: what the few messages of a partition leave out is absent
+    there, and no other schema.
+    """
+    fields = tuple(dict.fromkeys(name for source in sources if source.format == "jsonl" for name in source.fields))
+    return [
+        msgspec.structs.replace(source, fields=fields) if source.format == "jsonl" else source for source in sources
+    ]
 
 
 def _frame(frame: object, *, engine: Engine, folder: Path) -> Path:

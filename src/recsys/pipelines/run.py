@@ -58,7 +58,8 @@ def run(
     Parameters
     ----------
     events
-        Files and globs (JSONL, CSV, Parquet; ``.gz``), or a data frame.
+        Files and globs (JSONL, CSV, Parquet; ``.gz``), here or ``s3://…``; a data frame; or a source, such as
+        :func:`~recsys.pipelines.sources.open_source` makes of a document.
     catalog
         Files of the catalogue; or let ``mapping`` derive one from the events.
     mapping

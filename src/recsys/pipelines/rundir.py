@@ -101,6 +101,11 @@ class RunFolder:
         self.path = path
 
     @property
+    def fetched(self) -> Path:
+        """Name the folder of what a source laid down, while it is read."""
+        return self.path / "fetched"
+
+    @property
     def people(self) -> Path:
         """Name the file of whose number is whose pseudonym."""
         return self.path / "people.parquet"
