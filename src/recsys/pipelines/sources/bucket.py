@@ -21,7 +21,7 @@ from recsys.pipelines.sources.port import new_file
 from recsys.progress import Advance, Progress
 from recsys.store.bucket import answer_of, options_from
 
-__all__ = ["BucketFiles", "Found", "credentials_of"]
+__all__ = ["BucketFiles", "Found", "credentials_of", "matcher"]
 
 _AT_ONCE = 4
 """Downloads side by side: enough to fill a line that one connection does not, few enough for little memory."""
@@ -67,7 +67,7 @@ class BucketFiles:
             with self._told(self._pattern):
                 return [_found(obstore.head(self._store, self._pattern))]
         below = self._pattern[: magic.start()].rpartition("/")[0]
-        fits = _matcher(self._pattern)
+        fits = matcher(self._pattern)
         with self._told(self._pattern):
             listed = [_found(one) for page in obstore.list(self._store, prefix=below or None) for one in page]
         found = sorted((one for one in listed if fits.fullmatch(one.key)), key=lambda one: one.key)
@@ -88,7 +88,7 @@ class BucketFiles:
     def download(self, into: Path, *, progress: Progress) -> list[Path]:
         """Bring the files here, a few at a time; return them in the order of their keys."""
         found = self.find()
-        paths = [self._place(into, one.key) for one in found]
+        paths = [self.place(into, one.key) for one in found]
         stop = threading.Event()
         lock = threading.Lock()
         with progress("fetch", total=sum(one.size_bytes for one in found)) as advance:
@@ -125,7 +125,7 @@ class BucketFiles:
                     target.write(chunk)
                     advance(len(chunk))
 
-    def _place(self, into: Path, key: str) -> Path:
+    def place(self, into: Path, key: str) -> Path:
         """Give a file the place that errors can name: the bucket and its key, below the folder."""
         if any(part in ("", ".", "..") for part in key.split("/")):
             raise BadInput(
@@ -146,15 +146,18 @@ class BucketFiles:
         where = f"s3://{self._bucket}/{key}"
         try:
             yield
-        except FileNotFoundError as error:
-            if "NoSuchBucket" in str(error):
+        except (BaseError, FileNotFoundError) as error:
+            said = answer_of(error)
+            if "NoSuchBucket" in said:
                 raise BadInput(
                     f"there is no bucket {self._bucket} (credentials: {self.credentials})",
                     next_step="check its name, AWS_REGION and AWS_ENDPOINT_URL",
                 ) from None
-            raise BadInput(f"{where} does not exist", next_step="check the key; a glob shows what there is") from None
-        except BaseError as error:
-            said = answer_of(error)
+            if isinstance(error, FileNotFoundError):
+                raise BadInput(
+                    f"{where} does not exist (credentials: {self.credentials})",
+                    next_step="check the key; a glob shows what there is",
+                ) from None
             denied = isinstance(error, PermissionDeniedError | UnauthenticatedError) or said.startswith(("401", "403"))
             kind = SourceDenied if denied else SourceAway  # a listing that is refused comes without a kind of its own
             raise kind(where, said, credentials=self.credentials) from None
@@ -180,7 +183,7 @@ def _found(meta: Any) -> Found:
     return Found(key=meta["path"], size_bytes=meta["size"], etag=meta["e_tag"])
 
 
-def _matcher(pattern: str) -> re.Pattern[str]:
+def matcher(pattern: str) -> re.Pattern[str]:
     """Write a glob as a regular expression: ``*`` and ``?`` stay within a folder, ``**`` is any folders."""
     parts = []
     for part in pattern.split("/"):

@@ -158,6 +158,6 @@ def _read(values: dict[str, Any], *, what: str) -> SourceDocument:
     kind = values.get("type")
     if kind is None:
         raise Invalid(what, "`type` is missing", suggestion=f"one of: {', '.join(_TYPES)}")
-    if kind not in _TYPES:
+    if not isinstance(kind, str) or kind not in _TYPES:
         raise Invalid(what, f"there is no type `{kind}`", suggestion=did_you_mean(str(kind), _TYPES))
     return convert(values, _TYPES[kind], what=what)
