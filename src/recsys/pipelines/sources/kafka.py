@@ -9,7 +9,7 @@ import datetime
 import importlib.util
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -30,6 +30,8 @@ _AT_ONCE = 5_000
 """Messages taken from the client at a time."""
 _WAIT_S = 0.2
 """For how long to wait for so many."""
+_PARTITIONS_AT_ONCE = 200
+"""Each has a file open meanwhile."""
 _ONE_LINE = bytes.maketrans(b"\n\r", b"  ")
 """Between the words of JSON a line end is a space, and inside its strings there is none."""
 _NOTHING = b"null"
@@ -245,29 +247,41 @@ class KafkaEvents:
     def _read(
         self, consumer: Any, spans: Mapping[int, _Span], files: Mapping[int, Path], advance: Callable[[int], None]
     ) -> dict[int, int]:
-        """Write what lies in the spans; return the next offset of each partition."""
+        """Write what lies in the spans, some partitions at a time; return the next offset of each."""
+        reached = {n: span.begin for n, span in spans.items()}
+        waiting = sorted(n for n, span in spans.items() if span.end > span.begin)
+        for begin in range(0, len(waiting), _PARTITIONS_AT_ONCE):
+            some = waiting[begin : begin + _PARTITIONS_AT_ONCE]
+            self._read_some(consumer, {n: spans[n] for n in some}, files, reached, advance)
+        return reached
+
+    def _read_some(
+        self,
+        consumer: Any,
+        spans: Mapping[int, _Span],
+        files: Mapping[int, Path],
+        reached: dict[int, int],
+        advance: Callable[[int], None],
+    ) -> None:
         from confluent_kafka import TopicPartition
 
-        reached = {n: span.begin for n, span in spans.items()}
-        waiting = {n for n, span in spans.items() if span.end > span.begin}
-        consumer.assign([TopicPartition(self._document.topic, n, spans[n].begin) for n in sorted(waiting)])
-        opened: dict[int, BinaryIO] = {}
+        waiting = set(spans)
+        consumer.assign([TopicPartition(self._document.topic, n, span.begin) for n, span in spans.items()])
         heard = time.monotonic()
-        try:
+        with ExitStack() as opened:
+            writers: dict[int, BinaryIO] = {}
             while waiting:
                 batch = self._asked(consumer, lambda: consumer.consume(_AT_ONCE, _WAIT_S))
                 for message in batch:
-                    n, offset = message.partition(), message.offset()
+                    n, offset, ended = message.partition(), message.offset(), message.error() is not None
                     if n not in waiting:
                         continue
-                    ended = message.error() is not None
                     if ended:
                         self._require_end(message, spans[n])
-                    if not ended and offset < spans[n].end:
-                        if n not in opened:
-                            opened[n] = new_file(files[n])
-                        line = (message.value() or _NOTHING).translate(_ONE_LINE)
-                        opened[n].write((line if line.strip() else _NOTHING) + b"\n")
+                    elif offset < spans[n].end:
+                        if n not in writers:
+                            writers[n] = opened.enter_context(new_file(files[n]))
+                        writers[n].write(_line(message.value()))
                         advance(offset + 1 - reached[n])
                         reached[n] = offset + 1
                     if ended or offset + 1 >= spans[n].end:
@@ -279,10 +293,6 @@ class KafkaEvents:
                     heard = time.monotonic()
                 elif time.monotonic() > heard + self._document.timeout_s:
                     raise self._silent(reached, waiting)
-        finally:
-            for file in opened.values():
-                file.close()
-        return reached
 
     def _require_end(self, message: Any, span: _Span) -> None:
         """Take the notice that a partition ends here; raise whatever else a message can say in place of a value."""
@@ -350,6 +360,12 @@ class KafkaEvents:
             return BadInput(f"{self.name}: {where}{error.str()}", next_step="check the settings of the source")
         said = next(iter(self._said.values()), error.str())
         return SourceAway(self.name, f"{where}{said}", credentials=self.credentials)
+
+
+def _line(value: bytes | None) -> bytes:
+    """Make one line of a message's value, whatever it is."""
+    line = (value or _NOTHING).translate(_ONE_LINE)
+    return (line if line.strip() else _NOTHING) + b"\n"
 
 
 def _consumer(settings: Mapping[str, Any]) -> Any:
