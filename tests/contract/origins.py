@@ -8,6 +8,7 @@ import atexit
 import functools
 import itertools
 import json
+import os
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,9 +19,9 @@ import psycopg
 import pytest
 from obstore.store import S3Store
 from tests.contract.servers import new_bucket, new_database, s3_options
-from tests.unit.pipelines.shops import Shop
 
 from recsys.access import load_directory
+from recsys.pipelines import Target
 from recsys.pipelines.sources import ConfiguredSource, open_source
 
 __all__ = ["NOWHERE", "ORIGINS", "SECRET", "Origin", "brokers", "fill_topic", "new_topic"]
@@ -38,7 +39,7 @@ class Origin:
 
     increments = True
 
-    def __init__(self, shop: Shop, folder: Path, setenv: Callable[[str, str], None]) -> None:
+    def __init__(self, shop: Target, folder: Path, setenv: Callable[[str, str], None] = os.environ.__setitem__) -> None:
         self.shop, self.folder, self.setenv = shop, folder, setenv
         self.start()
 
@@ -216,7 +217,7 @@ class EventLog(Origin):
         key = load_directory(self.shop.store).tenant("demo").pseudonyms
         return [
             {**row, "key_id": key.key_id}
-            | {name: key.of(row[name]) for name in ("user_id", "session_id") if row.get(name)}
+            | {name: key.of(row[name]) for name in ("user_id", "anonymous_id", "session_id") if row.get(name)}
             for row in rows
         ]
 
@@ -240,9 +241,9 @@ def brokers() -> str:
     return _broker()[1]
 
 
-def new_topic() -> str:
-    """Make a topic of four partitions with a name that nobody has; the broker makes it when it is first asked."""
-    name = f"events-{next(_NUMBERS)}"
+def new_topic(name: str = "") -> str:
+    """Make a topic of four partitions, by default with a name that nobody has; the broker makes it when first asked."""
+    name = name or f"events-{next(_NUMBERS)}"
     _broker()[0].list_topics(name, timeout=10)
     return name
 
