@@ -1,6 +1,7 @@
 """What is PostgreSQL's own among the sources, on a real server."""
 
 import datetime
+import urllib.parse
 
 import pytest
 from tests.contract.origins import SECRET, Postgres
@@ -104,6 +105,33 @@ def test_a_statement_that_takes_too_long_is_given_up(table, tmp_path):
     source = table.source(table=None, query=query, columns=[], statement_timeout_s=1)
     with pytest.raises(SourceAway, match=r"a statement took longer than 1 s .*raise statement_timeout_s"):
         fetched(source, tmp_path / "here")
+
+
+def test_a_connection_that_is_cut_in_the_middle_is_told(table, tmp_path):
+    query = """
+        select n as id, timestamp '2025-11-05' as written,
+               case when n = 20000 then pg_terminate_backend(pg_backend_pid()) end as gone
+        from generate_series(1, 30000) as n
+    """
+    source = table.source(table=None, query=query, columns=["id", "gone"])
+    with pytest.raises(SourceAway, match=r"terminating connection .* running again is safe"):
+        fetched(source, tmp_path / "here")
+
+
+@pytest.mark.parametrize("setting", ["datestyle = 'SQL, DMY'", "timezone = 'Asia/Tokyo'", "client_encoding = 'LATIN1'"])
+def test_how_a_database_is_set_changes_nothing(table, tmp_path, setting):
+    name = urllib.parse.urlsplit(table.address).path[1:]
+    table.execute(f'alter database "{name}" set {setting}')
+    try:
+        rows = [{**row, "item_id": "café"} for row in ROWS[:40]]
+        table.put(rows[:20])
+        before = fetched(table.source(), tmp_path / "before")
+        table.put(rows[20:])
+        assert rows_of(before) == in_order(rows[:20])
+        assert before.position["time"] == ROWS[19]["ts"].replace("T", " ").replace("Z", "+00")
+        assert rows_of(fetched(table.source(), tmp_path / "rest", since=before.position)) == in_order(rows[20:])
+    finally:
+        table.execute(f'alter database "{name}" reset {setting.partition(" ")[0]}')
 
 
 DOCUMENT = {"type": "postgresql", "table": "events", "time": "written", "key": "id"}

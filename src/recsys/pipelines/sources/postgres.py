@@ -80,7 +80,7 @@ class PostgresEvents:
             raise BadInput(
                 "source: `dsn` holds a password, and a document holds no secret", next_step=_KEEP_IT_ELSEWHERE
             )
-        self._settings: dict[str, Any] = {**_SAFE, **known}
+        self._settings: dict[str, Any] = {**_SAFE, **known, "client_encoding": "utf8"}
         self.credentials = _credentials(known, document.dsn_env, environment)
         self.name = _name(known)
 
@@ -149,12 +149,16 @@ class PostgresEvents:
                 reached = True
                 connection.read_only = True
                 connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-                timeout_ms = int(self._document.statement_timeout_s * 1000)
-                for setting, value in (("TimeZone", "UTC"), ("statement_timeout", str(timeout_ms))):
+                for setting, value in self._of_session().items():
                     connection.execute("select set_config(%s, %s, true)", [setting, value])
                 yield connection
         except psycopg.Error as error:
             raise self._explained(error, reached=reached) from None
+
+    def _of_session(self) -> Mapping[str, str]:
+        """Return settings of the transaction; positions are text, and must mean the same in every one."""
+        timeout_ms = int(self._document.statement_timeout_s * 1000)
+        return {"TimeZone": "UTC", "DateStyle": "ISO, YMD", "statement_timeout": str(timeout_ms)}
 
     def _explained(self, error: psycopg.Error, *, reached: bool) -> RecsysError:
         said, code = _said(error), error.sqlstate or ""
