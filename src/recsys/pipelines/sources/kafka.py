@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 
+from recsys.encoding import rfc3339
 from recsys.errors import Failed, UsageError
 from recsys.pipelines.errors import BadInput
 from recsys.pipelines.sources.config import KafkaDocument
@@ -151,11 +152,14 @@ class KafkaEvents:
             asked = [TopicPartition(self._document.topic, n) for n in kept]
             committed = self._asked(consumer, lambda: consumer.committed(asked, timeout=self._document.timeout_s))
             at = {one.partition: one.offset for one in committed}
-            fields = self._first_fields(consumer, kept)
+            first = self._first(consumer, kept)
         found: dict[str, int | str] = {"messages": sum(span.end - span.begin for span in kept.values())}
+        if first is not None and first.timestamp()[1] >= 0:
+            found[f"oldest of partition {first.partition()}"] = rfc3339(first.timestamp()[1] / 1000)
         for n, span in kept.items():
             read = f"group {self._document.group} at {at[n]}" if at[n] >= 0 else "nothing committed"
             found[f"partition {n}"] = f"offsets {span.begin} to {span.end}, {read}"
+        fields = () if first is None else _fields(first.value())
         return SourceCheck(source=self.name, credentials=self.credentials, found=found, fields=fields)
 
     def _spans(
@@ -311,20 +315,16 @@ class KafkaEvents:
         said = next(iter(self._said.values()), f"nothing came for {self._document.timeout_s:g} s")
         return SourceAway(self.name, f"{said}; {where}", credentials=self.credentials)
 
-    def _first_fields(self, consumer: Any, kept: Mapping[int, _Span]) -> tuple[str, ...]:
-        """Return the fields of the oldest message of some partition; none where it is not a JSON object."""
+    def _first(self, consumer: Any, kept: Mapping[int, _Span]) -> Any:
+        """Return the oldest message of some partition; ``None`` where nobody is given one."""
         from confluent_kafka import TopicPartition
 
         n = next((n for n, span in kept.items() if span.end > span.begin), None)
         if n is None:
-            return ()
+            return None
         consumer.assign([TopicPartition(self._document.topic, n, kept[n].begin)])
         messages = self._asked(consumer, lambda: consumer.consume(1, self._document.timeout_s))
-        try:
-            value = msgspec.json.decode(messages[0].value() or b"") if messages else None
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return ()
-        return tuple(value) if isinstance(value, dict) else ()
+        return messages[0] if messages and messages[0].error() is None else None
 
     @contextmanager
     def _consuming(self) -> Iterator[Any]:
@@ -366,6 +366,15 @@ def _line(value: bytes | None) -> bytes:
     """Make one line of a message's value, whatever it is."""
     line = (value or _NOTHING).translate(_ONE_LINE)
     return (line if line.strip() else _NOTHING) + b"\n"
+
+
+def _fields(value: bytes | None) -> tuple[str, ...]:
+    """Return the fields of a value; none where it is not a JSON object."""
+    try:
+        found = msgspec.json.decode(value or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ()
+    return tuple(found) if isinstance(found, dict) else ()
 
 
 def _consumer(settings: Mapping[str, Any]) -> Any:
