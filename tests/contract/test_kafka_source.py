@@ -175,7 +175,7 @@ class Timed:
 
 def test_a_window_has_the_messages_of_its_days_and_the_next_begins_behind_it(topic, tmp_path):
     fill_topic(topic.topic, [json.dumps(row).encode() for row in ROWS[:8]], partitions=1)
-    source = KafkaEvents(read_source(topic.document() | {"by_time": True}), environment={}, open_consumer=Timed)
+    source = KafkaEvents(read_source(topic.document() | {"by_time": True}), environment={}, opens=Timed)
     second, fourth = datetime.date(2025, 11, 2), datetime.date(2025, 11, 4)
     found = fetched(source, tmp_path / "days", first=second, last=fourth)
     assert rows_of(found) == in_order(ROWS[2:5])
@@ -197,7 +197,7 @@ class Marked(Timed):
 
 def test_offsets_that_nobody_is_given_end_no_fetch_and_are_not_asked_for_again(topic, tmp_path):
     fill_topic(topic.topic, [json.dumps(row).encode() for row in ROWS[:8]], partitions=1)
-    source = KafkaEvents(read_source(topic.document() | {"by_time": True}), environment={}, open_consumer=Marked)
+    source = KafkaEvents(read_source(topic.document() | {"by_time": True}), environment={}, opens=Marked)
     found = fetched(source, tmp_path / "days", last=datetime.date(2025, 11, 4))
     assert rows_of(found) == in_order([ROWS[2], ROWS[3]])
     assert found.position["offsets"]["0"] == 5
@@ -216,7 +216,7 @@ def test_a_broker_that_goes_away_under_a_fetch_is_told_with_the_offsets(shop, tm
             self._consumer.assign(partitions)
 
     document = {"type": "kafka", "brokers": [f"{broker.host}:{broker.port}"], "topic": "orders", "by_time": False}
-    source = KafkaEvents(read_source(document | {"timeout_s": 1}), environment={}, open_consumer=Cut)
+    source = KafkaEvents(read_source(document | {"timeout_s": 1}), environment={}, opens=Cut)
     with pytest.raises(SourceAway, match=r"Kafka .* topic orders is not available: .*; partition 0 at offset 0"):
         fetched(source, tmp_path / "here")
 
