@@ -2,6 +2,9 @@
 
 import datetime
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 from tests.contract.origins import Kafka, brokers, fill_topic, new_topic
@@ -54,27 +57,34 @@ def test_a_run_that_fails_commits_nothing(topic, shop, tmp_path):
     assert committed(topic) == NOTHING
 
 
-class Killed(BaseException):
-    pass
+_KILLED_BEFORE_IT_COMMITS = """
+import json, os, signal, sys
+from pathlib import Path
+from recsys.pipelines import ingest
+from recsys.pipelines.sources import open_source
+import recsys
+
+store, document, folder, first, last = sys.argv[1:]
+source = open_source(json.loads(document))
+source.confirm = lambda position: os.kill(os.getpid(), signal.SIGKILL)
+tenant = recsys.open(store).tenant("demo")
+ingest(tenant, events=source, surface="home", start=first, end=last, folder=Path(folder))
+"""
 
 
-def test_killed_between_durable_and_committed_it_is_read_again_and_nothing_differs(topic, shop, tmp_path, monkeypatch):
+def test_killed_between_durable_and_committed_it_is_read_again_and_nothing_differs(tmp_path, monkeypatch):
+    shop = new_shop(str(tmp_path / "store"))
+    topic = Kafka(shop, tmp_path, monkeypatch.setenv)
     topic.put(ROWS[:30])
-    source = topic.source()
-    durable = []
-
-    def killed(_position):
-        durable.extend(sorted((tmp_path / "run").rglob("part.parquet")))
-        raise Killed
-
-    monkeypatch.setattr(source, "confirm", killed)
-    with pytest.raises(Killed):
-        take(shop, source, tmp_path / "run")
+    run = tmp_path / "run"
+    words = [str(tmp_path / "store"), json.dumps(topic.document()), str(run), str(FIRST), str(LAST)]
+    killed = subprocess.run([sys.executable, "-c", _KILLED_BEFORE_IT_COMMITS, *words], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    durable = {path: path.read_bytes() for path in run.rglob("part.parquet")}
     assert durable
     assert committed(topic) == NOTHING
-    first = [path.read_bytes() for path in durable]
-    again = take(shop, topic.source(), tmp_path / "run")
-    assert [path.read_bytes() for path in durable] == first
+    again = take(shop, topic.source(), run)
+    assert {path: path.read_bytes() for path in run.rglob("part.parquet")} == durable
     assert again.counts["events"] == 30
     assert committed(topic) == [10, 10, 10]
 
