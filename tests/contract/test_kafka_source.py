@@ -231,6 +231,17 @@ def test_a_broker_that_goes_away_under_a_fetch_is_told_with_the_offsets(shop, tm
         fetched(source, tmp_path / "here")
 
 
+def test_offsets_that_cannot_be_committed_are_told_and_the_events_are_kept(topic, shop, tmp_path):
+    topic.put(ROWS[:30])
+    source = topic.source()
+    away = topic.away()
+    source.confirm = away.confirm
+    with pytest.raises(SourceAway, match="the events are kept, their offsets are not committed"):
+        take(shop, source, tmp_path / "run")
+    assert (tmp_path / "run" / "ingest.json").exists()
+    assert committed(topic) == NOTHING
+
+
 def test_without_the_package_the_next_step_is_to_install_it(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(UsageError, match=r"pip install 'recsys-suite\[kafka\]'"):
