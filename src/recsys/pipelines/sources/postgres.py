@@ -165,8 +165,8 @@ class PostgresEvents:
         if code.startswith(_THEIRS):
             return BadInput(f"{self.name}: {said}", next_step="check table, query, columns, time and key of the source")
         if isinstance(error, errors.QueryCanceled):
-            said = f"a statement took longer than {timeout_s:g} s"
-            hint = "make an index over the time and the key, or raise statement_timeout_s"
+            said = f"{said}: one may take {timeout_s:g} s"
+            hint = "make an index over the time and the key; or, for a run, raise statement_timeout_s"
             return SourceAway(self.name, said, credentials=self.credentials, next_step=hint)
         return SourceAway(self.name, said, credentials=self.credentials)
 
