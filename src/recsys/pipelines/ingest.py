@@ -6,15 +6,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+from msgspec.structs import replace
+
 from recsys.access import load_directory
 from recsys.catalog import Item, pack_catalog, read_catalog
 from recsys.encoding import digest
-from recsys.pipelines.canonical import Days, drop_duplicates, name_people, write_events, write_exposures, write_people
-from recsys.pipelines.derived_catalog import derive_items
+from recsys.pipelines.canonical import (
+    Days,
+    drop_duplicates,
+    drop_told_before,
+    name_people,
+    write_people,
+    write_stream,
+)
+from recsys.pipelines.derived_catalog import derive_items, describe
 from recsys.pipelines.engine import Engine, EngineFailed, literal, open_engine
 from recsys.pipelines.erased import ERASABLE, drop_erased, erased_users, with_ids
 from recsys.pipelines.errors import BadInput
 from recsys.pipelines.faults import Tally, judge
+from recsys.pipelines.files_read import FILES, files_read, unread
+from recsys.pipelines.kept import Incremental, KeptDays, kept_days, no_days
 from recsys.pipelines.limits import Limits, check_limit
 from recsys.pipelines.mapped import CATALOG_PREFIX, catalog_columns, read_mapped
 from recsys.pipelines.mapping import EventMapping, read_mapping
@@ -26,8 +38,9 @@ from recsys.pipelines.own_schema import (
     read_events,
     read_exposures,
 )
+from recsys.pipelines.partitions import open_partitions
 from recsys.pipelines.reading import Reading, rows_of
-from recsys.pipelines.rundir import Ingested, RunFolder
+from recsys.pipelines.rundir import Ingested, Partition, RunFolder
 from recsys.pipelines.sources import Source, find_files, format_of, sniff
 from recsys.pipelines.target import Target
 from recsys.progress import Progress, silent
@@ -49,6 +62,7 @@ def ingest(
     start: str | datetime.date,
     end: str | datetime.date,
     folder: Path,
+    incremental: Incremental | None = None,
     segment: str | None = None,
     catalog: str | Path | Iterable[str | Path] | None = None,
     mapping: str | Path | Mapping[str, Any] | EventMapping | None = None,
@@ -64,6 +78,8 @@ def ingest(
     ----------
     folder
         Where the run keeps what it makes; made when absent.
+    incremental
+        Read only what the folder does not hold yet of the window, and keep its days for the next run.
     ids
         ``raw``: user and anonymous ids are hashed with the tenant's key on the way in, except in rows that
         carry a ``key_id``. ``pseudonymous``: all are hashed already.
@@ -81,7 +97,7 @@ def ingest(
     if segment is not None:
         check_name(segment, what="segment")
     limits = limits or Limits()
-    days = _window(start, end, limits)
+    window = _window(start, end, limits)
     described = None if mapping is None else read_mapping(mapping)
     if described is not None and described.catalog is not None and catalog is not None:
         raise BadInput("the catalogue is given twice, as a file and in the mapping", next_step="leave one of them out")
@@ -91,7 +107,11 @@ def ingest(
     folder.mkdir(parents=True, exist_ok=True)
     run.forget("ingest", "validate", "compute")
     with open_engine(folder=folder, threads=threads) as engine:
-        sources = _sources(events, engine=engine, folder=folder, mapped=described is not None, limits=limits)
+        basis = _basis(engine, target, pseudonyms.key_id, described, ids)
+        kept = no_days(run, window) if incremental is None else kept_days(run, window, incremental, basis=basis)
+        paths = _paths(events, engine=engine, folder=folder)
+        fresh = paths if incremental is None else unread(paths, kept)
+        sources = _sources(fresh, engine=engine, mapped=described is not None, limits=limits)
         readings = [
             _reading(group, engine, described, target.tenant, pseudonyms.key_id, raw_ids=ids == "raw")
             for group in _groups(sources)
@@ -100,43 +120,96 @@ def ingest(
         tally = _stage(engine, readings, described, progress=progress)
         tally.check(engine, max_bad_rate=max_bad_rate)
         with progress("canonicalise"):
+            kept.open(engine, erased=erased, adds=False)
             counts = {"files": len(sources), "rows": tally.rows, "bad": tally.bad}
             counts["duplicates"] = drop_duplicates(engine)
+            counts["duplicates"] += drop_told_before(engine, kept.reading) if kept.earlier else 0
             counts |= drop_erased(engine, erased, pseudonyms.of) if erased else {}
-            counts["users"] = name_people(engine, pseudonyms.of)
-            write_people(engine, run)
+            name_people(engine, pseudonyms.of)
+            counts["users"] = write_people(engine, run)
             check_limit("users", seen=counts["users"], limits=limits)
             span = _span(engine)
-            catalogue = _catalog(engine, catalog, described, surface=surface, days=days)
-            event_parts, event_counts = write_events(engine, run, days)
-            exposure_parts, exposure_counts = write_exposures(engine, run, days)
-    counts |= {"events": sum(p.rows for p in event_parts), **event_counts}
-    counts |= {"exposures": sum(p.rows for p in exposure_parts), **exposure_counts}
-    _check_something_left(counts, tally, span, days)
-    for which in ("events", "exposures"):
-        check_limit(which, seen=counts[which], limits=limits)
-    blob = None
-    if catalogue:
-        check_limit("items", seen=len(catalogue), limits=limits)
-        blob = pack_catalog(catalogue, tenant=target.tenant)
-        (folder / "catalog.bin").write_bytes(blob)
+            written, left_out = _write_days(engine, run, kept, described, window=window)
+            partitions = kept.earlier + written
+            counts |= left_out | _totals(partitions)
+            _check_something_left(counts, tally, span, window)
+            for which in ("events", "exposures"):
+                check_limit(which, seen=counts[which], limits=limits)
+            if incremental is not None:
+                kept.check_whole(written)
+                kept.save(partitions, source=FILES, position=files_read(paths, kept, span[1]), erased=erased)
+            run.sweep(partitions)
+            open_partitions(engine, run, partitions, streams=("described",))
+            catalogue = _catalog(engine, catalog, described, surface=surface)
     made = Ingested(
         tenant=target.tenant,
         surface=surface,
         segment=segment,
-        start=str(days.first),
-        end=str(days.last),
-        partitions=tuple(event_parts + exposure_parts),
+        start=str(window.first),
+        end=str(window.last),
+        partitions=partitions,
         counts=counts,
         dropped=dict(tally.dropped),
         problems=dict(tally.problems),
-        catalog=None if blob is None else digest(blob),
-        catalog_items=len(catalogue),
-        catalog_bytes=0 if blob is None else len(blob),
         key_id=pseudonyms.key_id,
     )
+    made = _with_catalog(made, catalogue, folder=folder, limits=limits)
     run.write("ingest", made)
     return made
+
+
+def _with_catalog(made: Ingested, catalogue: list[Item], *, folder: Path, limits: Limits) -> Ingested:
+    """Lay the catalogue down beside the events, if there is one."""
+    if not catalogue:
+        return made
+    check_limit("items", seen=len(catalogue), limits=limits)
+    blob = pack_catalog(catalogue, tenant=made.tenant)
+    (folder / "catalog.bin").write_bytes(blob)
+    return replace(made, catalog=digest(blob), catalog_items=len(catalogue), catalog_bytes=len(blob))
+
+
+def _write_days(
+    engine: Engine, run: RunFolder, kept: KeptDays, mapping: EventMapping | None, *, window: Days
+) -> tuple[tuple[Partition, ...], dict[str, int]]:
+    """Write the days that were read; return their partitions, and how many rows fell away for which reason."""
+    inside, within = kept.reading.inside(), window.inside()
+    engine.make("others_lists", engine.script("others_lists"))
+    streams = {
+        "events": engine.script("events", inside=inside, event="s.event" if kept.keeps else "CAST(NULL AS BIGINT)"),
+        "exposures": engine.script("exposures", inside=inside),
+    }
+    if kept.keeps:
+        streams["others"] = engine.script("others", inside=inside)
+    if catalog_columns(mapping):
+        streams["described"] = describe(engine, mapping, inside=inside)
+    written = [
+        part for name, select in streams.items() for part in write_stream(engine, run, name, select, kept.reading)
+    ]
+    left_out = engine.named(engine.script("events_left_out", inside=inside, window=within))
+    left_out |= engine.named(engine.script("exposures_left_out", window=within))
+    del left_out["earlier_days"]
+    return tuple(written), left_out
+
+
+def _basis(engine: Engine, target: Target, key_id: str, mapping: EventMapping | None, ids: Ids) -> dict[str, Any]:
+    """Return what kept days must share with new ones; the engine's hash may change with its version."""
+    return {
+        "tenant": target.tenant,
+        "key_id": key_id,
+        "mapping": None if mapping is None else msgspec.to_builtins(mapping),
+        "ids": ids,
+        "hash": str(engine.value("SELECT hash('recsys')")),
+    }
+
+
+def _totals(partitions: Sequence[Partition]) -> dict[str, int]:
+    """Count what the window holds, kept days and new."""
+    events = [part for part in partitions if part.stream == "events"]
+    return {
+        "events": sum(part.rows for part in events),
+        "anonymous": sum(part.anonymous for part in events),
+        "exposures": sum(part.rows for part in partitions if part.stream == "exposures"),
+    }
 
 
 def day(value: str | datetime.date, *, what: str) -> datetime.date:
@@ -160,12 +233,15 @@ def _window(start: str | datetime.date, end: str | datetime.date, limits: Limits
     return days
 
 
-def _sources(events: Events, *, engine: Engine, folder: Path, mapped: bool, limits: Limits) -> list[Source]:
+def _paths(events: Events, *, engine: Engine, folder: Path) -> list[Path]:
     if isinstance(events, str | Path):
         events = [events]
     if not isinstance(events, list | tuple | set):
         events = [_frame(events, engine=engine, folder=folder)]
-    paths = find_files(events)
+    return find_files(events)
+
+
+def _sources(paths: Sequence[Path], *, engine: Engine, mapped: bool, limits: Limits) -> list[Source]:
     check_limit("files", seen=len(paths), limits=limits)
     return [sniff(path, parquet_fields=_parquet_fields(path, engine), mapped=mapped) for path in paths]
 
@@ -250,13 +326,12 @@ def _catalog(
     mapping: EventMapping | None,
     *,
     surface: str,
-    days: Days,
 ) -> list[Item]:
     if given is not None:
         paths = find_files([given] if isinstance(given, str | Path) else given)
         return read_catalog(paths, surface=surface)
     if mapping is not None and mapping.catalog is not None:
-        return derive_items(engine, mapping, days)
+        return derive_items(engine, mapping)
     return []
 
 
