@@ -67,11 +67,9 @@ def write_people(engine: Engine, folder: RunFolder) -> int:
     """Write down whose number is whose pseudonym, beside those of the days that are kept; return how many people there
     are. An id that is none of ours (hashed elsewhere, in another form) is not written: nobody could ask for it.
     """
-    unfinished = folder.people.with_suffix(".tmp")
     engine.make("everyone", "SELECT who, name FROM people UNION SELECT who, name FROM kept_people")
     ours = "SELECT who, name FROM everyone WHERE regexp_full_match(name, '[0-9a-f]{32}') ORDER BY who"
-    engine.run(f"COPY ({ours}) TO {literal(str(unfinished))} (FORMAT parquet)")
-    os.replace(unfinished, folder.people)  # noqa: PTH105 - both names are here
+    engine.write(ours, folder.people)
     return engine.number("SELECT count(DISTINCT who) FROM everyone")
 
 
@@ -91,9 +89,9 @@ def write_stream(engine: Engine, folder: RunFolder, stream: str, select: str, da
             part.mkdir(parents=True, exist_ok=True)
             unfinished = part / "unfinished"
             one = f"SELECT {columns} FROM {stream} WHERE dt = DATE {literal(day)}"  # noqa: S608 - our table
-            engine.run(f"COPY ({one}) TO {literal(str(unfinished))} (FORMAT parquet)")
+            engine.write(one, unfinished)
             n, unnamed = rows[day]
-            made = Partition(day=day, stream=stream, rows=n, digest=_settled(unfinished), anonymous=unnamed)
+            made = Partition(day=day, stream=stream, rows=n, digest=_digest_file(unfinished), anonymous=unnamed)
             os.replace(unfinished, folder.partition(made))  # noqa: PTH105 - both names are here
             sync_folder(part)
             written.append(made)
@@ -101,9 +99,6 @@ def write_stream(engine: Engine, folder: RunFolder, stream: str, select: str, da
     return written
 
 
-def _settled(path: Path) -> str:
-    """Return the digest of a file once the disk has it."""
+def _digest_file(path: Path) -> str:
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-        os.fsync(file.fileno())
-    return f"sha256:{found}"
+        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()

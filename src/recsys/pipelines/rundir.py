@@ -107,6 +107,11 @@ class RunFolder:
         """Name the file of whose number is whose pseudonym."""
         return self.path / "people.parquet"
 
+    @property
+    def keeps_days(self) -> bool:
+        """Tell whether it outlives its run: an incremental one goes on from it."""
+        return (self.path / "days.json").exists()
+
     def partition(self, part: Partition) -> Path:
         """Name the file of one day of a stream: by its content, so that a day read again never overwrites what a run
         goes on from.

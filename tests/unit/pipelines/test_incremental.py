@@ -233,3 +233,39 @@ def test_a_run_has_a_start_or_is_incremental(shop, tmp_path):
     events = _nightly(tmp_path, visits())
     with pytest.raises(UsageError, match="--incremental"):
         run(shop, surface="home", events=events, end="2026-11-10")
+
+
+def _partials(tmp_path):
+    return {path.name: path.stat().st_mtime_ns for path in (tmp_path / "kept/partials/popularity.tenant").iterdir()}
+
+
+def test_what_popularity_made_of_a_day_that_did_not_change_is_not_computed_again(shop, tmp_path):
+    events = _nightly(tmp_path, visits())
+    _next(shop, events, end="2026-11-09", work=tmp_path / "kept")
+    before = _partials(tmp_path)
+    grown = _next(shop, events, end="2026-11-10", work=tmp_path / "kept")
+    after = _partials(tmp_path)
+    assert len(before) == len(after) == WINDOW
+    assert {name[:10] for name in set(after) - set(before)} == {"2026-11-10"}
+    assert all(after[name] == before[name] for name in set(after) & set(before))
+    assert _same(grown, _full(shop, events, end="2026-11-10"))
+
+
+def test_other_weights_make_other_days(shop, tmp_path):
+    events = _nightly(tmp_path, visits())
+    _next(shop, events, end="2026-11-10", work=tmp_path / "kept")
+    before = _partials(tmp_path)
+    shop.releases.put_config(canonical({"signals": {"popularity": {"event_weights": {"click": 1}}}}))
+    grown = _next(shop, events, end="2026-11-10", work=tmp_path / "kept")
+    assert not set(before) & set(_partials(tmp_path))
+    assert _same(grown, _full(shop, events, end="2026-11-10"))
+
+
+def test_another_half_life_needs_no_day_again(shop, tmp_path):
+    events = _nightly(tmp_path, visits())
+    _next(shop, events, end="2026-11-10", work=tmp_path / "kept")
+    before = _partials(tmp_path)
+    shop.releases.put_config(canonical({"signals": {"popularity": {"half_life_days": 3}}}))
+    grown = _next(shop, events, end="2026-11-10", work=tmp_path / "kept")
+    assert before == _partials(tmp_path)
+    assert _same(grown, _full(shop, events, end="2026-11-10"))
