@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from recsys.cli.event_sources import EventsOption, SourceOption, events_from, source
 from recsys.cli.options import ReasonOption, SegmentOption, SurfaceOption, TenantOption, open_tenant
 from recsys.cli.terminal import escape, terminal
 from recsys.encoding import convert
@@ -20,10 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["add_to"]
 
 pipelines = typer.Typer(no_args_is_help=True, help="Turn events into artifacts and ship them; whole or step by step.")
+pipelines.add_typer(source, name="source")
 
-EventsOption = Annotated[
-    list[str], typer.Option("--events", help="A file or glob (JSONL, CSV, Parquet; .gz too); may be repeated.")
-]
 CatalogOption = Annotated[list[str] | None, typer.Option("--catalog", help="The catalogue's file; may be repeated.")]
 MappingOption = Annotated[
     Path | None, typer.Option("--mapping", help="YAML: columns, filters and constants of foreign data.")
@@ -88,8 +87,9 @@ def add_to(app: typer.Typer) -> None:
 )
 def run(
     surface: SurfaceOption,
-    events: EventsOption,
     end: EndOption,
+    events: EventsOption = None,
+    origin: SourceOption = None,
     start: FirstOption = None,
     incremental: IncrementalOption = False,
     days: DaysOption = Incremental.__struct_defaults__[0],
@@ -112,11 +112,12 @@ def run(
     """Ingest, validate, compute and publish; refuses bad input with file, line and reason, and ships nothing then."""
     from recsys.pipelines import run as run_all
 
+    of = open_tenant(tenant)
     report = run_all(
-        open_tenant(tenant),
+        of,
         surface=surface,
         segment=segment,
-        events=events,
+        events=events_from(of, events, origin),
         catalog=catalog,
         mapping=mapping,
         start=start,
@@ -143,9 +144,10 @@ def run(
 def ingest(
     work: FolderOption,
     surface: SurfaceOption,
-    events: EventsOption,
     start: StartOption,
     end: EndOption,
+    events: EventsOption = None,
+    origin: SourceOption = None,
     tenant: TenantOption = None,
     segment: SegmentOption = None,
     catalog: CatalogOption = None,
@@ -156,11 +158,12 @@ def ingest(
     """Read events into canonical daily partitions, with pseudonyms for users."""
     from recsys.pipelines import ingest as step
 
+    of = open_tenant(tenant)
     made = step(
-        open_tenant(tenant),
+        of,
         surface=surface,
         segment=segment,
-        events=events,
+        events=events_from(of, events, origin),
         catalog=catalog,
         mapping=mapping,
         start=start,

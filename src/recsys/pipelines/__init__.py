@@ -13,6 +13,7 @@ from recsys.pipelines.publish import publish
 from recsys.pipelines.report import LastRun, RunReport, SignalReport, last_run, last_runs
 from recsys.pipelines.run import run, tenant_params
 from recsys.pipelines.rundir import Finding
+from recsys.pipelines.sources import EventSource, open_source
 from recsys.pipelines.target import Target
 from recsys.pipelines.validate import validate
 
@@ -20,6 +21,7 @@ __all__ = [
     "BadInput",
     "ChecksFailed",
     "EventMapping",
+    "EventSource",
     "Finding",
     "Incremental",
     "LastRun",
@@ -34,6 +36,7 @@ __all__ = [
     "ingest",
     "last_run",
     "last_runs",
+    "open_source",
     "publish",
     "read_mapping",
     "run",

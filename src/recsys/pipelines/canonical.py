@@ -12,7 +12,7 @@ from pathlib import Path
 
 from recsys.pipelines.engine import Engine, literal
 from recsys.pipelines.partitions import STREAMS
-from recsys.pipelines.rundir import Partition, RunFolder, sync_folder
+from recsys.pipelines.rundir import Partition, RunFolder
 
 __all__ = ["Days", "drop_duplicates", "drop_told_before", "name_people", "write_people", "write_stream"]
 
@@ -74,7 +74,7 @@ def write_people(engine: Engine, folder: RunFolder) -> int:
 
 
 def write_stream(engine: Engine, folder: RunFolder, stream: str, select: str, days: Days) -> list[Partition]:
-    """Write one durable file per day that has rows; ``select`` gives ``dt`` and the columns of the stream, sorted, so
+    """Write one file per day that has rows; ``select`` gives ``dt`` and the columns of the stream, sorted, so
     that a day is one stretch of it, in one order.
     """
     engine.make(stream, select)
@@ -93,7 +93,6 @@ def write_stream(engine: Engine, folder: RunFolder, stream: str, select: str, da
             n, unnamed = rows[day]
             made = Partition(day=day, stream=stream, rows=n, digest=_digest_file(unfinished), anonymous=unnamed)
             os.replace(unfinished, folder.partition(made))  # noqa: PTH105 - both names are here
-            sync_folder(part)
             written.append(made)
     engine.run(f"DROP TABLE {stream}")
     return written

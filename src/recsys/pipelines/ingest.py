@@ -1,15 +1,15 @@
-"""Ingest: files of any accepted shape become canonical events of one window, or the run stops and says why."""
+"""Ingest: events of any accepted shape become canonical events of one window, or the run stops and says why."""
 
 import datetime
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 from msgspec.structs import replace
 
-from recsys.access import load_directory
+from recsys.access import Pseudonyms, load_directory
 from recsys.catalog import Item, pack_catalog, read_catalog
 from recsys.encoding import digest
 from recsys.pipelines.canonical import (
@@ -21,37 +21,27 @@ from recsys.pipelines.canonical import (
     write_stream,
 )
 from recsys.pipelines.derived_catalog import derive_items, describe
-from recsys.pipelines.engine import Engine, EngineFailed, literal, open_engine
-from recsys.pipelines.erased import ERASABLE, drop_erased, erased_users, with_ids
+from recsys.pipelines.engine import Engine, open_engine
+from recsys.pipelines.erased import drop_erased, erased_users, with_ids
 from recsys.pipelines.errors import BadInput
-from recsys.pipelines.faults import Tally, judge
-from recsys.pipelines.files_read import FILES, files_read, unread
+from recsys.pipelines.faults import Tally
 from recsys.pipelines.kept import Incremental, KeptDays, kept_days, no_days
 from recsys.pipelines.limits import Limits, check_limit
-from recsys.pipelines.mapped import CATALOG_PREFIX, catalog_columns, read_mapped
+from recsys.pipelines.mapped import catalog_columns
 from recsys.pipelines.mapping import EventMapping, read_mapping
-from recsys.pipelines.own_schema import (
-    EVENT_COLUMNS,
-    EVENT_TYPES,
-    EXPOSURE_COLUMNS,
-    EXPOSURE_TYPES,
-    read_events,
-    read_exposures,
-)
 from recsys.pipelines.partitions import open_partitions
-from recsys.pipelines.reading import Reading, rows_of
 from recsys.pipelines.rundir import Ingested, Partition, RunFolder
-from recsys.pipelines.sources import Source, find_files, format_of, sniff
+from recsys.pipelines.sources import FILES, FileEvents, find_files, laid_down, source_of
+from recsys.pipelines.staging import frame_file, readings_of, stage
 from recsys.pipelines.target import Target
 from recsys.progress import Progress, silent
-from recsys.signals import SmallTable
 from recsys.store import check_name
 
 __all__ = ["Events", "Ids", "day", "ingest"]
 
 Ids = Literal["raw", "pseudonymous"]
 Events = str | Path | Iterable[str | Path] | Any
-"""Files and globs, or a data frame."""
+"""Files and globs, here or in a bucket; a data frame; or a source."""
 
 
 def ingest(
@@ -106,38 +96,49 @@ def ingest(
     run = RunFolder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     run.forget("ingest", "validate", "compute")
-    with open_engine(folder=folder, threads=threads) as engine:
+    source = source_of(events)
+    with open_engine(folder=folder, threads=threads) as engine, ExitStack() as fetching:
         basis = _basis(engine, target, pseudonyms.key_id, described, ids)
         kept = no_days(run, window) if incremental is None else kept_days(run, window, incremental, basis=basis)
-        paths = _paths(events, engine=engine, folder=folder)
-        fresh = paths if incremental is None else unread(paths, kept)
-        sources = _sources(fresh, engine=engine, mapped=described is not None, limits=limits)
-        readings = [
-            _reading(group, engine, described, target.tenant, pseudonyms.key_id, raw_ids=ids == "raw")
-            for group in _groups(sources)
-        ]
+        origin = FILES if source is None or isinstance(source, FileEvents) else source.name
+        days, since = kept.reading, kept.position(origin)
+        fetched = fetching.enter_context(
+            laid_down(source, run.fetched, first=days.first, last=days.last, since=since, progress=progress)
+        )
+        files = fetched.files if source else (frame_file(events, engine=engine, folder=run.fetched),)
+        check_limit("files", seen=len(files), limits=limits)
+        readings = readings_of(
+            files,
+            engine,
+            described,
+            tenant=target.tenant,
+            tenant_key=pseudonyms.key_id,
+            raw_ids=ids == "raw",
+            one_shape=not (source is None or isinstance(source, FileEvents)),
+        )
         readings = [with_ids(reading) for reading in readings] if erased else readings
-        tally = _stage(engine, readings, described, progress=progress)
+        tally = stage(engine, readings, described, progress=progress)
         tally.check(engine, max_bad_rate=max_bad_rate)
         with progress("canonicalise"):
-            kept.open(engine, erased=erased, adds=False)
-            counts = {"files": len(sources), "rows": tally.rows, "bad": tally.bad}
-            counts["duplicates"] = drop_duplicates(engine)
-            counts["duplicates"] += drop_told_before(engine, kept.reading) if kept.earlier else 0
-            counts |= drop_erased(engine, erased, pseudonyms.of) if erased else {}
-            name_people(engine, pseudonyms.of)
+            kept.open(engine, erased=erased, adds=not fetched.whole_days)
+            counts = {"files": len(files), "rows": tally.rows, "bad": tally.bad}
+            counts |= _tidy(engine, kept, erased, pseudonyms)
             counts["users"] = write_people(engine, run)
-            check_limit("users", seen=counts["users"], limits=limits)
-            span = _span(engine)
             written, left_out = _write_days(engine, run, kept, described, window=window)
             partitions = kept.earlier + written
             counts |= left_out | _totals(partitions)
+            span = _span(engine)
             _check_something_left(counts, tally, span, window)
-            for which in ("events", "exposures"):
+            for which in ("users", "events", "exposures"):
                 check_limit(which, seen=counts[which], limits=limits)
+            run.settle(written)
             if incremental is not None:
-                kept.check_whole(written)
-                kept.save(partitions, source=FILES, position=files_read(paths, kept, span[1]), erased=erased)
+                # files read beside an event from after the window may hold more of its day: they are read again
+                later = span[1] is not None and span[1].date() > window.last
+                position = since or {} if later and origin == FILES else fetched.position
+                kept.save(written, source=origin, position=position, erased=erased)
+            if source is not None and fetched.position:
+                source.confirm(fetched.position)
             run.sweep(partitions)
             open_partitions(engine, run, partitions, streams=("described",))
             catalogue = _catalog(engine, catalog, described, surface=surface)
@@ -153,19 +154,29 @@ def ingest(
         problems=dict(tally.problems),
         key_id=pseudonyms.key_id,
     )
-    made = _with_catalog(made, catalogue, folder=folder, limits=limits)
+    return _written(made, catalogue, run=run, limits=limits)
+
+
+def _tidy(engine: Engine, kept: KeptDays, erased: frozenset[str], pseudonyms: Pseudonyms) -> dict[str, int]:
+    """Take out of the staged rows what is told twice and what erased users did; and number who is left."""
+    counts = {"duplicates": drop_duplicates(engine)}
+    if kept.keeps:
+        counts["duplicates"] += drop_told_before(engine, kept.reading)
+    if erased:
+        counts |= drop_erased(engine, erased, pseudonyms.of)
+    name_people(engine, pseudonyms.of)
+    return counts
+
+
+def _written(made: Ingested, catalogue: list[Item], *, run: RunFolder, limits: Limits) -> Ingested:
+    """Lay the catalogue down beside the events, if there is one, and the record of both."""
+    if catalogue:
+        check_limit("items", seen=len(catalogue), limits=limits)
+        blob = pack_catalog(catalogue, tenant=made.tenant)
+        (run.path / "catalog.bin").write_bytes(blob)
+        made = replace(made, catalog=digest(blob), catalog_items=len(catalogue), catalog_bytes=len(blob))
     run.write("ingest", made)
     return made
-
-
-def _with_catalog(made: Ingested, catalogue: list[Item], *, folder: Path, limits: Limits) -> Ingested:
-    """Lay the catalogue down beside the events, if there is one."""
-    if not catalogue:
-        return made
-    check_limit("items", seen=len(catalogue), limits=limits)
-    blob = pack_catalog(catalogue, tenant=made.tenant)
-    (folder / "catalog.bin").write_bytes(blob)
-    return replace(made, catalog=digest(blob), catalog_items=len(catalogue), catalog_bytes=len(blob))
 
 
 def _write_days(
@@ -187,7 +198,9 @@ def _write_days(
     ]
     left_out = engine.named(engine.script("events_left_out", inside=inside, window=within))
     left_out |= engine.named(engine.script("exposures_left_out", window=within))
-    del left_out["earlier_days"]
+    too_late = left_out.pop("earlier_days")
+    if kept.adds:
+        left_out["too_late"] = too_late
     return tuple(written), left_out
 
 
@@ -231,88 +244,6 @@ def _window(start: str | datetime.date, end: str | datetime.date, limits: Limits
     days = Days(first, last)
     check_limit("days", seen=len(days), limits=limits)
     return days
-
-
-def _paths(events: Events, *, engine: Engine, folder: Path) -> list[Path]:
-    if isinstance(events, str | Path):
-        events = [events]
-    if not isinstance(events, list | tuple | set):
-        events = [_frame(events, engine=engine, folder=folder)]
-    return find_files(events)
-
-
-def _sources(paths: Sequence[Path], *, engine: Engine, mapped: bool, limits: Limits) -> list[Source]:
-    check_limit("files", seen=len(paths), limits=limits)
-    return [sniff(path, parquet_fields=_parquet_fields(path, engine), mapped=mapped) for path in paths]
-
-
-def _frame(frame: object, *, engine: Engine, folder: Path) -> Path:
-    """Lay a data frame down as a file, so that it is read as one."""
-    import duckdb
-
-    path = folder / "frame.parquet"
-    try:
-        engine.register("frame", frame)
-        engine.run(f"COPY (SELECT * FROM frame) TO {literal(str(path))} (FORMAT parquet)")  # noqa: S608 - our own path
-    except (EngineFailed, duckdb.Error) as error:
-        said = str(error).split("\n", 1)[0]
-        raise BadInput(f"events are neither paths nor a data frame: {said}") from None
-    return path
-
-
-def _parquet_fields(path: Path, engine: Engine) -> tuple[str, ...] | None:
-    if format_of(path) != "parquet":
-        return None
-    probe = Source(path=path, format="parquet", kind="mapped", fields=())
-    try:
-        return tuple(engine.columns(rows_of([probe])))
-    except EngineFailed as error:
-        raise BadInput(
-            f"{path} cannot be read as Parquet: {error.said}", next_step="was it written to its end?"
-        ) from None
-
-
-def _groups(sources: Iterable[Source]) -> list[list[Source]]:
-    groups: dict[tuple[object, ...], list[Source]] = defaultdict(list)
-    for source in sources:
-        groups[source.group()].append(source)
-    return list(groups.values())
-
-
-def _reading(
-    group: Sequence[Source],
-    engine: Engine,
-    mapping: EventMapping | None,
-    tenant: str,
-    tenant_key: str,
-    *,
-    raw_ids: bool,
-) -> Reading:
-    if mapping is not None:
-        return read_mapped(group, engine=engine, mapping=mapping, tenant_key=tenant_key, raw_ids=raw_ids)
-    if group[0].kind == "interaction":
-        return read_events(group, engine=engine, tenant_key=tenant_key, raw_ids=raw_ids)
-    return read_exposures(group, engine=engine, tenant=tenant, raw_ids=raw_ids)
-
-
-def _stage(engine: Engine, readings: Sequence[Reading], mapping: EventMapping | None, *, progress: Progress) -> Tally:
-    """Read every group into the tables ``staged`` and ``staged_exposures``, judging each row."""
-    events = {name: EVENT_TYPES.get(name, "VARCHAR") for name in (*EVENT_COLUMNS, "hashed")}
-    catalog = {CATALOG_PREFIX + name: "DOUBLE" if name == "price" else "VARCHAR" for name in catalog_columns(mapping)}
-    _table(engine, "staged", events | catalog | ERASABLE)
-    exposures = {name: EXPOSURE_TYPES.get(name, "VARCHAR") for name in EXPOSURE_COLUMNS}
-    _table(engine, "staged_exposures", exposures | {"by_user": "BOOLEAN"} | ERASABLE)
-    tally = Tally()
-    with progress("ingest", total=sum(len(reading.sources) for reading in readings)) as advance:
-        for reading in readings:
-            judge(engine, reading, tally)
-            advance(len(reading.sources))
-    return tally
-
-
-def _table(engine: Engine, name: str, columns: Mapping[str, str]) -> None:
-    """Make an empty table of rows that were read and judged; ``part`` is the group of files they came from."""
-    engine.table(name, SmallTable((*columns.items(), ("verdict", "SMALLINT"), ("part", "INTEGER")), ()))
 
 
 def _span(engine: Engine) -> tuple[Any, Any]:

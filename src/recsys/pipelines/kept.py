@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
@@ -70,6 +70,8 @@ class KeptDays:
         The days to read.
     earlier
         Partitions of the days of the window before those.
+    adds
+        Whether what is read is only what is new of these days.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class KeptDays:
         self._basis = basis
         self._before = before
         self.reading = reading
+        self.adds = False
         kept = before.partitions if before is not None else ()
         self.earlier = tuple(p for p in kept if str(window.first) <= p.day < str(reading.first))
         self._same = tuple(p for p in kept if str(reading.first) <= p.day <= str(reading.last))
@@ -103,6 +106,7 @@ class KeptDays:
         """Make the views of what is kept: ``earlier_*`` of the days before those that are read; ``kept_*`` of these
         themselves, empty unless the source ``adds`` to them; and ``kept_people``. Erased users are in none.
         """
+        self.adds = adds
         names = SmallTable((("name", "VARCHAR"),), tuple((name,) for name in sorted(erased)))
         engine.table("erased_names", names)
         engine.make("erased_people", engine.script("erased_people"))
@@ -126,8 +130,31 @@ class KeptDays:
         written = write_stream(engine, self._run, "events", select, self._window)
         self.earlier = tuple(part for part in self.earlier if part.stream != "events") + tuple(written)
 
-    def check_whole(self, written: Iterable[Partition]) -> None:
-        """Refuse a day that was read again and came back with less than half of its events: files were left out."""
+    def save(
+        self, written: Sequence[Partition], *, source: str, position: Mapping[str, Any], erased: frozenset[str]
+    ) -> None:
+        """Make the earlier days and these the ones to go on from.
+
+        Raises
+        ------
+        BadInput
+            A day that was read again came back with less than half of its events: files were left out. Nothing changed.
+        """
+        assert self._basis is not None
+        if not self.adds:
+            self._check_whole(written)
+        positions = dict(self._before.positions) if self._before is not None else {}
+        checkpoint = _Checkpoint(
+            basis=self._basis,
+            erased=_digest(sorted(erased)),
+            first=str(self._window.first),
+            last=str(self._window.last),
+            partitions=(*self.earlier, *written),
+            positions=positions | {source: dict(position)},
+        )
+        self._run.write(_STEP, checkpoint, durable=True)
+
+    def _check_whole(self, written: Sequence[Partition]) -> None:
         now = {part.day: part.rows for part in written if part.stream == "events"}
         for part in self._same:
             seen = now.get(part.day, 0)
@@ -137,25 +164,6 @@ class KeptDays:
                     next_step=f"give every file that holds days from {self.reading.first} on, also those read before; "
                     "or, if it is as it should be: --rebuild",
                 )
-
-    def save(
-        self, partitions: Iterable[Partition], *, source: str, position: Mapping[str, Any], erased: frozenset[str]
-    ) -> None:
-        """Make these the days to go on from."""
-        assert self._basis is not None
-        positions = dict(self._before.positions) if self._before is not None else {}
-        self._run.write(
-            _STEP,
-            _Checkpoint(
-                basis=self._basis,
-                erased=_digest(sorted(erased)),
-                first=str(self._window.first),
-                last=str(self._window.last),
-                partitions=tuple(partitions),
-                positions=positions | {source: dict(position)},
-            ),
-            durable=True,
-        )
 
 
 def no_days(run: RunFolder, window: Days) -> KeptDays:

@@ -61,7 +61,8 @@ def run(
     Parameters
     ----------
     events
-        Files and globs (JSONL, CSV, Parquet; ``.gz``), or a data frame.
+        Files and globs (JSONL, CSV, Parquet; ``.gz``), here or ``s3://…``; a data frame; or a source, such as
+        :func:`~recsys.pipelines.sources.open_source` makes of a document.
     incremental
         Instead of ``start``: go on from the days that the run before kept in ``work`` (by default a folder of this
         surface beside the store), and read only what is new.

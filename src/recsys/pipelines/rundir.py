@@ -11,7 +11,7 @@ from recsys.encoding import canonical, decode
 from recsys.pipelines.errors import StepMissing
 from recsys.signals.artifact import Scope
 
-__all__ = ["Computed", "Finding", "Ingested", "Made", "Partition", "RunFolder", "Severity", "Validated", "sync_folder"]
+__all__ = ["Computed", "Finding", "Ingested", "Made", "Partition", "RunFolder", "Severity", "Validated"]
 
 T = TypeVar("T")
 Severity = Literal["error", "warning"]
@@ -103,6 +103,11 @@ class RunFolder:
         self.path = path
 
     @property
+    def fetched(self) -> Path:
+        """Name the folder of what a source laid down, while it is read."""
+        return self.path / "fetched"
+
+    @property
     def people(self) -> Path:
         """Name the file of whose number is whose pseudonym."""
         return self.path / "people.parquet"
@@ -133,7 +138,15 @@ class RunFolder:
                 os.fsync(file.fileno())
         os.replace(unfinished, target)  # noqa: PTH105 - both names are here
         if durable:
-            sync_folder(self.path)
+            _sync(self.path)
+
+    def settle(self, partitions: Iterable[Partition]) -> None:
+        """Have the disk keep where these lie; their files it has already."""
+        folders = {self.path}
+        for part in partitions:
+            folders |= {self.day(part.stream, part.day), self.path / part.stream}
+        for folder in folders:
+            _sync(folder)
 
     def sweep(self, partitions: Iterable[Partition]) -> None:
         """Remove the files of days that none of these is."""
@@ -165,8 +178,7 @@ class RunFolder:
             (self.path / f"{step}.json").unlink(missing_ok=True)
 
 
-def sync_folder(folder: Path) -> None:
-    """Have the disk keep which files a folder holds."""
+def _sync(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -25,7 +25,7 @@ from recsys.store.names import check_key, check_prefix, is_key
 from recsys.store.port import CopyFailed, Creation, Denied, Entry, Missing, Unavailable
 from recsys.store.tree import MARKER, TMP
 
-__all__ = ["BucketObjects", "bucket_at"]
+__all__ = ["BucketObjects", "answer_of", "bucket_at", "options_from"]
 
 _LARGE_BYTES = 1 << 20
 _BELIEVED_S = 1.0
@@ -96,7 +96,7 @@ class BucketObjects:
                 obstore.put(self._for(data), path, data, mode="create", use_multipart=False)
             except AlreadyExistsError as error:
                 if "409" in (_status(error) or ""):  # it ran into another request, and says nothing of what is there
-                    raise Unavailable(self._name, f"{_why(error)} ({key})") from None
+                    raise Unavailable(self._name, f"{answer_of(error)} ({key})") from None
                 return Creation.EXISTS
             return Creation.CREATED
 
@@ -229,7 +229,7 @@ class BucketObjects:
             raise Denied(self._name, key) from None
         except BaseError as error:
             not_sent = bool(_NOT_SENT.search(str(error)))
-            raise Unavailable(self._name, f"{_why(error)} ({key})", untouched=not_sent) from None
+            raise Unavailable(self._name, f"{answer_of(error)} ({key})", untouched=not_sent) from None
 
     def _require_there(self, absence: Exception) -> None:
         """Believe that something is absent only while the store itself is seen to be there."""
@@ -244,7 +244,7 @@ class BucketObjects:
         except (PermissionDeniedError, UnauthenticatedError):
             raise Denied(self._name, MARKER) from None
         except BaseError as error:
-            raise Unavailable(self._name, f"{_why(error)} ({MARKER})") from None
+            raise Unavailable(self._name, f"{answer_of(error)} ({MARKER})") from None
         if found != self._identity:
             raise Unavailable(self._name, "another store stands in its place") from None
         self._seen_at = time.monotonic()
@@ -264,6 +264,11 @@ def bucket_at(address: str, environment: Mapping[str, str], *, identity: bytes |
     prefix = url.path.strip("/")
     if prefix:
         check_key(prefix)
+    return BucketObjects(url.netloc, prefix=prefix, options=options_from(environment), identity=identity)
+
+
+def options_from(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Say in obstore's words what ``AWS_…`` says of the service, beside what obstore reads of it itself."""
     endpoint = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL") or ""
     options: dict[str, Any] = {"endpoint": endpoint} if endpoint else {}
     if "AWS_REGION" not in environment and "AWS_DEFAULT_REGION" not in environment:
@@ -271,10 +276,10 @@ def bucket_at(address: str, environment: Mapping[str, str], *, identity: bytes |
     here = urllib.parse.urlsplit(endpoint).hostname in ("localhost", "127.0.0.1", "::1")
     if here or environment.get("AWS_ALLOW_HTTP", "").lower() == "true":
         options["allow_http"] = True
-    return BucketObjects(url.netloc, prefix=prefix, options=options, identity=identity)
+    return options
 
 
-def _why(error: Exception) -> str:
+def answer_of(error: Exception) -> str:
     """Say what a service answered in a few words: its text may hold addresses and the request itself."""
     text = str(error)
     code, status = _CODE.search(text), _status(error)

@@ -7,10 +7,16 @@ a function to call, or commands for the reader's shell.
 import re
 import shutil
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import msgspec
+import obstore
+import psycopg
+from obstore.store import S3Store
 from tests.acceptance.docs.shop import Shop
+from tests.contract.origins import EventLog, brokers, fill_topic, new_topic
 from tests.contract.servers import new_bucket, new_database, s3_options
 from tests.unit.access.issuer import Issuer
 
@@ -185,6 +191,39 @@ def elsewhere(_shop: Shop) -> Directions:
     return {"a bucket and a database": "export " + " ".join(f"{name}={value}" for name, value in said.items())}
 
 
+def from_elsewhere(shop: Shop) -> Directions:
+    """What people did lies in a bucket, in a table, in a topic, and in the log of the service."""
+    lines = (shop.folder / "shop/interactions.jsonl").read_bytes()
+    options = dict(s3_options())
+    client: Any = {"allow_http": options.pop("allow_http")}
+    bucket = S3Store(new_bucket("shop-events"), client_options=client, **options)
+    obstore.put(bucket, "export/2026/interactions.jsonl", lines)
+    address = new_database("shop")
+    rows = [msgspec.json.decode(line) for line in lines.splitlines()]
+    _fill_table(address, rows)
+    name = new_topic("shop-events")
+    fill_topic(name, lines.splitlines())
+    EventLog(shop.tenant, shop.folder).put(rows)
+    said = {
+        "AWS_ENDPOINT_URL": options["endpoint"],
+        "AWS_ACCESS_KEY_ID": options["access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": options["secret_access_key"],
+        "SHOP_DB": address,
+        "BROKERS": brokers(),
+    }
+    return {"the shop elsewhere": "export " + " ".join(f"{name}='{value}'" for name, value in said.items())}
+
+
+def _fill_table(address: str, rows: Sequence[dict[str, Any]]) -> None:
+    names = ("ts", "item_id", "event_type", "user_id", "session_id", "event_id")
+    columns = ", ".join(f"{name} text" for name in names)
+    with psycopg.connect(address) as connection, connection.cursor() as cursor:
+        cursor.execute(f"create table events (id bigserial primary key, written_at timestamptz, {columns})")
+        with cursor.copy(f"copy events (written_at, {', '.join(names)}) from stdin") as copy:
+            for row in rows:
+                copy.write_row([row["ts"], *(row.get(name) for name in names)])
+
+
 def some_logs(shop: Shop) -> Directions:
     """Logs of lists that were shown, and the two files of the page as a reader saves them."""
     page = (Path(__file__).parents[3] / "docs/how-to/evaluate-offline.md").read_text()
@@ -217,6 +256,7 @@ SCENES: Mapping[str, Callable[[Shop], Directions]] = {
     "how-to/roll-back.md": quiet,
     "how-to/update-items.md": quiet,
     "how-to/keep-the-store-elsewhere.md": elsewhere,
+    "how-to/read-events-from-elsewhere.md": from_elsewhere,
     "how-to/erase-a-user.md": quiet,
     "how-to/pin-a-host.md": pinned_host,
     "how-to/compare-two-releases.md": quiet,

@@ -1,6 +1,8 @@
 import gzip
 import json
+import os
 import re
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -12,6 +14,7 @@ from recsys.pipelines import BadInput, LimitExceeded, Limits, ingest
 from recsys.pipelines.engine import open_engine
 from recsys.pipelines.partitions import open_partitions
 from recsys.pipelines.rundir import RunFolder
+from recsys.pipelines.sources import Fetched
 
 
 @pytest.fixture
@@ -399,3 +402,51 @@ def test_a_data_frame_is_read_like_a_file(shop, tmp_path):
     made = take(shop, tmp_path, pandas.DataFrame(rows))
     assert made.partitions == take(shop, tmp_path, write_jsonl(tmp_path / "e.jsonl", rows)).partitions
     assert "neither paths nor a data frame" in refused(shop, tmp_path, object())
+
+
+class Told:
+    """A source that lays down one file and remembers what it was told."""
+
+    name = "told"
+
+    def __init__(self, rows, position):
+        self.rows, self.position, self.confirmed = rows, position, []
+
+    def fetch(self, into, *, first, last, since, progress):
+        assert (str(first), str(last), since) == (START, END, None)
+        return Fetched(files=(write_jsonl(into / "rows.jsonl", self.rows),), position=self.position)
+
+    def confirm(self, position):
+        self.confirmed.append(position)
+
+
+def test_a_source_hears_of_its_position_when_its_events_are_on_disk(shop, tmp_path, monkeypatch):
+    source = Told(visits(), {"at": 7})
+    forced = set()
+
+    def fsync(handle):
+        assert source.confirmed == []
+        forced.add(Path(f"/proc/self/fd/{handle}").readlink())
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    made = take(shop, tmp_path, source)
+    run = tmp_path / "run"
+    days = [run / "events" / f"dt={one.day}" for one in made.partitions]
+    assert {one / "unfinished.tmp" for one in days} <= forced, "each under the name it has while it is written"
+    assert {*days, run / "events", run} <= forced
+    assert source.confirmed == [{"at": 7}]
+
+
+def test_a_source_hears_nothing_of_a_run_that_was_refused(shop, tmp_path):
+    source = Told([event(item_id="")], {"at": 7})
+    refused(shop, tmp_path, source)
+    assert source.confirmed == []
+    assert not (tmp_path / "run" / "fetched").exists()
+
+
+def test_what_a_killed_run_left_of_a_source_is_removed(shop, tmp_path):
+    left = tmp_path / "run" / "fetched" / "raw.jsonl"
+    left.parent.mkdir(parents=True)
+    left.write_text("alice")
+    take(shop, tmp_path, write_jsonl(tmp_path / "e.jsonl", visits()))
+    assert not left.exists()
