@@ -15,14 +15,15 @@ from typing import Any
 
 import pytest
 
-__all__ = ["DatabaseServer", "new_bucket", "new_database", "s3_options"]
+__all__ = ["SIGNED", "DatabaseServer", "new_bucket", "new_database", "s3_options"]
 
 _NUMBERS = itertools.count(1)
-_SIGNED = {
+SIGNED = {
     "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, "
     "Signature=0",
     "x-amz-content-sha256": "UNSIGNED-PAYLOAD",
 }
+"""Headers of a request to moto, which does not look at signatures."""
 
 
 def s3_options() -> Mapping[str, Any]:
@@ -53,7 +54,7 @@ def new_bucket(name: str = "") -> str:
         return _made_for_real(name, options)
     host = str(options["endpoint"]).removeprefix("http://")
     connection = http.client.HTTPConnection(host, timeout=10)
-    connection.request("PUT", f"/{name}", headers=_SIGNED)
+    connection.request("PUT", f"/{name}", headers=SIGNED)
     assert connection.getresponse().status == 200
     connection.close()
     return name

@@ -1,10 +1,12 @@
 """What is a bucket's own among the sources of events."""
 
+import http.client
 import os
 
 import obstore
 import pytest
 from tests.contract.origins import Bucket
+from tests.contract.servers import SIGNED, s3_options
 from tests.contract.test_event_sources import FIRST, LAST, ROWS
 from tests.unit.pipelines.shops import new_shop, write_jsonl
 
@@ -99,6 +101,27 @@ def test_an_address_that_names_no_file_is_refused(url):
 def test_a_key_that_would_leave_the_folder_is_refused(bucket, tmp_path, key):
     with pytest.raises(BadInput, match="is no path"):
         files(bucket, "**").place(tmp_path, key)
+
+
+def test_keys_of_all_kinds_become_files_of_that_name(bucket, tmp_path):
+    keys = ["a/50%.jsonl", "a/b c.jsonl", "a/x%41.jsonl", "a/é.jsonl"]
+    for key in keys:
+        obstore.put(bucket.objects, key, key.encode())
+    source = files(bucket, "a/*.jsonl")
+    found = source.download(source.find(), tmp_path, progress=silent)
+    assert {path.relative_to(tmp_path / bucket.name).as_posix(): path.read_text() for path in found} == {
+        key: key for key in keys
+    }
+
+
+def test_a_key_that_is_no_path_is_told(bucket):
+    host = str(s3_options()["endpoint"]).partition("://")[2]
+    connection = http.client.HTTPConnection(host, timeout=10)
+    connection.request("PUT", f"/{bucket.name}/a//b.jsonl", headers=SIGNED)
+    assert connection.getresponse().status == 200
+    connection.close()
+    with pytest.raises(BadInput, match=r'"a//b\.jsonl" contained empty path segment'):
+        files(bucket, "a/*.jsonl").find()
 
 
 @pytest.mark.parametrize(

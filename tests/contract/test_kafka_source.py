@@ -8,6 +8,7 @@ from tests.contract.origins import Kafka, brokers, fill_topic, new_topic
 from tests.contract.test_event_sources import FIRST, LAST, ROWS, fetched, in_order, rows_of
 from tests.unit.pipelines.shops import new_shop
 
+from recsys.encoding import parse_rfc3339
 from recsys.errors import UsageError
 from recsys.pipelines import BadInput, ingest
 from recsys.pipelines.sources import PositionGone, SourceAway, open_source, read_source
@@ -174,7 +175,7 @@ class Timed:
 
 def test_a_window_has_the_messages_of_its_days_and_the_next_begins_behind_it(topic, tmp_path):
     fill_topic(topic.topic, [json.dumps(row).encode() for row in ROWS[:8]], partitions=1)
-    source = KafkaEvents(read_source(topic.document() | {"by_time": True}), environment={}, open_consumer=Timed)
+    source = KafkaEvents(read_source(topic.document() | {"by_time": True}), environment={}, opens=Timed)
     second, fourth = datetime.date(2025, 11, 2), datetime.date(2025, 11, 4)
     found = fetched(source, tmp_path / "days", first=second, last=fourth)
     assert rows_of(found) == in_order(ROWS[2:5])
@@ -185,6 +186,21 @@ def test_a_window_has_the_messages_of_its_days_and_the_next_begins_behind_it(top
     back = fetched(source, tmp_path / "back", since=rest.position, first=second, last=fourth)
     assert rows_of(back) == []
     assert back.position == rest.position, "a fetch for earlier days does not go back"
+
+
+class Marked(Timed):
+    """A client that is never given two offsets, as those of a transaction's marks."""
+
+    def consume(self, most, timeout_s):
+        return [one for one in self._consumer.consume(most, timeout_s) if one.error() or one.offset() not in (1, 4)]
+
+
+def test_offsets_that_nobody_is_given_end_no_fetch_and_are_not_asked_for_again(topic, tmp_path):
+    fill_topic(topic.topic, [json.dumps(row).encode() for row in ROWS[:8]], partitions=1)
+    source = KafkaEvents(read_source(topic.document() | {"by_time": True}), environment={}, opens=Marked)
+    found = fetched(source, tmp_path / "days", last=datetime.date(2025, 11, 4))
+    assert rows_of(found) == in_order([ROWS[2], ROWS[3]])
+    assert found.position["offsets"]["0"] == 5
 
 
 def test_a_broker_that_goes_away_under_a_fetch_is_told_with_the_offsets(shop, tmp_path):
@@ -200,7 +216,7 @@ def test_a_broker_that_goes_away_under_a_fetch_is_told_with_the_offsets(shop, tm
             self._consumer.assign(partitions)
 
     document = {"type": "kafka", "brokers": [f"{broker.host}:{broker.port}"], "topic": "orders", "by_time": False}
-    source = KafkaEvents(read_source(document | {"timeout_s": 1}), environment={}, open_consumer=Cut)
+    source = KafkaEvents(read_source(document | {"timeout_s": 1}), environment={}, opens=Cut)
     with pytest.raises(SourceAway, match=r"Kafka .* topic orders is not available: .*; partition 0 at offset 0"):
         fetched(source, tmp_path / "here")
 
@@ -230,6 +246,7 @@ def test_a_check_says_where_each_partition_stands(topic):
     found = source.check().found
     group = f"group-of-{topic.topic}"
     assert found["messages"] == 4
+    assert parse_rfc3339(found["oldest of partition 0"]) > 1.7e9, "when it was sent"
     assert found["partition 0"] == f"offsets 0 to 2, group {group} at 2"
     assert found["partition 1"] == "offsets 0 to 1, nothing committed"
 

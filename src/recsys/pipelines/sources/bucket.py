@@ -2,7 +2,6 @@
 
 import re
 import threading
-import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import Any
 
 import msgspec
 import obstore
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import BaseError, InvalidPathError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
 from recsys.pipelines.errors import BadInput
@@ -23,8 +22,8 @@ from recsys.store.bucket import answer_of, options_from
 
 __all__ = ["BucketFiles", "Found", "credentials_of", "matcher"]
 
-_AT_ONCE = 4
-"""Downloads side by side: enough to fill a line that one connection does not, few enough for little memory."""
+_AT_ONCE = 8
+"""Downloads side by side: many small files wait for answers, and each holds a chunk in memory."""
 _CHUNK_BYTES = 8 << 20
 _LOOK_BYTES = 256 << 10
 """Holds the first lines of any file of events."""
@@ -48,8 +47,7 @@ class BucketFiles:
     """
 
     def __init__(self, url: str, environment: Mapping[str, str]) -> None:
-        parts = urllib.parse.urlsplit(url.replace("?", "%3F").replace("#", "%23"))
-        self._bucket, self._pattern = parts.netloc, urllib.parse.unquote(parts.path).lstrip("/")
+        self._bucket, _, self._pattern = url.removeprefix("s3://").partition("/")
         if not self._bucket or "@" in self._bucket or not self._pattern:
             raise BadInput(
                 "files in a bucket are named by the bucket and a key or glob, and nothing else",
@@ -149,6 +147,10 @@ class BucketFiles:
         where = f"s3://{self._bucket}/{key}"
         try:
             yield
+        except InvalidPathError as error:
+            raise BadInput(
+                f"{where}: {str(error).splitlines()[0]}", next_step="rename that key, or name a folder without it"
+            ) from None
         except (BaseError, FileNotFoundError) as error:
             said = answer_of(error)
             if "NoSuchBucket" in said:
