@@ -35,9 +35,10 @@ _NUMBERS = itertools.count(1)
 
 
 class Origin:
-    """One place; ``increments``: it has positions."""
+    """One place; ``increments``: it tells what is new since a position; ``late``: also of events from before it."""
 
     increments = True
+    late = True
 
     def __init__(self, shop: Target, folder: Path, setenv: Callable[[str, str], None] = os.environ.__setitem__) -> None:
         self.shop, self.folder, self.setenv = shop, folder, setenv
@@ -125,6 +126,8 @@ _FIELDS = ("ts", "item_id", "event_type", "user_id", "session_id", "event_id", "
 
 
 class Postgres(Origin):
+    late = False  # the time of its rows is that of the events
+
     def start(self) -> None:
         self.address = _database()
         self.table = f"events_{next(_NUMBERS)}"

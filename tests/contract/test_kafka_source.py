@@ -80,11 +80,11 @@ def test_killed_between_durable_and_committed_it_is_read_again_and_nothing_diffe
     words = [str(tmp_path / "store"), json.dumps(topic.document()), str(run), str(FIRST), str(LAST)]
     killed = subprocess.run([sys.executable, "-c", _KILLED_BEFORE_IT_COMMITS, *words], check=False)
     assert killed.returncode == -signal.SIGKILL
-    durable = {path: path.read_bytes() for path in run.rglob("part.parquet")}
+    durable = {path: path.read_bytes() for path in run.rglob("dt=*/*.parquet")}
     assert durable
     assert committed(topic) == NOTHING
     again = take(shop, topic.source(), run)
-    assert {path: path.read_bytes() for path in run.rglob("part.parquet")} == durable
+    assert {path: path.read_bytes() for path in run.rglob("dt=*/*.parquet")} == durable
     assert again.counts["events"] == 30
     assert committed(topic) == [10, 10, 10]
 
@@ -238,7 +238,7 @@ def test_offsets_that_cannot_be_committed_are_told_and_the_events_are_kept(topic
     source.confirm = away.confirm
     with pytest.raises(SourceAway, match="the events are kept, their offsets are not committed"):
         take(shop, source, tmp_path / "run")
-    assert (tmp_path / "run" / "ingest.json").exists()
+    assert list((tmp_path / "run").rglob("dt=*/*.parquet"))
     assert committed(topic) == NOTHING
 
 

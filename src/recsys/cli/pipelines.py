@@ -10,7 +10,9 @@ import typer
 from recsys.cli.event_sources import EventsOption, SourceOption, events_from, source
 from recsys.cli.options import ReasonOption, SegmentOption, SurfaceOption, TenantOption, open_tenant
 from recsys.cli.terminal import escape, terminal
-from recsys.pipelines import Finding, RunReport
+from recsys.encoding import convert
+from recsys.errors import UsageError
+from recsys.pipelines import Finding, Incremental, RunReport
 
 if TYPE_CHECKING:
     from recsys.operations.freshness import Freshness
@@ -26,6 +28,25 @@ MappingOption = Annotated[
     Path | None, typer.Option("--mapping", help="YAML: columns, filters and constants of foreign data.")
 ]
 StartOption = Annotated[str, typer.Option("--start", help="The first UTC day: 2026-10-24.")]
+FirstOption = Annotated[
+    str | None, typer.Option("--start", help="The first UTC day: 2026-10-24. Not with --incremental.")
+]
+IncrementalOption = Annotated[
+    bool,
+    typer.Option(
+        "--incremental", help="Go on from the days that the run before kept (in --work), and read only what is new."
+    ),
+]
+DaysOption = Annotated[int, typer.Option("--days", help="Incremental: days in the window, up to --end.", min=1)]
+BackfillOption = Annotated[
+    int,
+    typer.Option(
+        "--backfill-days", help="Incremental: days read before that are read again, for what came late.", min=0
+    ),
+]
+RebuildOption = Annotated[
+    bool, typer.Option("--rebuild", help="Incremental: keep nothing of the runs before, read the whole window.")
+]
 EndOption = Annotated[str, typer.Option("--end", help="The last UTC day, included.")]
 SignalsOption = Annotated[str | None, typer.Option("--signals", help="Names with commas; default all.")]
 IdsOption = Annotated[
@@ -62,14 +83,18 @@ def add_to(app: typer.Typer) -> None:
 @pipelines.command(
     "run",
     epilog="Example: recsys pipelines run --surface home --events 'shop/*.jsonl' --catalog shop/catalog.jsonl "
-    "--start 2026-10-24 --end 2026-11-22",
+    "--start 2026-10-24 --end 2026-11-22 ; every night: … --incremental --end 2026-11-23",
 )
 def run(
     surface: SurfaceOption,
-    start: StartOption,
     end: EndOption,
     events: EventsOption = None,
     origin: SourceOption = None,
+    start: FirstOption = None,
+    incremental: IncrementalOption = False,
+    days: DaysOption = Incremental.__struct_defaults__[0],
+    backfill_days: BackfillOption = Incremental.__struct_defaults__[1],
+    rebuild: RebuildOption = False,
     tenant: TenantOption = None,
     segment: SegmentOption = None,
     catalog: CatalogOption = None,
@@ -97,6 +122,7 @@ def run(
         mapping=mapping,
         start=start,
         end=end,
+        incremental=_incremental(incremental, days=days, backfill_days=backfill_days, rebuild=rebuild),
         signals=_names(signals),
         ids=ids,
         max_bad_rate=max_bad_rate,
@@ -253,6 +279,16 @@ def _say_run(surface: str, run: "LastRun | None", fresh: "Freshness") -> None:
     if fresh.data_until is not None:
         colour = "red" if fresh.stale else "green"
         terminal.say(f"  served: [{colour}]{fresh.sentence()}[/{colour}]")
+
+
+def _incremental(asked: bool, **how: int) -> Incremental | None:
+    defaults = dict(zip(Incremental.__struct_fields__, Incremental.__struct_defaults__, strict=True))
+    if not asked and how != defaults:
+        named = next(name for name, value in how.items() if value != defaults[name])
+        raise UsageError(
+            f"--{named.replace('_', '-')} says how an incremental run goes on", next_step="add --incremental"
+        )
+    return convert(how, Incremental, what="incremental") if asked else None
 
 
 def _names(text: str | None) -> list[str] | None:

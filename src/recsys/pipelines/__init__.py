@@ -6,6 +6,7 @@ The engine is loaded when a step runs, not when this is imported.
 from recsys.pipelines.compute import compute
 from recsys.pipelines.errors import BadInput, ChecksFailed, LessThanLive, LimitExceeded, StepMissing
 from recsys.pipelines.ingest import ingest
+from recsys.pipelines.kept import Incremental
 from recsys.pipelines.limits import Limits
 from recsys.pipelines.mapping import EventMapping, read_mapping
 from recsys.pipelines.publish import publish
@@ -22,6 +23,7 @@ __all__ = [
     "EventMapping",
     "EventSource",
     "Finding",
+    "Incremental",
     "LastRun",
     "LessThanLive",
     "LimitExceeded",

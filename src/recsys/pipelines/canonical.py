@@ -6,17 +6,19 @@ text, and no raw id is left.
 
 import datetime
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from recsys.pipelines.engine import Engine, literal
+from recsys.pipelines.partitions import STREAMS
 from recsys.pipelines.rundir import Partition, RunFolder
 
-__all__ = ["Days", "drop_duplicates", "name_people", "write_events", "write_exposures", "write_people"]
+__all__ = ["Days", "drop_duplicates", "drop_told_before", "name_people", "write_people", "write_stream"]
 
 
 class Days:
-    """A window of UTC days, both included."""
+    """A stretch of UTC days, both ends included."""
 
     def __init__(self, first: datetime.date, last: datetime.date) -> None:
         self.first = first
@@ -46,47 +48,54 @@ def drop_duplicates(engine: Engine) -> int:
     return dropped
 
 
-def name_people(engine: Engine, pseudonym: Callable[[str], str]) -> int:
-    """Make the table ``people`` from every id seen to its number; return how many there are."""
+def drop_told_before(engine: Engine, days: Days) -> int:
+    """Drop the rows of these days that a kept day tells already; return how many."""
+    engine.make("again", engine.script("told_before", inside=days.inside()))
+    dropped = engine.number("SELECT count(*) FROM again")
+    if dropped:
+        engine.run("DELETE FROM staged WHERE rowid IN (SELECT row FROM again)")
+    return dropped
+
+
+def name_people(engine: Engine, pseudonym: Callable[[str], str]) -> None:
+    """Make the table ``people`` from every id seen to its number."""
     with engine.function("pseudonym_of", pseudonym):
         engine.make("people", engine.script("people"))
-    return engine.number("SELECT count(DISTINCT who) FROM people")
 
 
-def write_people(engine: Engine, folder: RunFolder) -> None:
-    """Write down whose number is whose pseudonym. An id that is none of ours (hashed elsewhere, in another form) is
-    left out: nobody could ask for it.
+def write_people(engine: Engine, folder: RunFolder) -> int:
+    """Write down whose number is whose pseudonym, beside those of the days that are kept; return how many people there
+    are. An id that is none of ours (hashed elsewhere, in another form) is not written: nobody could ask for it.
     """
-    people = "SELECT DISTINCT who, name FROM people WHERE regexp_full_match(name, '[0-9a-f]{32}') ORDER BY who"
-    engine.run(f"COPY ({people}) TO {literal(str(folder.people))} (FORMAT parquet)")
+    engine.make("everyone", "SELECT who, name FROM people UNION SELECT who, name FROM kept_people")
+    ours = "SELECT who, name FROM everyone WHERE regexp_full_match(name, '[0-9a-f]{32}') ORDER BY who"
+    engine.write(ours, folder.people)
+    return engine.number("SELECT count(DISTINCT who) FROM everyone")
 
 
-def write_events(engine: Engine, folder: RunFolder, days: Days) -> tuple[list[Partition], dict[str, int]]:
-    """Write the events of the window; return the partitions, and how many rows fell away for which reason."""
-    engine.make("others_lists", engine.script("others_lists"))
-    return _write_stream(engine, folder, "events", days)
-
-
-def write_exposures(engine: Engine, folder: RunFolder, days: Days) -> tuple[list[Partition], dict[str, int]]:
-    """Write the exposures of the window; return the partitions, and how many fell away for which reason."""
-    return _write_stream(engine, folder, "exposures", days)
-
-
-def _write_stream(engine: Engine, folder: RunFolder, stream: str, days: Days) -> tuple[list[Partition], dict[str, int]]:
-    """Write one file per day that has rows. The table is sorted, so a day is one stretch of it, in one order."""
-    engine.make(stream, engine.script(stream, inside=days.inside()))
-    counts = engine.named(engine.script(f"{stream}_left_out", inside=days.inside()))
-    rows = {str(day): int(n) for day, n in engine.rows(f"SELECT dt, count(*) FROM {stream} GROUP BY dt")}  # noqa: S608 - our table
+def write_stream(engine: Engine, folder: RunFolder, stream: str, select: str, days: Days) -> list[Partition]:
+    """Write one file per day that has rows; ``select`` gives ``dt`` and the columns of the stream, sorted, so
+    that a day is one stretch of it, in one order.
+    """
+    engine.make(stream, select)
+    anonymous = "count(*) FILTER (NOT is_user)" if "is_user" in STREAMS[stream] else "0"
+    found = engine.rows(f"SELECT dt, count(*), {anonymous} FROM {stream} GROUP BY dt")  # noqa: S608 - our table
+    rows = {str(day): (int(n), int(unnamed)) for day, n, unnamed in found}
+    columns = ", ".join(STREAMS[stream])
     written = []
     for day in map(str, days):
         if day in rows:
-            path = folder.partition(stream, day)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            one = f"SELECT * EXCLUDE (dt) FROM {stream} WHERE dt = DATE {literal(day)}"  # noqa: S608 - our table
-            engine.run(f"COPY ({one}) TO {literal(str(path))} (FORMAT parquet)")
-            written.append(Partition(day=day, stream=stream, rows=rows[day], digest=_digest_file(path)))
+            part = folder.day(stream, day)
+            part.mkdir(parents=True, exist_ok=True)
+            unfinished = part / "unfinished"
+            one = f"SELECT {columns} FROM {stream} WHERE dt = DATE {literal(day)}"  # noqa: S608 - our table
+            engine.write(one, unfinished)
+            n, unnamed = rows[day]
+            made = Partition(day=day, stream=stream, rows=n, digest=_digest_file(unfinished), anonymous=unnamed)
+            os.replace(unfinished, folder.partition(made))  # noqa: PTH105 - both names are here
+            written.append(made)
     engine.run(f"DROP TABLE {stream}")
-    return written, counts
+    return written
 
 
 def _digest_file(path: Path) -> str:

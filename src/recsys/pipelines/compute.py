@@ -1,7 +1,8 @@
 """Compute: canonical events become one artifact per signal and scope, checked before anyone sees it."""
 
 import datetime
-from collections.abc import Iterable, Mapping
+import functools
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from recsys.encoding import convert, did_you_mean, digest
 from recsys.errors import UsageError
 from recsys.pipelines.engine import Engine, day_number, literal, open_engine
 from recsys.pipelines.limits import Limits, check_limit
+from recsys.pipelines.partials import Partials
 from recsys.pipelines.partitions import open_partitions
 from recsys.pipelines.profiles import compute_profiles
 from recsys.pipelines.rundir import Computed, Ingested, Made, RunFolder, Validated
@@ -101,9 +103,17 @@ def _with_something_to_read(chosen: list[Signal], made: Ingested, *, asked: bool
     return [signal for signal in chosen if signal.reads != "catalog"]
 
 
-def evidence(engine: Engine, signal: Signal, params: msgspec.Struct, *, last_day: int, days: int) -> Rows:
+def evidence(
+    engine: Engine,
+    signal: Signal,
+    params: msgspec.Struct,
+    *,
+    last_day: int,
+    days: int,
+    daily: Callable[..., None] | None = None,
+) -> Rows:
     """Run a signal's definition over the engine's ``events``, ``exposures`` and ``items``, each step a table that is
-    dropped again; and what it computes from the result, if there is any.
+    dropped again; and what it computes from the result, if there is any. ``daily`` makes the step of that kind.
     """
     tables = signal.tables(params, last_day=last_day, days=days)
     for name, small in tables.items():
@@ -111,7 +121,10 @@ def evidence(engine: Engine, signal: Signal, params: msgspec.Struct, *, last_day
     steps = signal.steps()
     result = steps.pop("result")
     for name, select in steps.items():
-        engine.make(name, select)
+        if daily is not None and name == signal.daily:
+            daily(name, select, tables=tables)
+        else:
+            engine.make(name, select)
     rows = engine.arrays(result)
     for name in (*tables, *steps):
         engine.run(f"DROP TABLE {name}")
@@ -137,6 +150,7 @@ class _Computation:
         self._engine = engine
         self._made = made
         self._folder = folder
+        self._run = RunFolder(folder)
         self._limits = limits
 
     def artifact(self, signal: Signal, params: msgspec.Struct, scope: Scope) -> Made | str:
@@ -146,9 +160,8 @@ class _Computation:
         if inside is None:
             return ""
         for stream in ("events", "exposures"):
-            view = f"CREATE OR REPLACE VIEW {stream} AS SELECT * FROM tenant_{stream} WHERE {inside}"  # noqa: S608 - ours
-            self._engine.run(view)
-        rows = self._rows(signal, params)
+            self._engine.run(f"CREATE OR REPLACE VIEW {stream} AS {_scope_of(stream, inside)}")
+        rows = self._rows(signal, params, scope, inside)
         few = _too_few(signal, params, scope, rows)
         if few is not None:
             where = f"{scope} {made.surface if scope == 'surface' else made.segment}"
@@ -166,7 +179,7 @@ class _Computation:
         )
         return self._finish(signal, rows, heading)
 
-    def _rows(self, signal: Signal, params: msgspec.Struct) -> Rows:
+    def _rows(self, signal: Signal, params: msgspec.Struct, scope: Scope, inside: str) -> Rows:
         """Return the rows a signal's artifact is made of."""
         made = self._made
         if signal.reads == "catalog":
@@ -174,7 +187,12 @@ class _Computation:
             catalog = open_catalog(Columns.map(self._folder / "catalog.bin"), tenant=made.tenant)
             return signal.compute(catalog, params)
         first, last = (datetime.date.fromisoformat(day) for day in (made.start, made.end))
-        return evidence(self._engine, signal, params, last_day=day_number(last), days=(last - first).days + 1)
+        daily = None
+        if signal.daily is not None and self._run.keeps_days:
+            partials = Partials(self._engine, self._run, made.partitions, signal=signal, scope=scope)
+            daily = functools.partial(partials.make, events=_scope_of("events", inside))
+        days = (last - first).days + 1
+        return evidence(self._engine, signal, params, last_day=day_number(last), days=days, daily=daily)
 
     def _finish(self, signal: Signal, rows: Rows, heading: Heading) -> Made:
         """Write the artifact, within limits and checked, into the folder."""
@@ -194,6 +212,11 @@ class _Computation:
             size_bytes=len(blob),
             params=dict(heading.params),
         )
+
+
+def _scope_of(stream: str, inside: str) -> str:
+    """Write what a scope sees of a stream."""
+    return f"SELECT * FROM tenant_{stream} WHERE {inside}"  # noqa: S608 - our own words
 
 
 def _inside(scope: Scope, made: Ingested) -> str | None:

@@ -1,6 +1,7 @@
 """DuckDB as the pipelines use it: tables on disk, bounded memory, nothing loaded from outside."""
 
 import datetime
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
@@ -110,6 +111,14 @@ class Engine:
     def make(self, name: str, select: str) -> None:
         """Make a table of a query's result, replacing one of that name."""
         self.run(f"CREATE OR REPLACE TABLE {name} AS {select}")
+
+    def write(self, select: str, path: Path) -> None:
+        """Write a query's rows to a Parquet file: whole and on disk, or not at all."""
+        unfinished = path.with_suffix(".tmp")
+        self.run(f"COPY ({select}) TO {literal(str(unfinished))} (FORMAT parquet)")
+        with unfinished.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)  # noqa: PTH105 - both names are here
 
     def named(self, sql: str) -> dict[str, int]:
         """Return the one row of a query of counts, by name of column."""

@@ -1,57 +1,47 @@
-"""Ingest: files of any accepted shape become canonical events of one window, or the run stops and says why."""
+"""Ingest: events of any accepted shape become canonical events of one window, or the run stops and says why."""
 
 import datetime
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 
-from recsys.access import load_directory
+from recsys.access import Pseudonyms, load_directory
 from recsys.catalog import Item, pack_catalog, read_catalog
 from recsys.encoding import digest
-from recsys.pipelines.canonical import Days, drop_duplicates, name_people, write_events, write_exposures, write_people
-from recsys.pipelines.derived_catalog import derive_items
-from recsys.pipelines.engine import Engine, EngineFailed, literal, open_engine
-from recsys.pipelines.erased import ERASABLE, drop_erased, erased_users, with_ids
+from recsys.pipelines.canonical import (
+    Days,
+    drop_duplicates,
+    drop_told_before,
+    name_people,
+    write_people,
+    write_stream,
+)
+from recsys.pipelines.derived_catalog import derive_items, describe
+from recsys.pipelines.engine import Engine, open_engine
+from recsys.pipelines.erased import drop_erased, erased_users, with_ids
 from recsys.pipelines.errors import BadInput
-from recsys.pipelines.faults import Tally, judge
+from recsys.pipelines.faults import Tally
+from recsys.pipelines.kept import Incremental, KeptDays, kept_days, no_days
 from recsys.pipelines.limits import Limits, check_limit
-from recsys.pipelines.mapped import CATALOG_PREFIX, catalog_columns, read_mapped
+from recsys.pipelines.mapped import catalog_columns
 from recsys.pipelines.mapping import EventMapping, read_mapping
-from recsys.pipelines.own_schema import (
-    EVENT_COLUMNS,
-    EVENT_TYPES,
-    EXPOSURE_COLUMNS,
-    EXPOSURE_TYPES,
-    read_events,
-    read_exposures,
-)
-from recsys.pipelines.reading import Reading, rows_of
-from recsys.pipelines.rundir import Ingested, RunFolder
-from recsys.pipelines.sources import (
-    EventSource,
-    Fetched,
-    FileEvents,
-    Source,
-    find_files,
-    force,
-    format_of,
-    laid_down,
-    sniff,
-    source_of,
-)
+from recsys.pipelines.partitions import open_partitions
+from recsys.pipelines.rundir import Ingested, Partition, RunFolder
+from recsys.pipelines.sources import FILES, FileEvents, find_files, laid_down, source_of
+from recsys.pipelines.staging import frame_file, readings_of, stage
 from recsys.pipelines.target import Target
 from recsys.progress import Progress, silent
-from recsys.signals import SmallTable
 from recsys.store import check_name
 
 __all__ = ["Events", "Ids", "day", "ingest"]
 
 Ids = Literal["raw", "pseudonymous"]
 Events = str | Path | Iterable[str | Path] | Any
-"""Files and globs, here or ``s3://bucket/…``; a data frame; or a source."""
+"""Files and globs, here or in a bucket; a data frame; or a source."""
 
 
 def ingest(
@@ -62,6 +52,7 @@ def ingest(
     start: str | datetime.date,
     end: str | datetime.date,
     folder: Path,
+    incremental: Incremental | None = None,
     segment: str | None = None,
     catalog: str | Path | Iterable[str | Path] | None = None,
     mapping: str | Path | Mapping[str, Any] | EventMapping | None = None,
@@ -77,6 +68,8 @@ def ingest(
     ----------
     folder
         Where the run keeps what it makes; made when absent.
+    incremental
+        Read only what the folder does not hold yet of the window, and keep its days for the next run.
     ids
         ``raw``: user and anonymous ids are hashed with the tenant's key on the way in, except in rows that
         carry a ``key_id``. ``pseudonymous``: all are hashed already.
@@ -94,7 +87,7 @@ def ingest(
     if segment is not None:
         check_name(segment, what="segment")
     limits = limits or Limits()
-    days = _window(start, end, limits)
+    window = _window(start, end, limits)
     described = None if mapping is None else read_mapping(mapping)
     if described is not None and described.catalog is not None and catalog is not None:
         raise BadInput("the catalogue is given twice, as a file and in the mapping", next_step="leave one of them out")
@@ -104,67 +97,132 @@ def ingest(
     folder.mkdir(parents=True, exist_ok=True)
     run.forget("ingest", "validate", "compute")
     source = source_of(events)
-    with (
-        laid_down(source, run.fetched, first=days.first, last=days.last, progress=progress) as fetched,
-        open_engine(folder=folder, threads=threads) as engine,
-    ):
-        files = fetched.files if source else (_frame(events, engine=engine, folder=run.fetched),)
+    with open_engine(folder=folder, threads=threads) as engine, ExitStack() as fetching:
+        basis = _basis(engine, target, pseudonyms.key_id, described, ids)
+        kept = no_days(run, window) if incremental is None else kept_days(run, window, incremental, basis=basis)
+        origin = FILES if source is None or isinstance(source, FileEvents) else source.name
+        days, since = kept.reading, kept.position(origin)
+        fetched = fetching.enter_context(
+            laid_down(source, run.fetched, first=days.first, last=days.last, since=since, progress=progress)
+        )
+        files = fetched.files if source else (frame_file(events, engine=engine, folder=run.fetched),)
         check_limit("files", seen=len(files), limits=limits)
-        sources = _sniffed(files, engine=engine, mapped=described is not None)
-        sources = sources if source is None or isinstance(source, FileEvents) else _of_one_shape(sources)
-        readings = [
-            _reading(group, engine, described, target.tenant, pseudonyms.key_id, raw_ids=ids == "raw")
-            for group in _groups(sources)
-        ]
+        readings = readings_of(
+            files,
+            engine,
+            described,
+            tenant=target.tenant,
+            tenant_key=pseudonyms.key_id,
+            raw_ids=ids == "raw",
+            one_shape=not (source is None or isinstance(source, FileEvents)),
+        )
         readings = [with_ids(reading) for reading in readings] if erased else readings
-        tally = _stage(engine, readings, described, progress=progress)
+        tally = stage(engine, readings, described, progress=progress)
         tally.check(engine, max_bad_rate=max_bad_rate)
         with progress("canonicalise"):
-            counts = {"files": len(sources), "rows": tally.rows, "bad": tally.bad}
-            counts["duplicates"] = drop_duplicates(engine)
-            counts |= drop_erased(engine, erased, pseudonyms.of) if erased else {}
-            counts["users"] = name_people(engine, pseudonyms.of)
-            write_people(engine, run)
-            check_limit("users", seen=counts["users"], limits=limits)
+            kept.open(engine, erased=erased, adds=not fetched.whole_days)
+            counts = {"files": len(files), "rows": tally.rows, "bad": tally.bad}
+            counts |= _tidy(engine, kept, erased, pseudonyms)
+            counts["users"] = write_people(engine, run)
+            written, left_out = _write_days(engine, run, kept, described, window=window)
+            partitions = kept.earlier + written
+            counts |= left_out | _totals(partitions)
             span = _span(engine)
-            catalogue = _catalog(engine, catalog, described, surface=surface, days=days)
-            event_parts, event_counts = write_events(engine, run, days)
-            exposure_parts, exposure_counts = write_exposures(engine, run, days)
-    counts |= {"events": sum(p.rows for p in event_parts), **event_counts}
-    counts |= {"exposures": sum(p.rows for p in exposure_parts), **exposure_counts}
-    _check_something_left(counts, tally, span, days)
-    for which in ("events", "exposures"):
-        check_limit(which, seen=counts[which], limits=limits)
-    blob = None
-    if catalogue:
-        check_limit("items", seen=len(catalogue), limits=limits)
-        blob = pack_catalog(catalogue, tenant=target.tenant)
-        (folder / "catalog.bin").write_bytes(blob)
+            _check_something_left(counts, tally, span, window)
+            for which in ("users", "events", "exposures"):
+                check_limit(which, seen=counts[which], limits=limits)
+            run.settle(written)
+            if incremental is not None:
+                # files read beside an event from after the window may hold more of its day: they are read again
+                later = span[1] is not None and span[1].date() > window.last
+                position = since or {} if later and origin == FILES else fetched.position
+                kept.save(written, source=origin, position=position, erased=erased)
+            if source is not None and fetched.position:
+                source.confirm(fetched.position)
+            run.sweep(partitions)
+            open_partitions(engine, run, partitions, streams=("described",))
+            catalogue = _catalog(engine, catalog, described, surface=surface)
     made = Ingested(
         tenant=target.tenant,
         surface=surface,
         segment=segment,
-        start=str(days.first),
-        end=str(days.last),
-        partitions=tuple(event_parts + exposure_parts),
+        start=str(window.first),
+        end=str(window.last),
+        partitions=partitions,
         counts=counts,
         dropped=dict(tally.dropped),
         problems=dict(tally.problems),
-        catalog=None if blob is None else digest(blob),
-        catalog_items=len(catalogue),
-        catalog_bytes=0 if blob is None else len(blob),
         key_id=pseudonyms.key_id,
     )
+    return _written(made, catalogue, run=run, limits=limits)
+
+
+def _tidy(engine: Engine, kept: KeptDays, erased: frozenset[str], pseudonyms: Pseudonyms) -> dict[str, int]:
+    """Take out of the staged rows what is told twice and what erased users did; and number who is left."""
+    counts = {"duplicates": drop_duplicates(engine)}
+    if kept.keeps:
+        counts["duplicates"] += drop_told_before(engine, kept.reading)
+    if erased:
+        counts |= drop_erased(engine, erased, pseudonyms.of)
+    name_people(engine, pseudonyms.of)
+    return counts
+
+
+def _written(made: Ingested, catalogue: list[Item], *, run: RunFolder, limits: Limits) -> Ingested:
+    """Lay the catalogue down beside the events, if there is one, and the record of both."""
+    if catalogue:
+        check_limit("items", seen=len(catalogue), limits=limits)
+        blob = pack_catalog(catalogue, tenant=made.tenant)
+        (run.path / "catalog.bin").write_bytes(blob)
+        made = replace(made, catalog=digest(blob), catalog_items=len(catalogue), catalog_bytes=len(blob))
     run.write("ingest", made)
-    if source is not None and fetched.position:
-        _confirm(source, fetched, run, made)
     return made
 
 
-def _confirm(source: EventSource, fetched: Fetched, run: RunFolder, made: Ingested) -> None:
-    """Tell the source that its events are kept, once they are on disk."""
-    force([run.partition(part.stream, part.day) for part in made.partitions], root=run.path)
-    source.confirm(fetched.position)
+def _write_days(
+    engine: Engine, run: RunFolder, kept: KeptDays, mapping: EventMapping | None, *, window: Days
+) -> tuple[tuple[Partition, ...], dict[str, int]]:
+    """Write the days that were read; return their partitions, and how many rows fell away for which reason."""
+    inside, within = kept.reading.inside(), window.inside()
+    engine.make("others_lists", engine.script("others_lists"))
+    streams = {
+        "events": engine.script("events", inside=inside, event="s.event" if kept.keeps else "CAST(NULL AS BIGINT)"),
+        "exposures": engine.script("exposures", inside=inside),
+    }
+    if kept.keeps:
+        streams["others"] = engine.script("others", inside=inside)
+    if catalog_columns(mapping):
+        streams["described"] = describe(engine, mapping, inside=inside)
+    written = [
+        part for name, select in streams.items() for part in write_stream(engine, run, name, select, kept.reading)
+    ]
+    left_out = engine.named(engine.script("events_left_out", inside=inside, window=within))
+    left_out |= engine.named(engine.script("exposures_left_out", window=within))
+    too_late = left_out.pop("earlier_days")
+    if kept.adds:
+        left_out["too_late"] = too_late
+    return tuple(written), left_out
+
+
+def _basis(engine: Engine, target: Target, key_id: str, mapping: EventMapping | None, ids: Ids) -> dict[str, Any]:
+    """Return what kept days must share with new ones; the engine's hash may change with its version."""
+    return {
+        "tenant": target.tenant,
+        "key_id": key_id,
+        "mapping": None if mapping is None else msgspec.to_builtins(mapping),
+        "ids": ids,
+        "hash": str(engine.value("SELECT hash('recsys')")),
+    }
+
+
+def _totals(partitions: Sequence[Partition]) -> dict[str, int]:
+    """Count what the window holds, kept days and new."""
+    events = [part for part in partitions if part.stream == "events"]
+    return {
+        "events": sum(part.rows for part in events),
+        "anonymous": sum(part.anonymous for part in events),
+        "exposures": sum(part.rows for part in partitions if part.stream == "exposures"),
+    }
 
 
 def day(value: str | datetime.date, *, what: str) -> datetime.date:
@@ -188,89 +246,6 @@ def _window(start: str | datetime.date, end: str | datetime.date, limits: Limits
     return days
 
 
-def _sniffed(files: Sequence[Path], *, engine: Engine, mapped: bool) -> list[Source]:
-    return [sniff(path, parquet_fields=_parquet_fields(path, engine), mapped=mapped) for path in files]
-
-
-def _of_one_shape(sources: Sequence[Source]) -> list[Source]:
-    """Let each JSONL file of a source have the fields of all: what the few messages of a partition leave out is absent
-    there, and no other schema.
-    """
-    fields = tuple(dict.fromkeys(name for source in sources if source.format == "jsonl" for name in source.fields))
-    return [
-        msgspec.structs.replace(source, fields=fields) if source.format == "jsonl" else source for source in sources
-    ]
-
-
-def _frame(frame: object, *, engine: Engine, folder: Path) -> Path:
-    """Lay a data frame down as a file, so that it is read as one."""
-    import duckdb
-
-    path = folder / "frame.parquet"
-    try:
-        engine.register("frame", frame)
-        engine.run(f"COPY (SELECT * FROM frame) TO {literal(str(path))} (FORMAT parquet)")  # noqa: S608 - our own path
-    except (EngineFailed, duckdb.Error) as error:
-        said = str(error).split("\n", 1)[0]
-        raise BadInput(f"events are neither paths nor a data frame: {said}") from None
-    return path
-
-
-def _parquet_fields(path: Path, engine: Engine) -> tuple[str, ...] | None:
-    if format_of(path) != "parquet":
-        return None
-    probe = Source(path=path, format="parquet", kind="mapped", fields=())
-    try:
-        return tuple(engine.columns(rows_of([probe])))
-    except EngineFailed as error:
-        raise BadInput(
-            f"{path} cannot be read as Parquet: {error.said}", next_step="was it written to its end?"
-        ) from None
-
-
-def _groups(sources: Iterable[Source]) -> list[list[Source]]:
-    groups: dict[tuple[object, ...], list[Source]] = defaultdict(list)
-    for source in sources:
-        groups[source.group()].append(source)
-    return list(groups.values())
-
-
-def _reading(
-    group: Sequence[Source],
-    engine: Engine,
-    mapping: EventMapping | None,
-    tenant: str,
-    tenant_key: str,
-    *,
-    raw_ids: bool,
-) -> Reading:
-    if mapping is not None:
-        return read_mapped(group, engine=engine, mapping=mapping, tenant_key=tenant_key, raw_ids=raw_ids)
-    if group[0].kind == "interaction":
-        return read_events(group, engine=engine, tenant_key=tenant_key, raw_ids=raw_ids)
-    return read_exposures(group, engine=engine, tenant=tenant, raw_ids=raw_ids)
-
-
-def _stage(engine: Engine, readings: Sequence[Reading], mapping: EventMapping | None, *, progress: Progress) -> Tally:
-    """Read every group into the tables ``staged`` and ``staged_exposures``, judging each row."""
-    events = {name: EVENT_TYPES.get(name, "VARCHAR") for name in (*EVENT_COLUMNS, "hashed")}
-    catalog = {CATALOG_PREFIX + name: "DOUBLE" if name == "price" else "VARCHAR" for name in catalog_columns(mapping)}
-    _table(engine, "staged", events | catalog | ERASABLE)
-    exposures = {name: EXPOSURE_TYPES.get(name, "VARCHAR") for name in EXPOSURE_COLUMNS}
-    _table(engine, "staged_exposures", exposures | {"by_user": "BOOLEAN"} | ERASABLE)
-    tally = Tally()
-    with progress("ingest", total=sum(len(reading.sources) for reading in readings)) as advance:
-        for reading in readings:
-            judge(engine, reading, tally)
-            advance(len(reading.sources))
-    return tally
-
-
-def _table(engine: Engine, name: str, columns: Mapping[str, str]) -> None:
-    """Make an empty table of rows that were read and judged; ``part`` is the group of files they came from."""
-    engine.table(name, SmallTable((*columns.items(), ("verdict", "SMALLINT"), ("part", "INTEGER")), ()))
-
-
 def _span(engine: Engine) -> tuple[Any, Any]:
     row = engine.rows("SELECT min(ts), max(ts) FROM staged WHERE verdict = 0")[0]
     return row[0], row[1]
@@ -282,13 +257,12 @@ def _catalog(
     mapping: EventMapping | None,
     *,
     surface: str,
-    days: Days,
 ) -> list[Item]:
     if given is not None:
         paths = find_files([given] if isinstance(given, str | Path) else given)
         return read_catalog(paths, surface=surface)
     if mapping is not None and mapping.catalog is not None:
-        return derive_items(engine, mapping, days)
+        return derive_items(engine, mapping)
     return []
 
 

@@ -4,7 +4,8 @@ import datetime
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import msgspec
 
 from recsys.documents import read_config
 from recsys.encoding import rfc3339
-from recsys.errors import RecsysError
+from recsys.errors import RecsysError, UsageError
 from recsys.pipelines.compute import choose_signals, compute
-from recsys.pipelines.ingest import Events, Ids, ingest
+from recsys.pipelines.ingest import Events, Ids, day, ingest
+from recsys.pipelines.kept import Incremental, alone
 from recsys.pipelines.limits import Limits
 from recsys.pipelines.mapping import EventMapping
 from recsys.pipelines.publish import check_allowed, publish
@@ -33,8 +35,9 @@ def run(
     *,
     surface: str,
     events: Events,
-    start: str | datetime.date,
+    start: str | datetime.date | None = None,
     end: str | datetime.date,
+    incremental: Incremental | None = None,
     segment: str | None = None,
     catalog: str | Path | Iterable[str | Path] | None = None,
     mapping: str | Path | Mapping[str, Any] | EventMapping | None = None,
@@ -60,6 +63,9 @@ def run(
     events
         Files and globs (JSONL, CSV, Parquet; ``.gz``), here or ``s3://…``; a data frame; or a source, such as
         :func:`~recsys.pipelines.sources.open_source` makes of a document.
+    incremental
+        Instead of ``start``: go on from the days that the run before kept in ``work`` (by default a folder of this
+        surface beside the store), and read only what is new.
     catalog
         Files of the catalogue; or let ``mapping`` derive one from the events.
     mapping
@@ -84,51 +90,60 @@ def run(
         Nothing was shipped then, and the record of the run says so.
     """
     check_name(surface, what="surface")
+    first = _first_day(start, end, incremental)
     check_allowed(allow_less=allow_less, force=force, reason=reason)
     chosen = None if signals is None else choose_signals(signals)
     params = tenant_params(target, surface=surface, actor=actor)
-    progress_of = _Recorder(target, surface=surface, start=str(start), end=str(end), kept=not dry_run, clock=clock)
-    folder = work or Path(tempfile.mkdtemp(prefix="recsys-run-", dir=_work_root(target)))
-    try:
-        with progress_of:
-            progress_of.stage("ingest")
-            made = ingest(
-                target,
-                surface=surface,
-                events=events,
-                start=start,
-                end=end,
-                folder=folder,
-                segment=segment,
-                catalog=catalog,
-                mapping=mapping,
-                ids=ids,
-                max_bad_rate=max_bad_rate,
-                limits=limits,
-                threads=threads,
-                progress=progress,
-            )
-            progress_of.stage("validate", counts=made.counts)
-            validate(folder, limits=limits, force=force, progress=progress)
-            progress_of.stage("compute")
-            compute(folder, signals=chosen, params=params, limits=limits, threads=threads, progress=progress)
-            progress_of.stage("publish")
-            report = publish(
-                target,
-                folder,
-                ship=ship,
-                reason=reason,
-                actor=actor,
-                allow_less=allow_less,
-                force=force,
-                dry_run=dry_run,
-                progress=progress,
-            )
-            progress_of.done(report)
-        return report
-    finally:
-        if work is None:
-            shutil.rmtree(folder, ignore_errors=True)
+    progress_of = _Recorder(target, surface=surface, start=str(first), end=str(end), kept=not dry_run, clock=clock)
+    with _folder(target, surface, work, keeps=incremental is not None) as folder, progress_of:
+        progress_of.stage("ingest")
+        made = ingest(
+            target,
+            surface=surface,
+            events=events,
+            start=first,
+            end=end,
+            incremental=incremental,
+            folder=folder,
+            segment=segment,
+            catalog=catalog,
+            mapping=mapping,
+            ids=ids,
+            max_bad_rate=max_bad_rate,
+            limits=limits,
+            threads=threads,
+            progress=progress,
+        )
+        progress_of.stage("validate", counts=made.counts)
+        validate(folder, limits=limits, force=force, progress=progress)
+        progress_of.stage("compute")
+        compute(folder, signals=chosen, params=params, limits=limits, threads=threads, progress=progress)
+        progress_of.stage("publish")
+        report = publish(
+            target,
+            folder,
+            ship=ship,
+            reason=reason,
+            actor=actor,
+            allow_less=allow_less,
+            force=force,
+            dry_run=dry_run,
+            progress=progress,
+        )
+        progress_of.done(report)
+    return report
+
+
+def _first_day(
+    start: str | datetime.date | None, end: str | datetime.date, incremental: Incremental | None
+) -> str | datetime.date:
+    if start is not None and incremental is None:
+        return start
+    if start is not None or incremental is None:
+        raise UsageError(
+            "a run has a start or is incremental, one of the two", next_step="give --start or --incremental"
+        )
+    return day(end, what="end") - datetime.timedelta(days=incremental.days - 1)
 
 
 def tenant_params(target: Target, *, surface: str, actor: str | None = None) -> Mapping[str, Mapping[str, Any]]:
@@ -137,14 +152,29 @@ def tenant_params(target: Target, *, surface: str, actor: str | None = None) -> 
     return read_config(target.store.blobs.read(target.tenant, head.config)).at(surface).signals
 
 
-def _work_root(target: Target) -> Path | None:
-    """Return ``work`` beside the store when that is a directory here, so that events stay on its disk."""
+@contextmanager
+def _folder(target: Target, surface: str, work: Path | None, *, keeps: bool) -> Iterator[Path]:
+    """Lend the folder of the run: the one that was named; or one that is removed afterwards; or, where it ``keeps``
+    days for the next run, the one of this surface. Nobody else works in one that stays.
+    """
     place = Path(target.store.name)
-    if not place.is_dir():
-        return None
-    root = place.parent / "work"
-    root.mkdir(exist_ok=True)
-    return root
+    root = place.parent / "work" if place.is_dir() else None  # beside the store: events stay on its disk
+    if keeps and work is None:
+        if root is None:
+            raise UsageError(f"{target.store.name} is no folder to keep days beside", next_step="name one with --work")
+        work = root / target.tenant / surface
+    if work is not None:
+        work.mkdir(parents=True, exist_ok=True)
+        with alone(work):
+            yield work
+        return
+    if root is not None:
+        root.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="recsys-run-", dir=root))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Recorder:

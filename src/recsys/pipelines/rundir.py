@@ -1,6 +1,7 @@
 """The folder of one run: what each step made, so that the next can follow in another process."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -21,12 +22,13 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Partition(_Record, frozen=True):
-    """One UTC day of one stream, and the digest of its file."""
+    """One UTC day of one stream, and the digest of its file. ``anonymous``: how many of its events name no user."""
 
     day: str
     stream: str
     rows: int
     digest: str
+    anonymous: int = 0
 
 
 class Ingested(_Record, frozen=True):
@@ -110,26 +112,75 @@ class RunFolder:
         """Name the file of whose number is whose pseudonym."""
         return self.path / "people.parquet"
 
-    def partition(self, stream: str, day: str) -> Path:
-        """Name the file of one day of a stream."""
-        return self.path / stream / f"dt={day}" / "part.parquet"
+    @property
+    def keeps_days(self) -> bool:
+        """Tell whether it outlives its run: an incremental one goes on from it."""
+        return (self.path / "days.json").exists()
 
-    def write(self, step: str, made: object) -> None:
-        """Record what a step made; whole or not at all."""
+    def partition(self, part: Partition) -> Path:
+        """Name the file of one day of a stream: by its content, so that a day read again never overwrites what a run
+        goes on from.
+        """
+        return self.day(part.stream, part.day) / f"{part.digest[7:23]}.parquet"
+
+    def day(self, stream: str, day: str) -> Path:
+        """Name the folder of one day of a stream."""
+        return self.path / stream / f"dt={day}"
+
+    def write(self, step: str, made: object, *, durable: bool = False) -> None:
+        """Record what a step made; whole or not at all. ``durable``: once it returns, the disk has it."""
         target = self.path / f"{step}.json"
         unfinished = target.with_suffix(".tmp")
-        unfinished.write_bytes(canonical(made))
+        with unfinished.open("wb") as file:
+            file.write(canonical(made))
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(unfinished, target)  # noqa: PTH105 - both names are here
+        if durable:
+            _sync(self.path)
+
+    def settle(self, partitions: Iterable[Partition]) -> None:
+        """Have the disk keep where these lie; their files it has already."""
+        folders = {self.path}
+        for part in partitions:
+            folders |= {self.day(part.stream, part.day), self.path / part.stream}
+        for folder in folders:
+            _sync(folder)
+
+    def sweep(self, partitions: Iterable[Partition]) -> None:
+        """Remove the files of days that none of these is."""
+        kept = {self.partition(part) for part in partitions}
+        for path in self.path.glob("*/dt=*/*"):
+            if path not in kept:
+                path.unlink()
+        for folder in self.path.glob("*/dt=*"):
+            if not any(folder.iterdir()):
+                folder.rmdir()
 
     def read(self, step: str, kind: type[T], *, wanted_by: str) -> T:
         """Return what a step made; raises :class:`StepMissing` when it did not run here."""
+        found = self.read_if_there(step, kind)
+        if found is None:
+            raise StepMissing(wanted_by, step, where=str(self.path))
+        return found
+
+    def read_if_there(self, step: str, kind: type[T]) -> T | None:
+        """Return what a step made; ``None`` when it did not run here."""
         try:
-            data = (self.path / f"{step}.json").read_bytes()
+            return decode((self.path / f"{step}.json").read_bytes(), kind, what=f"{self.path}/{step}.json")
         except FileNotFoundError:
-            raise StepMissing(wanted_by, step, where=str(self.path)) from None
-        return decode(data, kind, what=f"{self.path}/{step}.json")
+            return None
 
     def forget(self, *steps: str) -> None:
         """Remove the records of steps that must run again."""
         for step in steps:
             (self.path / f"{step}.json").unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -182,5 +182,12 @@ def shrunken_rate(outcomes: npt.NDArray[np.float64], examined: npt.NDArray[np.fl
 
 SCOPES: tuple[Scope, ...] = ("tenant", "surface", "segment")
 POPULARITY = Signal(
-    name=KIND, Params=Params, scopes=SCOPES, tables=tables, finish=finish, open=open_popularity, check=check
+    name=KIND,
+    Params=Params,
+    scopes=SCOPES,
+    daily="daily",
+    tables=tables,
+    finish=finish,
+    open=open_popularity,
+    check=check,
 )

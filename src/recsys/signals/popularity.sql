@@ -12,24 +12,21 @@
 --   item_id VARCHAR, score DOUBLE (a whole number), votes BIGINT, shown BIGINT, examined BIGINT, outcomes BIGINT
 -- Everything that is summed is an integer, so neither order nor number of threads shows in the result.
 
--- step: result
-WITH
--- One vote per user, item and day: the worthiest deed counts.
-votes AS (
+-- One vote per user, item and day: the worthiest deed counts. A row depends on the events of its day alone.
+-- step: daily
+SELECT v.item, v.day, CAST(sum(v.vote) AS BIGINT) AS vote, count(*) AS votes
+FROM (
     SELECT e.item, e.day, e.who, max(w.weight * f.factor) AS vote
     FROM events AS e
     INNER JOIN event_weights AS w ON w.event_type = e.event_type
     INNER JOIN factors AS f ON f.recommended = (e.request IS NOT NULL)
     WHERE w.weight * f.factor > 0
     GROUP BY e.item, e.day, e.who
-),
+) AS v
+GROUP BY v.item, v.day
 
-daily AS (
-    SELECT item, day, sum(vote) AS vote, count(*) AS votes
-    FROM votes
-    GROUP BY item, day
-),
-
+-- step: result
+WITH
 scores AS (
     SELECT
         s.item,

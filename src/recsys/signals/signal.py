@@ -53,6 +53,9 @@ class Signal:
     reads
         ``events``: its SQL reads the canonical events. ``catalog``: it has no SQL, and there is none without a
         catalogue.
+    daily
+        The step of its SQL whose rows, with ``item`` and ``day``, depend on one day's events each: what it made of a
+        day can be kept.
     tables
         ``tables(params, last_day=…, days=…)``: the small tables its SQL reads; days count from 1970-01-01.
     compute
@@ -70,6 +73,7 @@ class Signal:
     Params: type[msgspec.Struct]
     scopes: tuple[Scope, ...]
     reads: Literal["events", "catalog"] = "events"
+    daily: str | None = None
     tables: Callable[..., Mapping[str, SmallTable]] = lambda _, **__: {}
     compute: Callable[[Any, Any], Rows] | None = None
     finish: Callable[[Rows, Heading], bytes]

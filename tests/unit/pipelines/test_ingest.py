@@ -432,7 +432,7 @@ def test_a_source_hears_of_its_position_when_its_events_are_on_disk(shop, tmp_pa
     made = take(shop, tmp_path, source)
     run = tmp_path / "run"
     days = [run / "events" / f"dt={one.day}" for one in made.partitions]
-    assert {one / "part.parquet" for one in days} <= forced
+    assert {one / "unfinished.tmp" for one in days} <= forced, "each under the name it has while it is written"
     assert {*days, run / "events", run} <= forced
     assert source.confirmed == [{"at": 7}]
 

@@ -121,4 +121,4 @@ def test_senseless_parameters_are_refused_by_name(params, says):
 
 def test_the_registry_knows_it_by_name():
     assert SIGNALS["popularity"].name == "popularity"
-    assert list(SIGNALS["popularity"].steps()) == ["result"]
+    assert list(SIGNALS["popularity"].steps()) == ["daily", "result"]

@@ -83,12 +83,14 @@ class BucketFiles:
             path.write_bytes(bytes(obstore.get_range(self._store, found.key, start=0, length=_LOOK_BYTES)))
         return path
 
-    def download(self, into: Path, *, progress: Progress) -> list[Path]:
-        """Bring the files here, a few at a time; return them in the order of their keys. One that another pattern has
-        brought is left as it is.
-        """
-        found = [(one, self.place(into, one.key)) for one in self.find()]
-        new = [(one, path) for one, path in found if not path.exists()]
+    def url(self, found: Found) -> str:
+        """Name a file."""
+        return f"s3://{self._bucket}/{found.key}"
+
+    def download(self, found: Sequence[Found], into: Path, *, progress: Progress) -> list[Path]:
+        """Bring files here, a few at a time; return them in their order. What another pattern has brought is left."""
+        placed = [(one, self.place(into, one.key)) for one in found]
+        new = [(one, path) for one, path in placed if not path.exists()]
         stop = threading.Event()
         lock = threading.Lock()
         with progress("fetch", total=sum(one.size_bytes for one, _ in new)) as advance:
@@ -106,7 +108,7 @@ class BucketFiles:
                     stop.set()
                     pool.shutdown(wait=False, cancel_futures=True)
                     raise
-        return [path for _, path in found]
+        return [path for _, path in placed]
 
     def _copy(self, found: Found, path: Path, advance: Advance, stop: threading.Event) -> None:
         with self._told(found.key):

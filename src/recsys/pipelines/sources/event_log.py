@@ -98,7 +98,9 @@ def _steps(numbers: set[int]) -> str:
 
 def _read_position(position: Mapping[str, Any], name: str) -> dict[str, set[int]]:
     if position and set(position) != {"read"}:
-        raise BadInput(f"the position {dict(position)} is not one of {name}", next_step="read the whole window again")
+        raise BadInput(
+            f"the position {dict(position)} is not one of {name}", next_step="read the whole window again: --rebuild"
+        )
     found: dict[str, set[int]] = {}
     for place, steps in position.get("read", {}).items():
         found[place] = set(itertools.accumulate(map(int, steps.split())))

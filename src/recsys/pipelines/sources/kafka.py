@@ -147,7 +147,7 @@ class KafkaEvents:
         for n in position.keys() - kept.keys():
             raise PositionGone(
                 f"{self.name} has no partition {n}, which was read up to offset {position[n]}",
-                next_step="the topic was made anew: read the whole window again, without --incremental",
+                next_step="the topic was made anew: read the whole window again: --rebuild",
             )
         begins = {n: position.get(n, span.begin) for n, span in kept.items()}
         for n, at in begins.items():
@@ -160,18 +160,19 @@ class KafkaEvents:
             raise PositionGone(
                 f"{where} no longer has offset {offset}: its oldest is {kept.begin}",
                 next_step=f"{kept.begin - offset} messages were deleted before they were read: take their days from "
-                "elsewhere, then read the whole window again, without --incremental; or keep messages for longer",
+                "elsewhere, then read the whole window again: --rebuild; or keep messages for longer",
             )
         if offset > kept.end:
             raise PositionGone(
                 f"{where} ends at offset {kept.end}, and was read up to {offset}: it was made anew",
-                next_step="read the whole window again, without --incremental",
+                next_step="read the whole window again: --rebuild",
             )
 
     def _offsets(self, position: Mapping[str, Any]) -> dict[int, int]:
         if position.get("topic") != self._document.topic:
             raise BadInput(
-                f"the position {dict(position)} is not one of {self.name}", next_step="read the whole window again"
+                f"the position {dict(position)} is not one of {self.name}",
+                next_step="read the whole window again: --rebuild",
             )
         return {int(n): int(at) for n, at in position["offsets"].items()}
 

@@ -13,14 +13,20 @@ from recsys.progress import Progress
 if TYPE_CHECKING:
     from recsys.pipelines.sources.bucket import BucketFiles
 
-__all__ = ["FileEvents"]
+__all__ = ["FILES", "FileEvents"]
 
+FILES = "files"
+"""What the position of files stands under, whichever are named."""
 _S3 = "s3://"
 _SHOWN = 3
 
 
 class FileEvents:
-    """Files and globs, local or ``s3://bucket/…``, mixed. They have no position: each fetch is of all of them."""
+    """Files and globs, local or ``s3://bucket/…``, mixed.
+
+    Their position says, by file, in which state it was read and the last day it can hold: that of the read. A file that
+    is as it was, and can hold none of the days asked for, is left out.
+    """
 
     def __init__(self, patterns: Sequence[str | Path], *, environment: Mapping[str, str]) -> None:
         self._local = [one for one in patterns if not str(one).startswith(_S3)]
@@ -32,15 +38,17 @@ class FileEvents:
         self,
         into: Path,
         *,
-        first: datetime.date,  # noqa: ARG002 - files are read whole
-        last: datetime.date,  # noqa: ARG002
-        since: Mapping[str, Any] | None,  # noqa: ARG002
+        first: datetime.date,
+        last: datetime.date,
+        since: Mapping[str, Any] | None,
         progress: Progress,
     ) -> Fetched:
-        files = find_files(self._local)
+        seen = _Seen(since or {}, first=first, last=last)
+        files = [path for path in find_files(self._local) if seen.may_hold(str(path), _state(path))]
         for bucket in self._buckets:
-            files += bucket.download(into, progress=progress)
-        return Fetched(files=tuple(dict.fromkeys(files)))
+            found = [one for one in bucket.find() if seen.may_hold(bucket.url(one), [one.size_bytes, one.etag])]
+            files += bucket.download(found, into, progress=progress)
+        return Fetched(files=tuple(dict.fromkeys(files)), position=seen.position)
 
     def confirm(self, position: Mapping[str, Any]) -> None:
         """Nothing waits for it."""
@@ -61,6 +69,31 @@ class FileEvents:
             found={"files": len(sizes), "bytes": sum(sizes)},
             fields=fields,
         )
+
+
+class _Seen:
+    """Which files need not be read, and the position after those that were.
+
+    ``first`` and ``last``: the days asked for.
+    """
+
+    def __init__(self, since: Mapping[str, Any], *, first: datetime.date, last: datetime.date) -> None:
+        self._since = since
+        self._first = str(first)
+        self._last = str(last)
+        self.position: dict[str, Any] = {}
+
+    def may_hold(self, name: str, state: list[Any]) -> bool:
+        """Note a file; tell whether it may hold any of the days."""
+        known = self._since.get(name, [])
+        last = known[-1] if known[:-1] == state else self._last
+        self.position[name] = [*state, last]
+        return bool(last >= self._first)
+
+
+def _state(path: Path) -> list[Any]:
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]
 
 
 def _fields(path: Path) -> tuple[str, ...]:

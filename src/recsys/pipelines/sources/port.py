@@ -3,7 +3,7 @@
 import datetime
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, runtime_checkable
@@ -12,7 +12,7 @@ import msgspec
 
 from recsys.progress import Progress
 
-__all__ = ["ConfiguredSource", "EventSource", "Fetched", "SourceCheck", "force", "laid_down", "new_file"]
+__all__ = ["ConfiguredSource", "EventSource", "Fetched", "SourceCheck", "laid_down", "new_file"]
 
 
 class Fetched(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,21 +114,3 @@ def laid_down(
 def new_file(path: Path) -> BinaryIO:
     """Open a new file for writing that only its owner may read, whatever the umask."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
-
-
-def force(files: Iterable[Path], *, root: Path) -> None:
-    """Force files to disk, and the folders they lie in, up to ``root``."""
-    folders = {root}
-    for file in files:
-        _fsync(file)
-        folders |= {folder for folder in file.parents if folder.is_relative_to(root)}
-    for folder in folders:
-        _fsync(folder)
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

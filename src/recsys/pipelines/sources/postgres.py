@@ -235,7 +235,7 @@ def _read_position(since: Mapping[str, Any], name: str) -> tuple[str, str]:
         return str(since["time"]), str(since["key"])
     except KeyError:
         raise BadInput(
-            f"the position {dict(since)} is not one of {name}", next_step="read the whole window again"
+            f"the position {dict(since)} is not one of {name}", next_step="read the whole window again: --rebuild"
         ) from None
 
 
