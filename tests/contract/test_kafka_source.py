@@ -2,6 +2,9 @@
 
 import datetime
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 from tests.contract.origins import Kafka, brokers, fill_topic, new_topic
@@ -54,27 +57,34 @@ def test_a_run_that_fails_commits_nothing(topic, shop, tmp_path):
     assert committed(topic) == NOTHING
 
 
-class Killed(BaseException):
-    pass
+_KILLED_BEFORE_IT_COMMITS = """
+import json, os, signal, sys
+from pathlib import Path
+from recsys.pipelines import ingest
+from recsys.pipelines.sources import open_source
+import recsys
+
+store, document, folder, first, last = sys.argv[1:]
+source = open_source(json.loads(document))
+source.confirm = lambda position: os.kill(os.getpid(), signal.SIGKILL)
+tenant = recsys.open(store).tenant("demo")
+ingest(tenant, events=source, surface="home", start=first, end=last, folder=Path(folder))
+"""
 
 
-def test_killed_between_durable_and_committed_it_is_read_again_and_nothing_differs(topic, shop, tmp_path, monkeypatch):
+def test_killed_between_durable_and_committed_it_is_read_again_and_nothing_differs(tmp_path, monkeypatch):
+    shop = new_shop(str(tmp_path / "store"))
+    topic = Kafka(shop, tmp_path, monkeypatch.setenv)
     topic.put(ROWS[:30])
-    source = topic.source()
-    durable = []
-
-    def killed(_position):
-        durable.extend(sorted((tmp_path / "run").rglob("dt=*/*.parquet")))
-        raise Killed
-
-    monkeypatch.setattr(source, "confirm", killed)
-    with pytest.raises(Killed):
-        take(shop, source, tmp_path / "run")
+    run = tmp_path / "run"
+    words = [str(tmp_path / "store"), json.dumps(topic.document()), str(run), str(FIRST), str(LAST)]
+    killed = subprocess.run([sys.executable, "-c", _KILLED_BEFORE_IT_COMMITS, *words], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    durable = {path: path.read_bytes() for path in run.rglob("dt=*/*.parquet")}
     assert durable
     assert committed(topic) == NOTHING
-    first = [path.read_bytes() for path in durable]
-    again = take(shop, topic.source(), tmp_path / "run")
-    assert [path.read_bytes() for path in durable] == first
+    again = take(shop, topic.source(), run)
+    assert {path: path.read_bytes() for path in run.rglob("dt=*/*.parquet")} == durable
     assert again.counts["events"] == 30
     assert committed(topic) == [10, 10, 10]
 
@@ -219,6 +229,17 @@ def test_a_broker_that_goes_away_under_a_fetch_is_told_with_the_offsets(shop, tm
     source = KafkaEvents(read_source(document | {"timeout_s": 1}), environment={}, opens=Cut)
     with pytest.raises(SourceAway, match=r"Kafka .* topic orders is not available: .*; partition 0 at offset 0"):
         fetched(source, tmp_path / "here")
+
+
+def test_offsets_that_cannot_be_committed_are_told_and_the_events_are_kept(topic, shop, tmp_path):
+    topic.put(ROWS[:30])
+    source = topic.source()
+    away = topic.away()
+    source.confirm = away.confirm
+    with pytest.raises(SourceAway, match="the events are kept, their offsets are not committed"):
+        take(shop, source, tmp_path / "run")
+    assert (tmp_path / "run" / "ingest.json").exists()
+    assert committed(topic) == NOTHING
 
 
 def test_without_the_package_the_next_step_is_to_install_it(monkeypatch):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,7 +21,7 @@ from recsys.pipelines.sources.port import new_file
 from recsys.progress import Advance, Progress
 from recsys.store.bucket import answer_of, options_from
 
-__all__ = ["BucketFiles", "Found", "credentials_of", "matcher"]
+__all__ = ["BucketFiles", "Found", "credentials_of", "fits"]
 
 _AT_ONCE = 8
 """Downloads side by side: many small files wait for answers, and each holds a chunk in memory."""
@@ -65,10 +66,9 @@ class BucketFiles:
             with self._told(self._pattern):
                 return [_found(obstore.head(self._store, self._pattern))]
         below = self._pattern[: magic.start()].rpartition("/")[0]
-        fits = matcher(self._pattern)
         with self._told(self._pattern):
             listed = [_found(one) for page in obstore.list(self._store, prefix=below or None) for one in page]
-        found = sorted((one for one in listed if fits.fullmatch(one.key)), key=lambda one: one.key)
+        found = sorted((one for one in listed if fits(one.key, self._pattern)), key=lambda one: one.key)
         if not found:
             raise BadInput(
                 f"s3://{self._bucket}/{self._pattern} matches none of {len(listed)} files below `{below}`",
@@ -88,20 +88,19 @@ class BucketFiles:
         return f"s3://{self._bucket}/{found.key}"
 
     def download(self, found: Sequence[Found], into: Path, *, progress: Progress) -> list[Path]:
-        """Bring files here, a few at a time; return them in their order."""
-        paths = [self.place(into, one.key) for one in found]
+        """Bring files here, a few at a time; return them in their order. One that is here already stays as it is."""
+        placed = [(one, self.place(into, one.key)) for one in found]
+        new = [(one, path) for one, path in placed if not path.exists()]
         stop = threading.Event()
         lock = threading.Lock()
-        with progress("fetch", total=sum(one.size_bytes for one in found)) as advance:
+        with progress("fetch", total=sum(one.size_bytes for one, _ in new)) as advance:
 
             def one_by_one(size_bytes: int) -> None:
                 with lock:
                     advance(size_bytes)
 
             with ThreadPoolExecutor(_AT_ONCE) as pool:
-                waiting = [
-                    pool.submit(self._copy, one, path, one_by_one, stop) for one, path in zip(found, paths, strict=True)
-                ]
+                waiting = [pool.submit(self._copy, one, path, one_by_one, stop) for one, path in new]
                 try:
                     for copy in waiting:
                         copy.result()
@@ -109,7 +108,7 @@ class BucketFiles:
                     stop.set()
                     pool.shutdown(wait=False, cancel_futures=True)
                     raise
-        return paths
+        return [path for _, path in placed]
 
     def _copy(self, found: Found, path: Path, advance: Advance, stop: threading.Event) -> None:
         with self._told(found.key):
@@ -133,12 +132,7 @@ class BucketFiles:
                 f"s3://{self._bucket}/{key}: a key like this is no path", next_step="rename it, or leave it out"
             )
         path = into / self._bucket / PurePosixPath(key)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            raise BadInput(
-                f"s3://{self._bucket}/{key} lies below a file", next_step="name one of them, and leave the other out"
-            ) from None
+        path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
     @contextmanager
@@ -188,24 +182,15 @@ def _found(meta: Any) -> Found:
     return Found(key=meta["path"], size_bytes=meta["size"], etag=meta["e_tag"])
 
 
-def matcher(pattern: str) -> re.Pattern[str]:
-    """Write a glob as a regular expression: ``*`` and ``?`` stay within a folder, ``**`` is any folders."""
-    parts = []
-    for part in pattern.split("/"):
-        if part == "**":
-            parts.append("(?:[^/]+/)*")
-            continue
-        text = ""
-        for piece in re.findall(r"\[!?\]?[^\]]*\]|.", part):
-            if piece == "*":
-                text += "[^/]*"
-            elif piece == "?":
-                text += "[^/]"
-            elif len(piece) > 1:
-                text += "[" + piece[1:-1].replace("\\", "\\\\").replace("!", "^", 1 if piece[1] == "!" else 0) + "]"
-            else:
-                text += re.escape(piece)
-        parts.append(text + "/")
-    whole = "".join(parts)
-    # a pattern that ends in ** takes any file below
-    return re.compile(whole.removesuffix("/") if whole.endswith("/") else whole + "[^/]+")
+def fits(key: str, glob: str) -> bool:
+    """Tell whether a key is one that a glob means: ``*``, ``?`` and ``[…]`` stay within a folder, ``**`` does not."""
+    return _fit(key.split("/"), glob.split("/"))
+
+
+def _fit(names: Sequence[str], patterns: Sequence[str]) -> bool:
+    if not patterns or not names:
+        return not patterns and not names
+    if patterns[0] == "**":
+        rest = patterns[1:] or ["*"]  # at the end it means any file below
+        return any(_fit(names[n:], rest) for n in range(len(names)))
+    return fnmatchcase(names[0], patterns[0]) and _fit(names[1:], patterns[1:])

@@ -62,6 +62,7 @@ class KafkaEvents:
         self._document = document
         self._client = KafkaClient(document, environment=environment, opens=opens)
         self.name, self.credentials = self._client.name, self._client.credentials
+        self.feed = f"kafka topic {document.topic}"
 
     def fetch(
         self,
@@ -96,7 +97,10 @@ class KafkaEvents:
         if not offsets:
             return
         with self._client.consuming() as consumer:
-            done = self._client.ask(consumer, lambda: consumer.commit(offsets=offsets, asynchronous=False))
+            what, timeout_s = "the events are kept, their offsets are not committed", self._document.timeout_s
+            # a commit takes no time limit of ours, and would wait for brokers that are gone
+            self._client.ask(consumer, lambda: consumer.committed(offsets, timeout=timeout_s), what=what)
+            done = self._client.ask(consumer, lambda: consumer.commit(offsets=offsets, asynchronous=False), what=what)
             for one in done:
                 if one.error is not None:
                     raise self._client.explained(

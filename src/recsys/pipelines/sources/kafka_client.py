@@ -85,8 +85,8 @@ class KafkaClient:
         finally:
             consumer.close()
 
-    def ask(self, consumer: Any, ask: Callable[[], T]) -> T:
-        """Ask the client; say its errors in our words."""
+    def ask(self, consumer: Any, ask: Callable[[], T], *, what: str = "") -> T:
+        """Ask the client; say its errors in our words, with ``what`` was to be done."""
         from confluent_kafka import KafkaException
 
         try:
@@ -94,7 +94,7 @@ class KafkaClient:
         except KafkaException as error:
             if consumer is not None:
                 consumer.poll(0)  # to hear what it said of it meanwhile
-            raise self.explained(error.args[0], "") from None
+            raise self.explained(error.args[0], what) from None
 
     def hear(self, error: Any) -> None:
         """Keep what the client says of its connections, once each."""

@@ -5,6 +5,7 @@ told by a column of when they were written, and of rows of one time by their key
 """
 
 import datetime
+import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -33,6 +34,8 @@ _SAFE: Mapping[str, Any] = {
 _ROWS_A_STEP = 10_000
 _MOST_COUNTED = 1_000_000
 """A check counts no further: it is to take seconds."""
+_CHECK_S = 60.0
+"""And if a statement of it takes longer, an index is missing that fetches need too."""
 _DENIED = ("28", "42501")
 _THEIRS = ("22", "25006", "42")
 """How the codes begin of what is wrong with the document: values, writing, names and syntax."""
@@ -83,6 +86,7 @@ class PostgresEvents:
         self._settings: dict[str, Any] = {**_SAFE, **known, "client_encoding": "utf8"}
         self.credentials = _credentials(known, document.dsn_env, environment)
         self.name = _name(known)
+        self.feed = f"postgresql {document.table or document.query} by {document.time}, {document.key}"
 
     def fetch(
         self,
@@ -116,7 +120,7 @@ class PostgresEvents:
         """The database keeps no position of ours."""
 
     def check(self) -> SourceCheck:
-        with self._session() as connection:
+        with self._session(at_most_s=_CHECK_S) as connection:
             counted = connection.execute(
                 sql.SQL("select count(*) from (select 1 from {} limit {}) as counted").format(
                     self._from(), sql.Literal(_MOST_COUNTED + 1)
@@ -141,34 +145,29 @@ class PostgresEvents:
         )
 
     @contextmanager
-    def _session(self) -> Iterator[psycopg.Connection[Any]]:
+    def _session(self, *, at_most_s: float = math.inf) -> Iterator[psycopg.Connection[Any]]:
         """Open one snapshot that writes nothing; its errors come out as ours."""
-        reached = False
+        reached, timeout_s = False, min(at_most_s, self._document.statement_timeout_s)
         try:
             with psycopg.connect(**self._settings) as connection:
                 reached = True
                 connection.read_only = True
                 connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-                for setting, value in self._of_session().items():
+                for setting, value in _of_session(timeout_s).items():
                     connection.execute("select set_config(%s, %s, true)", [setting, value])
                 yield connection
         except psycopg.Error as error:
-            raise self._explained(error, reached=reached) from None
+            raise self._explained(error, reached=reached, timeout_s=timeout_s) from None
 
-    def _of_session(self) -> Mapping[str, str]:
-        """Return settings of the transaction; positions are text, and must mean the same in every one."""
-        timeout_ms = int(self._document.statement_timeout_s * 1000)
-        return {"TimeZone": "UTC", "DateStyle": "ISO, YMD", "statement_timeout": str(timeout_ms)}
-
-    def _explained(self, error: psycopg.Error, *, reached: bool) -> RecsysError:
+    def _explained(self, error: psycopg.Error, *, reached: bool, timeout_s: float) -> RecsysError:
         said, code = _said(error), error.sqlstate or ""
         if code.startswith(_DENIED) or (not reached and _SAYS_DENIED.search(said)):
             return SourceDenied(self.name, said, credentials=self.credentials)
         if code.startswith(_THEIRS):
             return BadInput(f"{self.name}: {said}", next_step="check table, query, columns, time and key of the source")
         if isinstance(error, errors.QueryCanceled):
-            said = f"a statement took longer than {self._document.statement_timeout_s:g} s"
-            hint = "make an index over the time and the key, or raise statement_timeout_s"
+            said = f"{said}: one may take {timeout_s:g} s"
+            hint = "make an index over the time and the key; or, for a run, raise statement_timeout_s"
             return SourceAway(self.name, said, credentials=self.credentials, next_step=hint)
         return SourceAway(self.name, said, credentials=self.credentials)
 
@@ -225,6 +224,11 @@ class PostgresEvents:
             return sql.SQL("{} >= {}").format(time, sql.Literal(f"{first} 00:00:00+00"))
         after = sql.SQL("({}, {}) > ({}, {})")
         return after.format(time, key, *map(sql.Literal, _read_position(since, self.name)))
+
+
+def _of_session(timeout_s: float) -> Mapping[str, str]:
+    """Return settings of the transaction; positions are text, and must mean the same in every one."""
+    return {"TimeZone": "UTC", "DateStyle": "ISO, YMD", "statement_timeout": str(int(timeout_s * 1000))}
 
 
 def _read_position(since: Mapping[str, Any], name: str) -> tuple[str, str]:
