@@ -137,8 +137,6 @@ def ingest(
                 later = span[1] is not None and span[1].date() > window.last
                 position = since or {} if later and feed == FileEvents.feed else fetched.position
                 kept.save(written, position=position, erased=erased)
-            if source is not None and fetched.position:
-                source.confirm(fetched.position)
             run.sweep(partitions)
             open_partitions(engine, run, partitions, streams=("described",))
             catalogue = _catalog(engine, catalog, described, surface=surface)
@@ -154,7 +152,10 @@ def ingest(
         problems=dict(tally.problems),
         key_id=pseudonyms.key_id,
     )
-    return _written(made, catalogue, run=run, limits=limits)
+    made = _written(made, catalogue, run=run, limits=limits)
+    if source is not None and fetched.position:
+        source.confirm(fetched.position)
+    return made
 
 
 def _tidy(engine: Engine, kept: KeptDays, erased: frozenset[str], pseudonyms: Pseudonyms) -> dict[str, int]:
