@@ -31,7 +31,7 @@ from recsys.pipelines.mapped import catalog_columns
 from recsys.pipelines.mapping import EventMapping, read_mapping
 from recsys.pipelines.partitions import open_partitions
 from recsys.pipelines.rundir import Ingested, Partition, RunFolder
-from recsys.pipelines.sources import FILES, FileEvents, find_files, laid_down, source_of
+from recsys.pipelines.sources import FileEvents, find_files, laid_down, source_of
 from recsys.pipelines.staging import frame_file, readings_of, stage
 from recsys.pipelines.target import Target
 from recsys.progress import Progress, silent
@@ -98,10 +98,10 @@ def ingest(
     run.forget("ingest", "validate", "compute")
     source = source_of(events)
     with open_engine(folder=folder, threads=threads) as engine, ExitStack() as fetching:
-        basis = _basis(engine, target, pseudonyms.key_id, described, ids)
+        feed = FileEvents.feed if source is None else source.feed
+        basis = _basis(engine, target, pseudonyms.key_id, described, ids) | {"feed": feed}
         kept = no_days(run, window) if incremental is None else kept_days(run, window, incremental, basis=basis)
-        origin = FILES if source is None or isinstance(source, FileEvents) else source.name
-        days, since = kept.reading, kept.position(origin)
+        days, since = kept.reading, kept.position
         fetched = fetching.enter_context(
             laid_down(source, run.fetched, first=days.first, last=days.last, since=since, progress=progress)
         )
@@ -114,7 +114,7 @@ def ingest(
             tenant=target.tenant,
             tenant_key=pseudonyms.key_id,
             raw_ids=ids == "raw",
-            one_shape=not (source is None or isinstance(source, FileEvents)),
+            one_shape=feed != FileEvents.feed,
         )
         readings = [with_ids(reading) for reading in readings] if erased else readings
         tally = stage(engine, readings, described, progress=progress)
@@ -135,10 +135,8 @@ def ingest(
             if incremental is not None:
                 # files read beside an event from after the window may hold more of its day: they are read again
                 later = span[1] is not None and span[1].date() > window.last
-                position = since or {} if later and origin == FILES else fetched.position
-                kept.save(written, source=origin, position=position, erased=erased)
-            if source is not None and fetched.position:
-                source.confirm(fetched.position)
+                position = since or {} if later and feed == FileEvents.feed else fetched.position
+                kept.save(written, position=position, erased=erased)
             run.sweep(partitions)
             open_partitions(engine, run, partitions, streams=("described",))
             catalogue = _catalog(engine, catalog, described, surface=surface)
@@ -154,7 +152,10 @@ def ingest(
         problems=dict(tally.problems),
         key_id=pseudonyms.key_id,
     )
-    return _written(made, catalogue, run=run, limits=limits)
+    made = _written(made, catalogue, run=run, limits=limits)
+    if source is not None and fetched.position:
+        source.confirm(fetched.position)
+    return made
 
 
 def _tidy(engine: Engine, kept: KeptDays, erased: frozenset[str], pseudonyms: Pseudonyms) -> dict[str, int]:

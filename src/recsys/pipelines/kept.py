@@ -50,7 +50,7 @@ class _Checkpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """``days.json``: replaced as a whole once everything it names is on disk, so that a run that dies changes nothing.
 
     ``basis``: what the numbers and columns of the kept days depend on. ``erased``: whose events are out of them.
-    ``positions``: by source, how far it was read.
+    ``position``: how far the source was read.
     """
 
     basis: str
@@ -58,7 +58,7 @@ class _Checkpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     first: str
     last: str
     partitions: tuple[Partition, ...]
-    positions: dict[str, dict[str, Any]]
+    position: dict[str, Any]
 
 
 class KeptDays:
@@ -98,9 +98,10 @@ class KeptDays:
         """Tell whether days are kept for the next run."""
         return self._basis is not None
 
-    def position(self, source: str) -> Mapping[str, Any] | None:
-        """Return how far a source was read; ``None`` when all of ``reading`` has to be."""
-        return None if self._before is None else self._before.positions.get(source)
+    @property
+    def position(self) -> Mapping[str, Any] | None:
+        """Return how far the source was read; ``None`` when all of ``reading`` has to be."""
+        return None if self._before is None else self._before.position
 
     def open(self, engine: Engine, *, erased: frozenset[str], adds: bool) -> None:
         """Make the views of what is kept: ``earlier_*`` of the days before those that are read; ``kept_*`` of these
@@ -119,7 +120,7 @@ class KeptDays:
         people = "(SELECT CAST(NULL AS BIGINT) AS who, CAST(NULL AS VARCHAR) AS name LIMIT 0)"
         if self._before is not None and self._run.people.exists():
             people = f"read_parquet({literal(str(self._run.people))})"
-        still = "who IN (SELECT who FROM earlier_events UNION ALL SELECT who FROM kept_events)"
+        still = "who IN (SELECT DISTINCT who FROM earlier_events UNION SELECT DISTINCT who FROM kept_events)"
         engine.make("kept_people", f"SELECT who, name FROM {people} WHERE {still}")  # noqa: S608 - ours
 
     def _forget(self, engine: Engine) -> None:
@@ -130,9 +131,7 @@ class KeptDays:
         written = write_stream(engine, self._run, "events", select, self._window)
         self.earlier = tuple(part for part in self.earlier if part.stream != "events") + tuple(written)
 
-    def save(
-        self, written: Sequence[Partition], *, source: str, position: Mapping[str, Any], erased: frozenset[str]
-    ) -> None:
+    def save(self, written: Sequence[Partition], *, position: Mapping[str, Any], erased: frozenset[str]) -> None:
         """Make the earlier days and these the ones to go on from.
 
         Raises
@@ -143,14 +142,13 @@ class KeptDays:
         assert self._basis is not None
         if not self.adds:
             self._check_whole(written)
-        positions = dict(self._before.positions) if self._before is not None else {}
         checkpoint = _Checkpoint(
             basis=self._basis,
             erased=_digest(sorted(erased)),
             first=str(self._window.first),
             last=str(self._window.last),
             partitions=(*self.earlier, *written),
-            positions=positions | {source: dict(position)},
+            position=dict(position),
         )
         self._run.write(_STEP, checkpoint, durable=True)
 
@@ -182,14 +180,15 @@ def kept_days(run: RunFolder, window: Days, how: Incremental, *, basis: Mapping[
     Raises
     ------
     UsageError
-        The days were kept under another basis (another mapping, key or version of the engine): their numbers would not
-        fit those of new days.
+        The days were kept under another basis (another source, mapping, key or version of the engine): new ones would
+        not fit them.
     """
     now = _digest({"format": _FORMAT, **basis})
     before = None if how.rebuild else run.read_if_there(_STEP, _Checkpoint)
     if before is not None and before.basis != now:
         raise UsageError(
-            f"the days kept in {run.path} were read with another mapping, kind of ids, key or version",
+            f"the days kept in {run.path} were read from another source, or with another mapping, kind of ids, key or "
+            "version",
             next_step="read the whole window again: --rebuild",
         )
     reading = window

@@ -405,6 +405,7 @@ def test_a_data_frame_is_read_like_a_file(shop, tmp_path):
 
 
 class Told:
+    feed = "told"
     """A source that lays down one file and remembers what it was told."""
 
     name = "told"

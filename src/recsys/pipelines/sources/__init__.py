@@ -26,11 +26,10 @@ from recsys.pipelines.sources.files import (
     sniff,
 )
 from recsys.pipelines.sources.opening import open_source, source_of
-from recsys.pipelines.sources.paths import FILES, FileEvents
+from recsys.pipelines.sources.paths import FileEvents
 from recsys.pipelines.sources.port import ConfiguredSource, EventSource, Fetched, SourceCheck, laid_down
 
 __all__ = [
-    "FILES",
     "FLAT_EXPOSURE",
     "ConfiguredSource",
     "EventLogDocument",

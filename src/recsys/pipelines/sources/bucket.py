@@ -88,7 +88,7 @@ class BucketFiles:
         return f"s3://{self._bucket}/{found.key}"
 
     def download(self, found: Sequence[Found], into: Path, *, progress: Progress) -> list[Path]:
-        """Bring files here, a few at a time; return them in their order. What another pattern has brought is left."""
+        """Bring files here, a few at a time; return them in their order. One that is here already stays as it is."""
         placed = [(one, self.place(into, one.key)) for one in found]
         new = [(one, path) for one, path in placed if not path.exists()]
         stop = threading.Event()

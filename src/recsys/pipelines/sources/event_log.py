@@ -31,6 +31,7 @@ class EventLogEvents:
     def __init__(self, store: Store, tenant: str, document: EventLogDocument) -> None:
         self._store, self._tenant, self._streams = store, tenant, document.streams
         self.name = f"event log of {tenant} in {store.name}"
+        self.feed = f"event log of {tenant}"
 
     def fetch(
         self,

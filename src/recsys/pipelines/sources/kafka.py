@@ -62,6 +62,7 @@ class KafkaEvents:
         self._document = document
         self._client = KafkaClient(document, environment=environment, opens=opens)
         self.name, self.credentials = self._client.name, self._client.credentials
+        self.feed = f"kafka topic {document.topic}"
 
     def fetch(
         self,

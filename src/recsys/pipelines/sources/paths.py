@@ -13,10 +13,8 @@ from recsys.progress import Progress
 if TYPE_CHECKING:
     from recsys.pipelines.sources.bucket import BucketFiles
 
-__all__ = ["FILES", "FileEvents"]
+__all__ = ["FileEvents"]
 
-FILES = "files"
-"""What the position of files stands under, whichever are named."""
 _S3 = "s3://"
 _SHOWN = 3
 
@@ -27,6 +25,9 @@ class FileEvents:
     Their position says, by file, in which state it was read and the last day it can hold: that of the read. A file that
     is as it was, and can hold none of the days asked for, is left out.
     """
+
+    feed = "files"
+    """Whichever are named: files come and go."""
 
     def __init__(self, patterns: Sequence[str | Path], *, environment: Mapping[str, str]) -> None:
         self._local = [one for one in patterns if not str(one).startswith(_S3)]

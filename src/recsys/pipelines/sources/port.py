@@ -35,10 +35,17 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
 
 @runtime_checkable
 class EventSource(Protocol):
-    """Where events come from. ``name`` is for errors and records, and holds no secret."""
+    """Where events come from.
+
+    ``name`` is for errors and records, and holds no secret. ``feed`` says what its positions are of, however it is
+    reached.
+    """
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def feed(self) -> str: ...
 
     def fetch(
         self,

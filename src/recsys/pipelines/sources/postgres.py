@@ -86,6 +86,7 @@ class PostgresEvents:
         self._settings: dict[str, Any] = {**_SAFE, **known, "client_encoding": "utf8"}
         self.credentials = _credentials(known, document.dsn_env, environment)
         self.name = _name(known)
+        self.feed = f"postgresql {document.table or document.query} by {document.time}, {document.key}"
 
     def fetch(
         self,
