@@ -13,7 +13,7 @@ import msgspec
 
 from recsys.documents import read_config
 from recsys.encoding import rfc3339
-from recsys.errors import RecsysError, UsageError
+from recsys.errors import RecsysError, Refused, UsageError
 from recsys.pipelines.compute import choose_signals, compute
 from recsys.pipelines.ingest import Events, Ids, day, ingest
 from recsys.pipelines.kept import Incremental, alone
@@ -28,6 +28,10 @@ from recsys.releases import Releases
 from recsys.store import check_name
 
 __all__ = ["run", "tenant_params"]
+
+_UNNAMED = "recsys-run-"
+"""How the folders begin that a run makes for itself."""
+_JUST_MADE_S = 60.0
 
 
 def run(
@@ -170,11 +174,25 @@ def _folder(target: Target, surface: str, work: Path | None, *, keeps: bool) -> 
         return
     if root is not None:
         root.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="recsys-run-", dir=root))
+    root = root or Path(tempfile.gettempdir())
+    _sweep(root)
+    folder = Path(tempfile.mkdtemp(prefix=_UNNAMED, dir=root))
     try:
-        yield folder
+        with alone(folder):
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep(root: Path) -> None:
+    """Remove what killed runs left: raw ids are in it. A folder that was only just made may not be held yet."""
+    for folder in root.glob(f"{_UNNAMED}*"):
+        try:
+            if folder.stat().st_mtime < time.time() - _JUST_MADE_S:
+                with alone(folder):
+                    shutil.rmtree(folder, ignore_errors=True)
+        except (Refused, OSError):
+            continue  # a run works in it, or it is somebody else's
 
 
 class _Recorder:

@@ -1,4 +1,5 @@
 import json
+import os
 from contextlib import contextmanager
 
 import msgspec
@@ -21,6 +22,7 @@ from recsys.pipelines import (
     run,
     validate,
 )
+from recsys.pipelines.kept import alone
 from recsys.pipelines.run import tenant_params
 from recsys.releases import Held, Manifest
 from recsys.signals import SIGNALS
@@ -423,3 +425,17 @@ def test_a_manifest_is_read_back_as_what_it_is(shop, events):
     manifest = msgspec.json.decode(shop.store.blobs.read("demo", report.manifest), type=Manifest)
     assert manifest.window.end == END
     assert len(manifest.artifacts()) == len(FROM_EVENTS)
+
+
+def test_what_a_killed_run_left_is_swept_by_the_next(tmp_path, events):
+    shop = new_shop(str(tmp_path / "store"))
+    root = tmp_path / "work"
+    for name in ("killed", "working", "begun"):
+        (root / f"recsys-run-{name}" / "fetched").mkdir(parents=True)
+        (root / f"recsys-run-{name}" / "fetched/raw.jsonl").write_text("alice")
+        if name != "begun":
+            os.utime(root / f"recsys-run-{name}", (1e9, 1e9))
+    with alone(root / "recsys-run-working"):
+        os.utime(root / "recsys-run-working", (1e9, 1e9))
+        go(shop, events)
+    assert sorted(path.name for path in root.iterdir()) == ["recsys-run-begun", "recsys-run-working"]
