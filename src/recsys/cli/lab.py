@@ -173,6 +173,35 @@ def bench_rollback(
     terminal.finish(report, lambda: terminal.say(report.table()))
 
 
+@bench.command("pipelines", epilog="Example: recsys bench pipelines --events 1000000,10000000 --folder var/bench")
+def bench_pipelines(
+    events: Annotated[str, typer.Option(help="Numbers of events, with commas.")] = "1000000,10000000",
+    users: Annotated[int | None, typer.Option(help="How many users; default one for every 20 events.", min=1)] = None,
+    items: Annotated[int, typer.Option(help="How many items.", min=1)] = 100_000,
+    days: Annotated[int, typer.Option(help="How many days of events.", min=1)] = 30,
+    signals: Annotated[str | None, typer.Option(help="What the whole run computes, with commas; default all.")] = None,
+    engine: Annotated[str, typer.Option(help="Engines to run, with commas; the first is compared with.")] = "duckdb",
+    master: Annotated[str | None, typer.Option(help="The Spark master, where an engine is spark.")] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, shape and end, same events.", min=0, max=1_000_000)] = 1,
+    folder: Annotated[Path | None, typer.Option(help="Keep the events here, and take those that are there.")] = None,
+) -> None:
+    """Measure whole runs of the pipelines as events grow: time by stage, peak memory, and against bare queries."""
+    from recsys.lab.bench.pipelines import Plan, run
+
+    plan = Plan(
+        events=_sizes(events, "events"),
+        users=users,
+        items=items,
+        days=days,
+        signals=tuple(signals.split(",")) if signals else (),
+        engines=tuple(engine.split(",")),
+        master=master,
+        seed=seed,
+    )
+    report = run(plan, folder=folder, progress=terminal.progress, say=terminal.say)
+    terminal.finish(report, lambda: terminal.say(report.table()))
+
+
 @bench.command("releases", epilog="Example: recsys bench releases --publishers 8 --seconds 5")
 def bench_releases(
     publishers: Annotated[int, typer.Option(help="How many processes publish at once.", min=1, max=64)] = 8,
