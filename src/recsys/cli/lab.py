@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from recsys.cli.terminal import terminal
+from recsys.cli.terminal import escape, terminal
 from recsys.errors import UsageError
 from recsys.lab.simulate import DEFAULTS
 
@@ -146,6 +146,15 @@ def _sizes(text: str, what: str) -> tuple[int, ...]:
     if not found or found[0] < 1:
         raise UsageError(f"--{what} {text} is not a list of sizes", next_step="write it like 1000,100000")
     return found
+
+
+@bench.command("scale", epilog="Example: recsys bench scale")
+def bench_scale() -> None:
+    """Work out what the design costs far above this machine, from what was measured: events, users, items, hosts."""
+    from recsys.lab.scale import tables
+
+    found = tables()
+    terminal.finish(found, lambda: terminal.say(escape(found.table())))
 
 
 @bench.command("boot", epilog="Example: recsys bench boot --restarts 20")
