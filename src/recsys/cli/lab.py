@@ -133,6 +133,7 @@ def bench_growth(
         seconds=seconds,
         turns=turns,
         progress=terminal.progress,
+        say=terminal.say,
     )
     terminal.finish(report, lambda: terminal.say(report.table()))
 
