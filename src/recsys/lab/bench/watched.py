@@ -32,7 +32,7 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def watched(command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Watched:
-    """Run a command to its end; raises :class:`Failed` with its last line when it fails."""
+    """Run a command to its end; raises :class:`Failed` with the last it said when it fails."""
     began, used, peak = time.monotonic(), _used(), 0
     with TemporaryFile() as output, TemporaryFile() as errors:
         with subprocess.Popen(command, stdout=output, stderr=errors, env=environment) as process:
@@ -48,7 +48,8 @@ def watched(command: Sequence[str], *, environment: Mapping[str, str] | None = N
         errors.seek(0)
         if process.returncode:
             said = errors.read().decode(errors="replace").strip()
-            raise Failed(f"{' '.join(command[:6])} … failed: {said[-500:]}", next_step="run it by itself")
+            ended = f"{' '.join(command[:6])} … ended with {process.returncode}"
+            raise Failed(f"{ended}: {said[-500:]}", next_step="run it by itself")
         return Watched(output=output.read(), seconds=seconds, cpu_s=_used() - used, peak_mb=peak / 2**20)
 
 
