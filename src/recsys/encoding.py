@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,6 +23,7 @@ __all__ = [
     "decode",
     "did_you_mean",
     "digest",
+    "digest_of",
     "is_whole",
     "parse_rfc3339",
     "rfc3339",
@@ -62,6 +64,12 @@ def canonical(value: object) -> bytes:
 def digest(data: bytes | memoryview) -> str:
     """Name bytes by their content: ``sha256:`` and 64 hexadecimal digits."""
     return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def digest_of(path: Path) -> str:
+    """Name a file by its content, as :func:`digest` does bytes; it is read piece by piece."""
+    with path.open("rb") as file:
+        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def with_check(data: bytes) -> bytes:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from recsys.cli.terminal import terminal
+from recsys.cli.terminal import escape, terminal
 from recsys.errors import UsageError
 from recsys.lab.simulate import DEFAULTS
 
@@ -133,6 +133,7 @@ def bench_growth(
         seconds=seconds,
         turns=turns,
         progress=terminal.progress,
+        say=terminal.say,
     )
     terminal.finish(report, lambda: terminal.say(report.table()))
 
@@ -146,6 +147,15 @@ def _sizes(text: str, what: str) -> tuple[int, ...]:
     if not found or found[0] < 1:
         raise UsageError(f"--{what} {text} is not a list of sizes", next_step="write it like 1000,100000")
     return found
+
+
+@bench.command("scale", epilog="Example: recsys bench scale")
+def bench_scale() -> None:
+    """Work out what the design costs far above this machine, from what was measured: events, users, items, hosts."""
+    from recsys.lab.scale import tables
+
+    found = tables()
+    terminal.finish(found, lambda: terminal.say(escape(found.table())))
 
 
 @bench.command("boot", epilog="Example: recsys bench boot --restarts 20")
@@ -170,6 +180,35 @@ def bench_rollback(
     from recsys.lab.bench.rollback import run
 
     report = run(items=items, rollbacks=rollbacks, workers=workers, progress=terminal.progress)
+    terminal.finish(report, lambda: terminal.say(report.table()))
+
+
+@bench.command("pipelines", epilog="Example: recsys bench pipelines --events 1000000,10000000 --folder var/bench")
+def bench_pipelines(
+    events: Annotated[str, typer.Option(help="Numbers of events, with commas.")] = "1000000,10000000",
+    users: Annotated[int | None, typer.Option(help="How many users; default one for every 20 events.", min=1)] = None,
+    items: Annotated[int, typer.Option(help="How many items.", min=1)] = 100_000,
+    days: Annotated[int, typer.Option(help="How many days of events.", min=1)] = 30,
+    signals: Annotated[str | None, typer.Option(help="What the whole run computes, with commas; default all.")] = None,
+    engine: Annotated[str, typer.Option(help="Engines to run, with commas; the first is compared with.")] = "duckdb",
+    master: Annotated[str | None, typer.Option(help="The Spark master, where an engine is spark.")] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, shape and end, same events.", min=0, max=1_000_000)] = 1,
+    folder: Annotated[Path | None, typer.Option(help="Keep the events here, and take those that are there.")] = None,
+) -> None:
+    """Measure whole runs of the pipelines as events grow: time by stage, peak memory, and against bare queries."""
+    from recsys.lab.bench.pipelines import Plan, run
+
+    plan = Plan(
+        events=_sizes(events, "events"),
+        users=users,
+        items=items,
+        days=days,
+        signals=tuple(signals.split(",")) if signals else (),
+        engines=tuple(engine.split(",")),
+        master=master,
+        seed=seed,
+    )
+    report = run(plan, folder=folder, progress=terminal.progress, say=terminal.say)
     terminal.finish(report, lambda: terminal.say(report.table()))
 
 

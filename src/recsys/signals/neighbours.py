@@ -84,12 +84,12 @@ def pack_neighbours(kind: str, rows: Rows, heading: Heading, *, counts: tuple[st
     ``rows``: ``item_id``, ``neighbour_id``, ``weight`` (float64 in (0, 1]); one row per kept direction of a pair,
     in any order. ``counts``: further columns of whole numbers to keep beside the weights.
     """
-    left = [str(item) for item in rows["item_id"]]
-    right = [str(item) for item in rows["neighbour_id"]]
-    items = sorted(set(left) | set(right), key=str.encode)
-    index = {item: i for i, item in enumerate(items)}
-    owner = np.fromiter((index[item] for item in left), dtype=np.int64, count=len(left))
-    neighbour = np.fromiter((index[item] for item in right), dtype=np.int32, count=len(right))
+    left: list[str] = rows["item_id"].tolist()
+    right: list[str] = rows["neighbour_id"].tolist()
+    items = sorted({*left, *right}, key=str.encode)
+    number_of = {item: i for i, item in enumerate(items)}.__getitem__
+    owner = np.fromiter(map(number_of, left), dtype=np.int32, count=len(left))
+    neighbour = np.fromiter(map(number_of, right), dtype=np.int32, count=len(right))
     weight = rows["weight"].astype(np.float64)
     by_rank = np.lexsort((neighbour, -weight, owner))
     offsets = np.zeros(len(items) + 1, dtype=np.int64)

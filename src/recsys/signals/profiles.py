@@ -4,9 +4,9 @@ Kept until ``retention_days`` after the end of its window; ``docs/reference/sign
 ``profiles.sql``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
-from typing import Any
+from typing import IO, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -14,10 +14,21 @@ import numpy.typing as npt
 
 from recsys.signals.artifact import FORMAT, Heading
 from recsys.signals.signal import Rows, SmallTable, steps_of
-from recsys.store.columns import Columns, Strings, pack, strings
+from recsys.store.columns import Columns, Strings, strings, write
 from recsys.store.soundness import check_lengths, check_lists, check_owner, check_types, check_unique, require
 
-__all__ = ["KIND", "Params", "Profiles", "check_profiles", "finish", "halves", "open_profiles", "steps", "tables"]
+__all__ = [
+    "KIND",
+    "Params",
+    "Part",
+    "Profiles",
+    "check_profiles",
+    "finish",
+    "halves",
+    "open_profiles",
+    "steps",
+    "tables",
+]
 
 KIND = "profiles"
 MAX_LAST = 100
@@ -109,9 +120,20 @@ def check_profiles(columns: Columns, *, tenant: str) -> None:
     sizes = np.diff(opened.offsets)
     require((sizes > 0).all(), KIND, "a user has no event")
     require((sizes <= MAX_LAST).all(), KIND, f"limit exceeded: a user with {sizes.max()} events > {MAX_LAST}")
-    falls = np.diff(opened.day) <= 0
+    falls = opened.day[1:] <= opened.day[:-1]
     falls[opened.offsets[1:-1] - 1] = True  # from one user to the next it may rise
     require(falls.all(), KIND, "a user's events are not newest first")
+
+
+class Part(NamedTuple):
+    """Some users, and what they did last.
+
+    ``names``: their pseudonyms, sorted. ``rows``: ``owner``, ``item``, ``type``, ``day``, by owner and newest first;
+    owners are whole numbers in the order of ``names``, without a gap, and may begin anywhere.
+    """
+
+    names: Sequence[str]
+    rows: Rows
 
 
 def tables(params: Params) -> dict[str, SmallTable]:
@@ -134,30 +156,48 @@ def halves(names: Sequence[str]) -> npt.NDArray[np.uint64]:
 
 
 def finish(
-    rows: Rows, heading: Heading, *, names: Sequence[str], types: Sequence[str], items: Sequence[str], key_id: str
-) -> bytes:
-    """Write the artifact.
+    file: IO[bytes], parts: Iterable[Part], heading: Heading, *, types: Sequence[str], items: Sequence[str], key_id: str
+) -> None:
+    """Write the artifact. All of it is held once, as it will be read; each part is let go.
 
     Parameters
     ----------
-    rows
-        ``owner``, ``item``, ``type``, ``day``, by owner and newest first: numbers into ``names`` (pseudonyms, sorted),
-        ``items`` (sorted by bytes) and ``types``.
+    parts
+        Users in the order of their pseudonyms; ``item`` and ``type`` are numbers into ``items`` (sorted by bytes) and
+        ``types``.
     key_id
         Names the key the pseudonyms were made with.
     """
     require(len(types) <= MAX_TYPES, KIND, f"limit exceeded: event types {len(types)} > {MAX_TYPES}")
-    offsets = np.zeros(len(names) + 1, dtype=np.int64)
-    np.cumsum(np.bincount(rows["owner"], minlength=len(names)), out=offsets[1:])
-    used, item = np.unique(rows["item"], return_inverse=True)
-    by_name = halves(names)
-    arrays: dict[str, npt.NDArray[Any]] = {
-        "high": by_name[:, 0],
-        "low": by_name[:, 1],
-        "offsets": offsets,
-        "item": item.astype(np.int32),
-        "type": rows["type"].astype(np.uint8),
-        "day": rows["day"].astype(np.int32),
-    }
+    held: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in ("names", "sizes", "item", "type", "day")}
+    seen = np.zeros(len(items), dtype=np.bool_)
+    for part in parts:
+        held["names"].append(halves(part.names))
+        held["sizes"].append(np.bincount(part.rows["owner"] - part.rows["owner"][0]))
+        for name, kind in (("item", np.int32), ("type", np.uint8), ("day", np.int32)):
+            held[name].append(part.rows[name].astype(kind))
+        seen[held["item"][-1]] = True
+    by_name = _joined(held.pop("names"))
+    sizes = _joined(held.pop("sizes"))
+    offsets = np.zeros(len(sizes) + 1, dtype=np.int64)
+    np.cumsum(sizes, out=offsets[1:])
+    used = np.flatnonzero(seen)
+    place = np.zeros(len(items), dtype=np.int32)
+    place[used] = np.arange(len(used))
+    for part_of in held["item"]:
+        part_of[:] = place[part_of]
+    arrays = {"high": by_name[:, 0], "low": by_name[:, 1], "offsets": offsets}
+    arrays |= {name: _joined(held.pop(name)) for name in ("item", "type", "day")}
     arrays |= strings("items", [items[number] for number in used.tolist()]) | strings("types", types)
-    return pack(KIND, heading.meta(KIND, key_id=key_id), arrays)
+    write(file, KIND, heading.meta(KIND, key_id=key_id), arrays)
+
+
+def _joined(parts: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Put arrays together, letting go of each as it is copied."""
+    whole = np.empty((sum(map(len, parts)), *parts[0].shape[1:]), dtype=parts[0].dtype)
+    end = len(whole)
+    while parts:
+        part = parts.pop()
+        whole[end - len(part) : end] = part
+        end -= len(part)
+    return whole

@@ -12,7 +12,7 @@ import math
 import mmap
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 import numpy as np
@@ -21,7 +21,7 @@ import numpy.typing as npt
 from recsys.encoding import canonical
 from recsys.errors import Failed
 
-__all__ = ["Columns", "Malformed", "Strings", "pack", "strings"]
+__all__ = ["Columns", "Malformed", "Strings", "pack", "strings", "write"]
 
 _MAGIC = b"RSCOLS01"
 _PREAMBLE = 16
@@ -49,7 +49,7 @@ class _Header(msgspec.Struct, frozen=True):
 
 
 def pack(kind: str, meta: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    """Write arrays as one blob.
+    """Return arrays as one blob.
 
     Parameters
     ----------
@@ -60,6 +60,17 @@ def pack(kind: str, meta: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[An
     arrays
         Any shapes up to 8 dimensions; dtypes of fixed width: bool, u1, i4, u4, i8, u8, f4, f8.
     """
+    return b"".join(_laid_out(kind, meta, arrays))
+
+
+def write(file: IO[bytes], kind: str, meta: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Write the bytes that :func:`pack` returns to a file, without holding them beside the arrays."""
+    for part in _laid_out(kind, meta, arrays):
+        file.write(part)
+
+
+def _laid_out(kind: str, meta: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> list[bytes | memoryview]:
+    """Return a blob's bytes, part by part."""
     columns: dict[str, _Column] = {}
     body: list[bytes | memoryview] = []
     offset = 0
@@ -76,7 +87,7 @@ def pack(kind: str, meta: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[An
         body += [array.reshape(-1).view(np.uint8).data, bytes(offset - end)]
     header = canonical(_Header(kind, dict(meta), columns))
     length = _aligned(_PREAMBLE + len(header)) - _PREAMBLE
-    return b"".join([_MAGIC, length.to_bytes(8, "little"), header.ljust(length), *body])
+    return [_MAGIC, length.to_bytes(8, "little"), header.ljust(length), *body]
 
 
 class Columns:

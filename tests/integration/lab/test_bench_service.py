@@ -28,7 +28,13 @@ def test_rollbacks_take_effect_on_every_worker_while_clients_ask():
 
 
 def test_growth_asks_every_size_and_looks_at_the_second_worker():
-    report = growth.run(items=(_ITEMS, 2 * _ITEMS), users=(20,), tenants=(2,), seconds=0.3, turns=1, progress=silent)
+    said: list[str] = []
+    report = growth.run(
+        items=(_ITEMS, 2 * _ITEMS), users=(20,), tenants=(2,), seconds=0.3, turns=1, progress=silent, say=said.append
+    )
+    lines = set(report.table().splitlines())
+    assert set(said) < lines, "each figure is said when it is there"
+    assert len(lines - set(said)) == 2, "the ratios and the machine come at the end"
     assert [(one.items, one.users, one.tenants) for one in report.sizes[:2]] == [(_ITEMS, 0, 2), (2 * _ITEMS, 0, 2)]
     assert all(one.p50_ms > 0 for one in report.sizes)
     assert set(report.ratios) == {"items", "users", "tenants"}

@@ -1,5 +1,6 @@
 """What is kept of each user, and how it is found."""
 
+import io
 import random
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from recsys.access import Pseudonyms
 from recsys.signals import Heading, Unfit
-from recsys.signals.profiles import Params, Profiles, check_profiles, finish, open_profiles
+from recsys.signals.profiles import Params, Part, Profiles, check_profiles, finish, open_profiles
 from recsys.store.columns import Columns, pack
 
 HEADING = Heading(tenant="demo", start="2026-11-01", end="2026-11-22")
@@ -27,8 +28,13 @@ def written(deeds: Deeds) -> Columns:
         "type": np.array([types.index(row[2]) for row in flat]),
         "day": np.array([row[3] for row in flat]),
     }
-    blob = finish(rows, HEADING, names=names, types=types, items=items, key_id="k1")
-    return Columns(blob, where="test")
+    return Columns(blob_of([Part(names, rows)], types=types, items=items), where="test")
+
+
+def blob_of(parts, *, types, items) -> bytes:
+    file = io.BytesIO()
+    finish(file, parts, HEADING, types=types, items=items, key_id="k1")
+    return file.getvalue()
 
 
 def some(users=200, seed=1) -> Deeds:
@@ -65,6 +71,23 @@ def test_users_whose_pseudonyms_begin_alike_are_told_apart():
     profiles = open_profiles(written({name: [(name, "click", 1)] for name in names}), tenant="demo")
     assert [deeds_of(profiles, name) for name in names] == [[(name, "click", 1)] for name in names]
     assert profiles.find("a" * 16 + "2" * 16) is None
+
+
+def test_parts_make_the_same_bytes_as_all_at_once():
+    chance = np.random.default_rng(1)
+    names = sorted(PSEUDONYMS.of(f"u{user}") for user in range(40))
+    rows = {
+        "owner": np.repeat(np.arange(40), 3),
+        "item": chance.integers(0, 9, 120),
+        "type": chance.integers(0, 2, 120),
+        "day": np.full(120, 20),
+    }
+    words = {"types": ["click", "view"], "items": [f"i{item}" for item in range(12)]}
+    cut = [
+        Part(names[first:last], {name: values[3 * first : 3 * last] for name, values in rows.items()})
+        for first, last in ((0, 1), (1, 25), (25, 40))
+    ]
+    assert blob_of(cut, **words) == blob_of([Part(names, rows)], **words)
 
 
 def test_users_stand_in_the_order_of_their_pseudonyms_bytes():

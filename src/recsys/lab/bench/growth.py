@@ -4,6 +4,7 @@ One client asks, so that a latency is the time of an answer and not of a queue. 
 the best of several, because machines are noisy and growth is a ratio.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +25,7 @@ __all__ = ["GrowthBench", "Size", "run"]
 
 _SURFACE, _K = "home", 20
 _TENANT_ITEMS = 1_000
+_HEAD = f"{'items':>12}{'users':>13}{'tenants':>10}{'p50 ms':>9}{'p99 ms':>9}"
 _START_S = 0.5
 """What a new host may take for each tenant before it is ready."""
 
@@ -36,6 +38,10 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     tenants: int
     p50_ms: float
     p99_ms: float
+
+    def line(self) -> str:
+        """Write it below its heading."""
+        return f"{self.items:>12,}{self.users:>13,}{self.tenants:>10,}{self.p50_ms:>9.3f}{self.p99_ms:>9.3f}"
 
 
 class GrowthBench(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,19 +57,11 @@ class GrowthBench(msgspec.Struct, frozen=True, kw_only=True):
 
     def table(self) -> str:
         """Write the figures for people."""
-        lines = [f"{'items':>12}{'users':>13}{'tenants':>10}{'p50 ms':>9}{'p99 ms':>9}"]
-        lines += [
-            f"{one.items:>12,}{one.users:>13,}{one.tenants:>10,}{one.p50_ms:>9.3f}{one.p99_ms:>9.3f}"
-            for one in self.sizes
-        ]
+        lines = [_HEAD, *(one.line() for one in self.sizes)]
         lines.append(
             "largest to smallest: " + ", ".join(f"{grown} {ratio:.2f}" for grown, ratio in self.ratios.items())
         )
-        for what, memory in (("with the most items", self.worker), ("with the most users", self.worker_users)):
-            lines.append(
-                f"the second of two workers {what}: {memory.rss_mb:.0f} MB resident, "
-                f"{memory.uss_mb:.0f} MB its alone, {memory.shared_mb:.0f} MB shared"
-            )
+        lines += [_of_worker("with the most items", self.worker), _of_worker("with the most users", self.worker_users)]
         lines.append(self.machine.line())
         return "\n".join(lines)
 
@@ -76,13 +74,19 @@ def run(
     seconds: float,
     turns: int,
     progress: Progress,
+    say: Callable[[str], None],
 ) -> GrowthBench:
-    """Measure each size; needs two cores. Shops whose users grow have the middle number of items."""
+    """Measure each size, and say each figure when it is there; needs two cores. Shops whose users grow have the middle
+    number of items.
+    """
     with TemporaryDirectory(prefix="recsys-bench-") as folder:
         root = Path(folder)
-        asking = _Asking(seconds=seconds, turns=turns, progress=progress)
+        asking = _Asking(seconds=seconds, turns=turns, progress=progress, say=say)
+        say(_HEAD)
         by_items, worker = asking.shops(root / "items", [(count, 0) for count in items])
+        say(_of_worker("with the most items", worker))
         by_users, worker_users = asking.shops(root / "users", [(items[len(items) // 2], count) for count in users])
+        say(_of_worker("with the most users", worker_users))
         by_tenants = [asking.tenants(root / f"tenants-{count}", count) for count in tenants]
     grown = {"items": by_items, "users": by_users, "tenants": by_tenants}
     return GrowthBench(
@@ -97,8 +101,8 @@ def run(
 class _Asking:
     """Asks services of several sizes, in turns of some seconds each."""
 
-    def __init__(self, *, seconds: float, turns: int, progress: Progress) -> None:
-        self._seconds, self._turns, self._progress = seconds, turns, progress
+    def __init__(self, *, seconds: float, turns: int, progress: Progress, say: Callable[[str], None]) -> None:
+        self._seconds, self._turns, self._progress, self._say = seconds, turns, progress, say
         self._cores = cores()
 
     def shops(self, root: Path, sizes: list[tuple[int, int]]) -> tuple[list[Size], Memory]:
@@ -123,6 +127,8 @@ class _Asking:
             _best(times, items=items, users=users, tenants=len(sizes))
             for times, (items, users) in zip(seen, sizes, strict=True)
         ]
+        for one in made:
+            self._say(one.line())
         return made, self._second_worker(root, secrets[-1], bodies[-1])
 
     def _second_worker(self, root: Path, secret: str, bodies: Path) -> Memory:
@@ -147,7 +153,9 @@ class _Asking:
         ):
             target = Target(_port(service.base_url), secrets[-1])
             seen = [self._ask(target, bodies) for _ in range(self._turns)]
-        return _best(seen, items=_TENANT_ITEMS, users=0, tenants=count)
+        made = _best(seen, items=_TENANT_ITEMS, users=0, tenants=count)
+        self._say(made.line())
+        return made
 
     def _ask(self, target: Target, bodies: Path, *, connections: int = 1) -> tuple[float, float]:
         plan = target.plan(
@@ -164,6 +172,13 @@ class _Asking:
 def _best(seen: list[tuple[float, float]], *, items: int, users: int, tenants: int) -> Size:
     p50_ms, p99_ms = min(seen)
     return Size(items=items, users=users, tenants=tenants, p50_ms=p50_ms, p99_ms=p99_ms)
+
+
+def _of_worker(what: str, memory: Memory) -> str:
+    return (
+        f"the second of two workers {what}: {memory.rss_mb:.0f} MB resident, "
+        f"{memory.uss_mb:.0f} MB its alone, {memory.shared_mb:.0f} MB shared"
+    )
 
 
 def _new_store(root: Path) -> Store:

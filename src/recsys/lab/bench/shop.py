@@ -1,6 +1,7 @@
 """A synthetic release of any size, published straight from arrays: benchmarks of serving need no pipeline."""
 
 import datetime
+import io
 
 import numpy as np
 import numpy.typing as npt
@@ -121,6 +122,8 @@ def _profiles(store: Store, heading: Heading, *, items: int, users: int, chance:
         "type": np.zeros(users * _LAST),
         "day": np.full(users * _LAST, day),
     }
-    data = profiles.finish(rows, heading, names=names, types=["view"], items=item_ids(items), key_id=pseudonyms.key_id)
+    file, parts = io.BytesIO(), [profiles.Part(names, rows)]
+    profiles.finish(file, parts, heading, types=["view"], items=item_ids(items), key_id=pseudonyms.key_id)
+    data = file.getvalue()
     named = store.blobs.put(heading.tenant, data)
     return ArtifactRef(artifact=named, rows=users, size_bytes=len(data), retain_until=last + _KEPT)
