@@ -5,11 +5,10 @@ text, and no raw id is left.
 """
 
 import datetime
-import hashlib
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
+from recsys.encoding import digest_of
 from recsys.pipelines.engine import Engine, literal
 from recsys.pipelines.partitions import STREAMS
 from recsys.pipelines.rundir import Partition, RunFolder
@@ -91,13 +90,8 @@ def write_stream(engine: Engine, folder: RunFolder, stream: str, select: str, da
             one = f"SELECT {columns} FROM {stream} WHERE dt = DATE {literal(day)}"  # noqa: S608 - our table
             engine.write(one, unfinished)
             n, unnamed = rows[day]
-            made = Partition(day=day, stream=stream, rows=n, digest=_digest_file(unfinished), anonymous=unnamed)
+            made = Partition(day=day, stream=stream, rows=n, digest=digest_of(unfinished), anonymous=unnamed)
             os.replace(unfinished, folder.partition(made))  # noqa: PTH105 - both names are here
             written.append(made)
     engine.run(f"DROP TABLE {stream}")
     return written
-
-
-def _digest_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
