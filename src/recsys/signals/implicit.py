@@ -27,8 +27,9 @@ class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ``event_types``: what counts as taking an item; empty means every type. ``items``: the model covers this many items,
     those of most users. ``max_history``: the newest items of a user that count. ``regularisation``: how strongly
     coefficients are drawn to 0, in units of the mean item's users. ``repeats``: what having had an item says for the
-    same item, in units of the share of its users who came back for it; 0: nothing. ``min_support``: distinct users a
-    pair needs, and a repeat. ``neighbours``: how many are kept per item, besides itself.
+    same item, in units of the share of its users who came back for it; 0: nothing. ``repeat_types``: which events count
+    as coming back. ``min_support``: distinct users a pair needs, and a repeat. ``neighbours``: how many are kept per
+    item, besides itself.
     """
 
     event_types: tuple[str, ...] = ()
@@ -36,6 +37,7 @@ class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_history: int = 100
     regularisation: float = 1.0
     repeats: float = 2.0
+    repeat_types: tuple[str, ...] = ("conversion", "purchase")
     min_support: int = 2
     neighbours: int = 50
 
@@ -55,7 +57,11 @@ class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 def tables(params: Params, *, last_day: int, days: int) -> dict[str, SmallTable]:  # noqa: ARG001 - one signature for all
     """Lay the parameters out as the tables ``implicit.sql`` reads."""
-    return settings(params.event_types, items=params.items, max_history=params.max_history)
+    repeats = tuple((event_type,) for event_type in sorted(set(params.repeat_types)))
+    return {
+        "repeat_types": SmallTable((("event_type", "VARCHAR"),), repeats),
+        **settings(params.event_types, items=params.items, max_history=params.max_history),
+    }
 
 
 def model(rows: Rows, params: Params) -> Rows:

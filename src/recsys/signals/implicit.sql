@@ -7,6 +7,7 @@
 --   items        item INTEGER (ascending with item_id), item_id VARCHAR
 --   settings     one row: items, max_history, all_types (0 or 1); BIGINT
 --   taken_types  event_type VARCHAR; used when all_types is 0
+--   repeat_types event_type VARCHAR, each once; what counts as coming back for an item
 -- Returns one row per pair item <= neighbour that a user took both of, item = neighbour included
 --   item_id VARCHAR (empty except where item = neighbour), item INTEGER, neighbour INTEGER, users INTEGER,
 --   again INTEGER (where item = neighbour: how many of the users took it in more than one basket)
@@ -16,8 +17,9 @@ SELECT
     e.who,
     e.item,
     max(e.moment) AS moment,
-    CASE WHEN count(DISTINCT e.basket) > 1 THEN 1 ELSE 0 END AS again
+    CASE WHEN count(DISTINCT CASE WHEN g.event_type IS NOT NULL THEN e.basket END) > 1 THEN 1 ELSE 0 END AS again
 FROM events AS e
+LEFT JOIN repeat_types AS g ON g.event_type = e.event_type
 CROSS JOIN settings AS s
 WHERE s.all_types = 1 OR e.event_type IN (SELECT t.event_type FROM taken_types AS t)
 GROUP BY e.who, e.item

@@ -69,6 +69,7 @@ def test_what_users_come_back_for_speaks_for_itself(tmp_path):
     assert of_itself("b", repeats=0.9, min_support=1) == pytest.approx(0.45)
     assert of_itself("a", repeats=2.0) == 1.0
     assert of_itself("a", repeats=0.0) is None
+    assert of_itself("a", repeat_types=["conversion"]) is None
 
 
 def test_a_pair_of_too_few_users_is_left_out(tmp_path):
