@@ -46,11 +46,11 @@ def fit(
 ) -> Fit:
     """Search for weights of the largest mean NDCG, and choose the one nearest to ``prior`` that is not clearly behind.
 
-    Coordinate search over :data:`GRID`: from the prior, from every signal alone, and from ``restarts`` settings of
-    chance, one weight is changed at a time, in an order of chance, as long as that helps. Of all that was tried, those
-    are as good as the best whose paired difference to it is within one standard error (Breiman, Friedman, Olshen,
-    Stone, *Classification and Regression Trees*, 1984, section 3.4.3); the one with the least change from the prior is
-    chosen. So data that says nothing about a weight leaves it as it was.
+    Coordinate search over :data:`GRID`: from the prior, from the best single signal (each is tried), and from
+    ``restarts`` settings of chance, one weight is changed at a time, in an order of chance, as long as that helps. Of
+    all that was tried, those are as good as the best whose paired difference to it is within one standard error
+    (Breiman, Friedman, Olshen, Stone, *Classification and Regression Trees*, 1984, section 3.4.3); the one with the
+    least change from the prior is chosen. So data that says nothing about a weight leaves it as it was.
 
     Parameters
     ----------
