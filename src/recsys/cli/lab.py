@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from recsys.cli.quality import bench_quality
 from recsys.cli.terminal import escape, terminal
 from recsys.errors import UsageError
 from recsys.lab.simulate import DEFAULTS
@@ -24,6 +25,11 @@ def add_to(app: typer.Typer) -> None:
     )
     app.command("demo", epilog="Example: recsys demo --keep")(demo)
     app.command("quickstart", epilog="Example: recsys quickstart orders.csv")(quickstart)
+    bench.command(
+        "quality",
+        epilog="Example: recsys bench quality --events 2009-2010.parquet --mapping examples/online-retail.yaml "
+        "--train-end 2010-11-08 --write-config weights.json",
+    )(bench_quality)
     app.add_typer(bench, name="bench")
 
 

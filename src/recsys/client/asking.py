@@ -60,7 +60,7 @@ class Context(_Words, frozen=True, kw_only=True):
 
 class Anchors(_Words, frozen=True, kw_only=True):
     item_ids: tuple[str, ...] = ()
-    max_anchors: int = 10
+    max_anchors: int = 50
 
 
 class Candidates(_Words, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ from recsys.ranking.work import Work
 
 __all__ = ["ALGO_VERSION", "MAX_ANCHORS", "POOL", "Ranker"]
 
-ALGO_VERSION = "blend-1"
+ALGO_VERSION = "blend-2"
 """The scoring model's version. It changes whenever the same inputs can give another answer."""
 
 POOL = 50
@@ -118,6 +118,8 @@ class Ranker:
         k = min(max(request.k, 1), self.config.limits.max_k)
         if k != request.k:
             work.warn("K_CLAMPED", f"k was {request.k}; {k} is used")
+        if request.anchors.item_ids:  # what the page is about; of a history, `exclude_seen` says what is left out
+            work.excluded.update(work.anchored.items)
         if request.user.history:
             self._read_history(request.user.history, work, now)
         for item_id in request.candidates.exclude_ids:

@@ -126,11 +126,16 @@ def _near(shelf: Shelf, signal: str, anchored: Anchored) -> tuple[I4, F8, list[i
 
 
 def _norm(signal: str, sums: F8, anchored: Anchored) -> F8:
-    """Bring a signal's sums over the anchors to 0..1 (contract §4)."""
+    """Bring a signal's sums over the anchors to 0..1 (contract §4).
+
+    The weights of ``implicit`` are the coefficients of a regression: their sum is its prediction. Likeness and steps
+    are averaged: a long history is no more alike to anything than a short one.
+    """
     if signal not in COSINES:
         return sums / (sums + 1.0)
-    mean = sums / (anchored.recency if signal == "session_seq" else float(anchored.asked))
-    return np.minimum(mean, 1.0)
+    if signal != "implicit":
+        sums = sums / (anchored.recency if signal == "session_seq" else float(anchored.asked))
+    return np.minimum(sums, 1.0)
 
 
 def _borrow(size: int) -> I8:

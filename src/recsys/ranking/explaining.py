@@ -24,7 +24,8 @@ class Told:
 
     def reason_of(self, signal: str, item: int) -> str:
         """Return the reason a signal gives: by the anchor that says most for an item, ties by id."""
-        return f"{_REASONS[signal]}:{self.shelf.id_of(self.anchor[signal, item])}"
+        anchor = self.anchor[signal, item]
+        return "had_before" if anchor == item else f"{_REASONS[signal]}:{self.shelf.id_of(anchor)}"
 
 
 _REASONS = {

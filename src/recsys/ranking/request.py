@@ -89,7 +89,7 @@ class Context(_Words, frozen=True):
 
 class Anchors(_Words, frozen=True):
     item_ids: Annotated[tuple[Label, ...], Meta(max_length=MAX_ANCHORS)] = ()
-    max_anchors: Whole = 10
+    max_anchors: Whole = 50
 
 
 class Candidates(_Words, frozen=True):

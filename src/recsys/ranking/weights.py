@@ -6,19 +6,31 @@ from recsys.documents import ALIASES
 from recsys.encoding import Invalid, did_you_mean
 from recsys.ranking.shelf import COSINES, NEIGHBOURS
 
-__all__ = ["ALGORITHMS", "DEFAULT_WEIGHTS", "SIMILAR_WEIGHTS", "Weights", "resolve", "resolve_similar"]
+__all__ = [
+    "ALGORITHMS",
+    "DEFAULT_WEIGHTS",
+    "SIMILAR_WEIGHTS",
+    "WITHOUT_IMPLICIT",
+    "Weights",
+    "resolve",
+    "resolve_similar",
+]
 
 ALGORITHMS = ("blend", "popularity", *NEIGHBOURS)
 
 DEFAULT_WEIGHTS: Mapping[str, float] = {
-    "popularity": 0.5,
-    "cooc": 1.0,
-    "implicit": 0.5,
-    "content_sim": 0.25,
-    "session_seq": 0.5,
+    "popularity": 0.2,
+    "cooc": 0.1,
+    "implicit": 1.0,
+    "content_sim": 0.2,
+    "session_seq": 1.0,
 }
-"""Used where nobody set any: what a visitor is looking at counts more than what everybody buys. Cosines count where
-the release has them."""
+"""Used where nobody set any. Fitted by ``bench quality`` on the validation month of Online Retail II, session_seq on a
+simulated shop because that one has no sequences, and rounded: ``docs/reference/quality.md``. Cosines count where the
+release has them."""
+
+WITHOUT_IMPLICIT: Mapping[str, float] = {"popularity": 0.5, "cooc": 1.0, "content_sim": 0.25, "session_seq": 0.5}
+"""The same for a release without that signal: co-occurrence stands for it, and must not drown in popularity."""
 
 SIMILAR_WEIGHTS: Mapping[str, float] = {"cooc": 1.0, "implicit": 0.25, "content_sim": 0.25}
 """What ``/v1/similar`` goes by, where the release has it: what is taken together, and below it and for an item nobody
@@ -69,7 +81,8 @@ def resolve(algorithm: str, weights: Mapping[str, float], *, signals: Set[str]) 
             raise Invalid("algorithm", f"`{algorithm}` is not known", suggestion=near)
         return Weights({algorithm: 1.0}, signals=signals)
     if not weights:
-        weights = {name: weight for name, weight in DEFAULT_WEIGHTS.items() if name not in COSINES or name in signals}
+        default = DEFAULT_WEIGHTS if "implicit" in signals else WITHOUT_IMPLICIT
+        weights = {name: weight for name, weight in default.items() if name not in COSINES or name in signals}
     return Weights({_signal(name): weight for name, weight in weights.items()}, signals=signals)
 
 

@@ -28,7 +28,7 @@ class Work:
     def __init__(self, anchored: Anchored, draws: Draws | None = None) -> None:
         self.anchored = anchored
         self.draws = draws
-        self.excluded: set[int] = set(anchored.items)
+        self.excluded: set[int] = set()
         self.profile: dict[int, float] = {}
         self.taste = 0.0
         self.pinned: list[int] = []

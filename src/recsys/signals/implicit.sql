@@ -1,17 +1,25 @@
--- Implicit feedback: how many users took two items, over their whole histories, for the most active items. From this
--- matrix of whole numbers implicit.py computes the item model.
+-- Implicit feedback: how many users took two items, over their whole histories, for the most active items, and how many
+-- came back for one. From these whole numbers implicit.py computes the item model.
 --
 -- Reads
---   events       item INTEGER, who BIGINT, moment BIGINT (microseconds), event_type VARCHAR
+--   events       item INTEGER, who BIGINT, basket BIGINT (a session, or a user's day), moment BIGINT (microseconds),
+--                event_type VARCHAR
 --   items        item INTEGER (ascending with item_id), item_id VARCHAR
 --   settings     one row: items, max_history, all_types (0 or 1); BIGINT
 --   taken_types  event_type VARCHAR; used when all_types is 0
+--   repeat_types event_type VARCHAR, each once; what counts as coming back for an item
 -- Returns one row per pair item <= neighbour that a user took both of, item = neighbour included
---   item_id VARCHAR (empty except where item = neighbour), item INTEGER, neighbour INTEGER, users INTEGER
+--   item_id VARCHAR (empty except where item = neighbour), item INTEGER, neighbour INTEGER, users INTEGER,
+--   again INTEGER (where item = neighbour: how many of the users took it in more than one basket)
 
 -- step: taken
-SELECT e.who, e.item, max(e.moment) AS moment
+SELECT
+    e.who,
+    e.item,
+    max(e.moment) AS moment,
+    CASE WHEN count(DISTINCT CASE WHEN g.event_type IS NOT NULL THEN e.basket END) > 1 THEN 1 ELSE 0 END AS again
 FROM events AS e
+LEFT JOIN repeat_types AS g ON g.event_type = e.event_type
 CROSS JOIN settings AS s
 WHERE s.all_types = 1 OR e.event_type IN (SELECT t.event_type FROM taken_types AS t)
 GROUP BY e.who, e.item
@@ -28,11 +36,12 @@ WHERE r.place <= s.items
 
 -- The newest of a long history; among equals a choice that looks random, and is the same for every copy of a user.
 -- step: histories
-SELECT h.who, h.item
+SELECT h.who, h.item, h.again
 FROM (
     SELECT
         t.who,
         t.item,
+        t.again,
         row_number() OVER (
             PARTITION BY t.who
             ORDER BY t.moment DESC, (t.item + 1) * CAST(2654435761 AS BIGINT) % 2147483647, t.item
@@ -45,19 +54,28 @@ WHERE h.place <= s.max_history
 
 -- Two items are packed into one number, the first in the higher half: half the width to group by.
 -- step: pairs
-SELECT CAST(a.item AS BIGINT) * 4294967296 + b.item AS pair, count(*) AS users
+SELECT
+    CAST(a.item AS BIGINT) * 4294967296 + b.item AS pair,
+    count(*) AS users,
+    sum(CASE WHEN b.item = a.item THEN a.again ELSE 0 END) AS again
 FROM histories AS a
 INNER JOIN histories AS b ON b.who = a.who
 WHERE b.item >= a.item
 GROUP BY CAST(a.item AS BIGINT) * 4294967296 + b.item
 
 -- step: result
-SELECT coalesce(i.item_id, '') AS item_id, p.item, p.neighbour, CAST(p.users AS INTEGER) AS users
+SELECT
+    coalesce(i.item_id, '') AS item_id,
+    p.item,
+    p.neighbour,
+    CAST(p.users AS INTEGER) AS users,
+    CAST(p.again AS INTEGER) AS again
 FROM (
     SELECT
         CAST((q.pair - q.pair % 4294967296) / 4294967296 AS INTEGER) AS item,
         CAST(q.pair % 4294967296 AS INTEGER) AS neighbour,
-        q.users
+        q.users,
+        q.again
     FROM pairs AS q
 ) AS p
 LEFT JOIN items AS i ON i.item = p.item AND p.item = p.neighbour

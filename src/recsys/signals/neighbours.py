@@ -56,8 +56,8 @@ def open_neighbours(columns: Columns, *, kind: str, tenant: str) -> Neighbours:
     return Neighbours(columns)
 
 
-def check_neighbours(columns: Columns, *, kind: str, tenant: str) -> None:
-    """Check every promise of the format; raises :class:`Unfit`."""
+def check_neighbours(columns: Columns, *, kind: str, tenant: str, itself: bool = False) -> None:
+    """Check every promise of the format; raises :class:`Unfit`. ``itself``: an item may be its own neighbour."""
     opened = open_neighbours(columns, kind=kind, tenant=tenant)
     check_types(columns, _TYPES)
     n = check_unique(columns, "items", kind)
@@ -68,7 +68,7 @@ def check_neighbours(columns: Columns, *, kind: str, tenant: str) -> None:
     require(np.isfinite(weight).all() and (weight > 0).all(), kind, "a weight is not a positive number")
     require((weight <= 1).all(), kind, "a weight is above 1")
     owner = opened.owners()
-    require((owner != neighbours).all(), kind, "an item is its own neighbour")
+    require(itself or (owner != neighbours).all(), kind, "an item is its own neighbour")
     same = owner[:-1] == owner[1:]
     falls = (weight[:-1] > weight[1:]) | ((weight[:-1] == weight[1:]) & (neighbours[:-1] < neighbours[1:]))
     require(falls[same].all(), kind, "neighbours are not in the order of their weights")

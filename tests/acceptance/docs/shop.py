@@ -138,7 +138,7 @@ class Shop:
                     request=msgspec.to_builtins(request),
                     now=self._clock,
                     generation=snapshot.generation,
-                    algo_version="blend-1",
+                    algo_version="blend-2",
                     answer=digest(b""),
                 ),
             )

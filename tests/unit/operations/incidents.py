@@ -75,7 +75,7 @@ class Incident:
                 request=msgspec.to_builtins(request),
                 now=now,
                 generation=snapshot.generation,
-                algo_version="blend-1",
+                algo_version="blend-2",
                 answer=digest(b""),
                 kind=kind if kinds else None,
             )

@@ -54,7 +54,7 @@ class Recorder:
             request=msgspec.to_builtins(request),
             now=at,
             generation=whole.generation,
-            algo_version="blend-1",
+            algo_version="blend-2",
             answer=answer_digest(answer.items),
             arm=arm,
             seed=drawn,
@@ -94,7 +94,7 @@ def _context(snapshot: Snapshot, surface: str, arm: str | None) -> dict[str, str
         "config_version": served.config_version,
         "rules_version": served.rules_version,
         "manifest_version": served.manifest_version(surface) or "",
-        "algo_version": "blend-1",
+        "algo_version": "blend-2",
         "rung": "live",
         "traffic": "user",
     }

@@ -67,7 +67,7 @@ def test_an_answer_is_replayed_and_every_part_of_every_score_is_told(incident, r
         21,
         2,
         0,
-        1,
+        0,
     )  # one is unavailable, one is in no catalogue
 
 
@@ -191,7 +191,7 @@ def test_what_a_collection_deleted_is_named_with_the_collection(incident, record
         ({"rung": "floor"}, "the floor of a host answered"),
         (
             {"algo_version": "blend-9", "answer": "sha256:0"},
-            "it was ranked by blend-9, and this program ranks by blend-1",
+            "it was ranked by blend-9, and this program ranks by blend-2",
         ),
         ({"algo_version": "blend-9", "request": {"surface": "home", "mood": 1}}, "it was ranked by blend-9"),
         ({"request": {"surface": "home", "mood": 1}}, "this version cannot read the request of its record"),

@@ -118,8 +118,10 @@ def weights_of(world: World, request: RecommendRequest) -> dict[str, float]:
     if request.weights and world.config.flags.request_weights:
         weights = request.weights
     if not weights:
-        more = {"implicit": 0.5, "content_sim": 0.25, "session_seq": 0.5}
-        return {"popularity": 0.5, "cooc": 1.0} | {name: w for name, w in more.items() if name in world.cosines}
+        common, more = {"popularity": 0.5, "cooc": 1.0}, {"content_sim": 0.25, "session_seq": 0.5}
+        if "implicit" in world.cosines:
+            common, more = {"popularity": 0.2, "cooc": 0.1, "implicit": 1.0}, {"content_sim": 0.2, "session_seq": 1.0}
+        return common | {name: w for name, w in more.items() if name in world.cosines}
     found = {"popularity" if name == "pop" else name: max(0.0, weight) for name, weight in weights.items()}
     return found if any(found.values()) else {"popularity": 1.0}
 
@@ -142,7 +144,7 @@ def evidence(world: World, request: RecommendRequest, item_id: str, weights: dic
         for anchor in anchors:
             recency = 1.0 / (places[anchor] + 1) if signal == "session_seq" else 1.0
             total += world.cosines[signal].get(anchor, {}).get(item_id, 0.0) * recency
-        whole = float(len(asked))
+        whole = 1.0 if signal == "implicit" else float(len(asked))
         if signal == "session_seq":
             whole = 0.0
             for place in range(len(asked)):
@@ -197,7 +199,7 @@ def answer(
     pool_size = max(pool_size, least * k)
     rules = valid(world, now)
     weights = weights_of(world, request)
-    anchors = anchors_of(world, request)
+    asked_for = request.anchors.item_ids and anchors_of(world, request)
     seen = seen_of(world, request, now)
     popularity = {i: norm(world.popularity.get(i, 0.0) / world.popularity_scale) for i in world.rows}
 
@@ -246,7 +248,7 @@ def answer(
         if not gone(world, item)
         and not any(matches(rule, item) for rule in blocks)
         and item.item_id not in request.candidates.exclude_ids
-        and item.item_id not in anchors
+        and item.item_id not in asked_for
         and item.item_id not in seen
         and passes(request, item)
     ]

@@ -103,11 +103,29 @@ def score_of(answer: Answer, item_id: str) -> float:
     return next(item.score for item in answer.items if item.item_id == item_id)
 
 
-def test_cosines_are_the_mean_over_the_anchors_asked_also_those_nobody_knows() -> None:
-    shelf = near(implicit={"a": {"x": 0.8}, "b": {"x": 0.4, "y": 0.6}})
-    answer = asked(shelf, algorithm="implicit", anchors=Anchors(item_ids=("a", "b", "unknown")))
+def test_likeness_is_the_mean_over_the_anchors_asked_also_those_nobody_knows() -> None:
+    shelf = near(content_sim={"a": {"x": 0.8}, "b": {"x": 0.4, "y": 0.6}})
+    answer = asked(shelf, algorithm="content_sim", anchors=Anchors(item_ids=("a", "b", "unknown")))
     assert score_of(answer, "x") == pytest.approx(0.4)
     assert score_of(answer, "y") == pytest.approx(0.2)
+
+
+def test_the_prediction_of_a_regression_is_a_sum_and_at_most_one() -> None:
+    shelf = near(implicit={"a": {"x": 0.8, "y": 0.2}, "b": {"x": 0.4, "y": 0.3}})
+    answer = asked(shelf, algorithm="implicit", anchors=Anchors(item_ids=("a", "b", "unknown")))
+    assert score_of(answer, "x") == 1.0
+    assert score_of(answer, "y") == pytest.approx(0.5)
+
+
+def test_what_the_visitor_had_is_shown_again_unless_the_page_is_about_it_or_the_config_says_no() -> None:
+    shelf = near(implicit={"a": {"a": 0.5, "x": 0.1}})
+    history = User(history=(HistoryEvent(item_id="a", event_type="purchase"),))
+    again = asked(shelf, algorithm="implicit", user=history, options=Options(include_reasons=True))
+    assert ids(again)[0] == "a"
+    assert again.items[0].reasons == ("had_before",)
+    assert "a" not in ids(asked(shelf, anchors=Anchors(item_ids=("a",))))
+    seen = msgspec.structs.replace(Config(), exclude_seen=ExcludeSeen(events=("purchase",), days=30))
+    assert "a" not in ids(asked(shelf, user=history, config=seen))
 
 
 def test_a_cosine_is_never_above_one() -> None:
@@ -174,7 +192,7 @@ EVERY = BASE | frozenset(COSINES)
             "blend",
             {},
             EVERY,
-            {"popularity": 0.5, "cooc": 1.0, "implicit": 0.5, "content_sim": 0.25, "session_seq": 0.5},
+            {"popularity": 0.2, "cooc": 0.1, "implicit": 1.0, "content_sim": 0.2, "session_seq": 1.0},
         ),
         ("blend", {}, BASE | {"content_sim"}, {"popularity": 0.5, "cooc": 1.0, "content_sim": 0.25}),
         ("blend", {"pop": 2.0}, EVERY, {"popularity": 2.0, "cooc": 0.0}),

@@ -55,6 +55,23 @@ def test_of_a_long_history_the_newest_items_count(tmp_path):
     assert opened("implicit", blob).items.to_list() == ["c", "d"]
 
 
+def test_what_users_come_back_for_speaks_for_itself(tmp_path):
+    """Of three users with ``a`` two took it on two days; of two with ``b`` one did, and one is too few."""
+    days = [("u1", "a", 1), ("u1", "a", 0), ("u2", "a", 1), ("u2", "a", 0), ("u3", "a", 0), ("u3", "a", 0)]
+    days += [("u1", "b", 1), ("u1", "b", 0), ("u2", "b", 0), ("u3", "c", 0), ("u2", "c", 0)]
+    events = [(item, who, "purchase", day) for who, item, day in days]
+
+    def of_itself(item, **params):
+        return dict(nearest("implicit", computed("implicit", tmp_path, events, params=params), item)).get(item)
+
+    assert of_itself("a", repeats=0.9) == pytest.approx(0.6)
+    assert of_itself("b", repeats=0.9) is None
+    assert of_itself("b", repeats=0.9, min_support=1) == pytest.approx(0.45)
+    assert of_itself("a", repeats=2.0) == 1.0
+    assert of_itself("a", repeats=0.0) is None
+    assert of_itself("a", repeat_types=["conversion"]) is None
+
+
 def test_a_pair_of_too_few_users_is_left_out(tmp_path):
     blob = learned(tmp_path, [("u1", "abx"), ("u2", "ab")], min_support=2)
     assert [item for item, _ in nearest("implicit", blob, "a")] == ["b"]
@@ -76,6 +93,7 @@ def test_counts_in_any_order_give_the_same_model():
         "item": np.array([3, 3, 5, 5, 9]),
         "neighbour": np.array([3, 5, 5, 9, 9]),
         "users": np.array([4, 2, 5, 3, 6]),
+        "again": np.array([2, 0, 0, 0, 3]),
     }
     order = np.array([4, 2, 3, 0, 1])
     one, other = (
@@ -91,6 +109,7 @@ def test_counts_in_any_order_give_the_same_model():
         ({"items": 100_000}, "memory"),
         ({"max_history": 1}, "max_history"),
         ({"regularisation": 0}, "regularisation"),
+        ({"repeats": -1}, "repeats"),
         ({"min_support": 0}, "min_support"),
         ({"neighbours": 0}, "neighbours"),
         ({"factors": 64}, "factors"),
