@@ -29,7 +29,7 @@ from recsys.documents.groups import (
     laid_over,
 )
 from recsys.encoding import Invalid, canonical, convert, decode, did_you_mean
-from recsys.signals import PARAMETERS, SIGNALS
+from recsys.signals import COSINES, PARAMETERS, SIGNALS
 from recsys.store.names import check_name
 
 __all__ = [
@@ -48,9 +48,9 @@ WHAT = "config document"
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "pop": ("popularity",),
     "cooc": ("cooc",),
-    "emb": ("implicit", "content_sim", "session_seq"),
+    "emb": COSINES,
 }
-"""Short forms accepted in ``weights``, each with the signal it stands for; ``emb`` for the largest of three."""
+"""Short forms accepted in ``weights``, each with the signal it stands for; ``emb`` for the largest of several."""
 
 MAX_BYTES = 1_048_576
 """Read at every switch of a release and kept per release: a megabyte is hundreds of surfaces."""

@@ -5,10 +5,12 @@ experiment.
 """
 
 from collections.abc import Mapping
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
+
+from recsys.signals import SIGNALS
 
 __all__ = [
     "Algorithm",
@@ -31,7 +33,10 @@ __all__ = [
     "laid_over",
 ]
 
-Algorithm = Literal["blend", "popularity", "cooc", "implicit", "content_sim", "session_seq"]
+if TYPE_CHECKING:
+    Algorithm = str
+else:
+    Algorithm = Literal[("blend", *SIGNALS)]
 
 _S = TypeVar("_S", bound=msgspec.Struct)
 

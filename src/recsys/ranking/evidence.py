@@ -5,8 +5,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from recsys.ranking.anchors import RECENCY, Anchored
-from recsys.ranking.shelf import COSINES, F8, I4, I8, Shelf
+from recsys.ranking.shelf import F8, I4, I8, Shelf
 from recsys.ranking.weights import Weights
+from recsys.signals import COSINES, SIGNALS
 
 __all__ = ["Evidence"]
 
@@ -120,7 +121,7 @@ class Evidence:
 def _near(shelf: Shelf, signal: str, anchored: Anchored) -> tuple[I4, F8, list[int]]:
     """Return a signal's neighbours of the anchors; those of sessions weigh as recent as their anchor is."""
     items, strengths, counts = shelf.neighbours(signal, anchored.items)
-    if signal == "session_seq":
+    if SIGNALS[signal].near == "recent":
         strengths = strengths * np.repeat([RECENCY[place] for place in anchored.places], counts)
     return items, strengths, counts
 
@@ -128,13 +129,16 @@ def _near(shelf: Shelf, signal: str, anchored: Anchored) -> tuple[I4, F8, list[i
 def _norm(signal: str, sums: F8, anchored: Anchored) -> F8:
     """Bring a signal's sums over the anchors to 0..1 (contract §4).
 
-    The weights of ``implicit`` are the coefficients of a regression: their sum is its prediction. Likeness and steps
-    are averaged: a long history is no more alike to anything than a short one.
+    Where weights are the coefficients of a regression, as those of ``implicit``, their sum is its prediction. Likeness
+    and steps are averaged: a long history is no more alike to anything than a short one.
     """
-    if signal not in COSINES:
-        return sums / (sums + 1.0)
-    if signal != "implicit":
-        sums = sums / (anchored.recency if signal == "session_seq" else float(anchored.asked))
+    match SIGNALS[signal].near:
+        case "scaled":
+            return sums / (sums + 1.0)
+        case "mean":
+            sums = sums / float(anchored.asked)
+        case "recent":
+            sums = sums / anchored.recency
     return np.minimum(sums, 1.0)
 
 

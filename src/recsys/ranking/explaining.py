@@ -6,8 +6,9 @@ from typing import Any
 from recsys.ranking.pool import Blend
 from recsys.ranking.profile import overlap
 from recsys.ranking.request import Explain, Options, Ranked
-from recsys.ranking.shelf import NEIGHBOURS, Shelf
+from recsys.ranking.shelf import Shelf
 from recsys.ranking.work import Work
+from recsys.signals import NEIGHBOURS, SIGNALS
 
 __all__ = ["Told", "explained", "trace_of"]
 
@@ -25,15 +26,7 @@ class Told:
     def reason_of(self, signal: str, item: int) -> str:
         """Return the reason a signal gives: by the anchor that says most for an item, ties by id."""
         anchor = self.anchor[signal, item]
-        return "had_before" if anchor == item else f"{_REASONS[signal]}:{self.shelf.id_of(anchor)}"
-
-
-_REASONS = {
-    "cooc": "together_with",
-    "implicit": "liked_with",
-    "content_sim": "similar_to",
-    "session_seq": "next_after",
-}
+        return "had_before" if anchor == item else f"{SIGNALS[signal].reason}:{self.shelf.id_of(anchor)}"
 
 
 def explained(told: Told, item: int, rank: int, score: float) -> Ranked:

@@ -6,7 +6,8 @@ import numpy as np
 
 from recsys.catalog import Item
 from recsys.encoding import parse_rfc3339
-from recsys.ranking.shelf import F8, I4, KINDS, NEIGHBOURS, Labels, norm_pos, plain_label
+from recsys.ranking.shelf import F8, I4, KINDS, Labels, norm_pos, plain_label
+from recsys.signals import NEIGHBOURS
 
 __all__ = ["MemoryShelf"]
 

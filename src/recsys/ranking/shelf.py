@@ -11,12 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    "COSINES",
     "F8",
     "I4",
     "I8",
     "KINDS",
-    "NEIGHBOURS",
     "Flags",
     "Labels",
     "Names",
@@ -29,12 +27,6 @@ F8 = npt.NDArray[np.float64]
 I4 = npt.NDArray[np.int32]
 I8 = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-
-COSINES = ("implicit", "content_sim", "session_seq")
-"""Signals whose weights are cosines: they are in 0..1 as they are, and no scale divides them."""
-
-NEIGHBOURS = ("cooc", *COSINES)
-"""Signals that know an item's neighbours, in the order in which their parts of a score are added up."""
 
 KINDS = ("tag", "brand", "category", "country", "locale")
 """What an item can be labelled with."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Set
 
 from recsys.documents import ALIASES
 from recsys.encoding import Invalid, did_you_mean
-from recsys.ranking.shelf import COSINES, NEIGHBOURS
+from recsys.signals import COSINES, NEIGHBOURS, SIGNALS
 
 __all__ = [
     "ALGORITHMS",
@@ -16,7 +16,7 @@ __all__ = [
     "resolve_similar",
 ]
 
-ALGORITHMS = ("blend", "popularity", *NEIGHBOURS)
+ALGORITHMS = ("blend", *SIGNALS)
 
 DEFAULT_WEIGHTS: Mapping[str, float] = {
     "popularity": 0.2,

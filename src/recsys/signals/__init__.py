@@ -19,6 +19,8 @@ from recsys.signals.signal import Rows, Signal, SmallTable
 from recsys.store.soundness import Unfit
 
 __all__ = [
+    "COSINES",
+    "NEIGHBOURS",
     "PARAMETERS",
     "SIGNALS",
     "Cooc",
@@ -34,7 +36,13 @@ __all__ = [
 SIGNALS: Mapping[str, Signal] = {
     signal.name: signal for signal in (POPULARITY, COOC, IMPLICIT, CONTENT_SIM, SESSION_SEQ)
 }
-"""Every signal by name."""
+"""Every signal by name. Parts of a score are added up in this order: another order is another last digit."""
+
+NEIGHBOURS = tuple(name for name, signal in SIGNALS.items() if signal.near is not None)
+"""Signals that know an item's neighbours."""
+
+COSINES = tuple(name for name in NEIGHBOURS if SIGNALS[name].near != "scaled")
+"""Those whose weights are in 0..1 as they are, as cosines are: no scale divides them."""
 
 PARAMETERS: Mapping[str, type[Struct]] = {name: signal.Params for name, signal in SIGNALS.items()} | {
     profiles.KIND: profiles.Params

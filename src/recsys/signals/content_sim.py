@@ -146,6 +146,8 @@ def _blocks(
 CONTENT_SIM = Signal(
     name=KIND,
     Params=Params,
+    near="mean",
+    reason="similar_to",
     scopes=("tenant",),
     reads="catalog",
     compute=alike,

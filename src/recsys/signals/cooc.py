@@ -99,4 +99,14 @@ def finish(rows: Rows, heading: Heading) -> bytes:
     return pack_neighbours(KIND, rows, heading, counts=("support",))
 
 
-COOC = Signal(name=KIND, Params=Params, scopes=("tenant",), tables=tables, finish=finish, open=open_cooc, check=check)
+COOC = Signal(
+    name=KIND,
+    Params=Params,
+    near="scaled",
+    reason="together_with",
+    scopes=("tenant",),
+    tables=tables,
+    finish=finish,
+    open=open_cooc,
+    check=check,
+)

@@ -127,6 +127,8 @@ def _inverse(users: npt.NDArray[np.int32], ridge: float) -> npt.NDArray[np.float
 IMPLICIT = Signal(
     name=KIND,
     Params=Params,
+    near="sum",
+    reason="liked_with",
     scopes=("tenant",),
     tables=tables,
     compute=model,

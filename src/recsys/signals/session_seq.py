@@ -60,6 +60,8 @@ def tables(params: Params, *, last_day: int, days: int) -> dict[str, SmallTable]
 SESSION_SEQ = Signal(
     name=KIND,
     Params=Params,
+    near="recent",
+    reason="next_after",
     scopes=("tenant",),
     tables=tables,
     finish=partial(pack_neighbours, KIND),

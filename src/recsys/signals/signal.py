@@ -11,10 +11,16 @@ import numpy.typing as npt
 
 from recsys.signals.artifact import Heading, Scope
 
-__all__ = ["Rows", "Signal", "SmallTable", "settings", "steps_of"]
+__all__ = ["Near", "Rows", "Signal", "SmallTable", "settings", "steps_of"]
 
 Rows = Mapping[str, npt.NDArray[Any]]
 """What an engine returns: one array per column of the statement's result."""
+
+
+Near = Literal["scaled", "sum", "mean", "recent"]
+"""How ranking brings the weights that an item has for a visitor's anchors to 0..1 (contract §4). ``scaled``: their sum
+over the artifact's scale, as s / (s + 1). ``sum``: their sum, at most 1. ``mean``: their mean over the anchors.
+``recent``: a mean in which the newer anchors count more."""
 
 
 class SmallTable(msgspec.Struct, frozen=True):
@@ -48,6 +54,10 @@ class Signal:
         What configs, manifests and answers call it.
     Params
         Its parameters with their defaults: a strict struct.
+    near
+        Of a signal that knows an item's neighbours: how ranking takes their weights together.
+    reason
+        What an answer's reasons call it, before the anchor's id.
     scopes
         For which scopes it is computed where the events allow.
     reads
@@ -71,6 +81,8 @@ class Signal:
 
     name: str
     Params: type[msgspec.Struct]
+    near: Near | None = None
+    reason: str = ""
     scopes: tuple[Scope, ...]
     reads: Literal["events", "catalog"] = "events"
     daily: str | None = None

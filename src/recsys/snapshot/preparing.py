@@ -12,13 +12,12 @@ from recsys.catalog import OverlayRow, read_overlay
 from recsys.documents import read_config, read_rules
 from recsys.encoding import canonical, digest, parse_rfc3339
 from recsys.errors import RecsysError
-from recsys.ranking.shelf import NEIGHBOURS
 from recsys.releases.arm import arm_of, candidates_in, name_of
 from recsys.releases.closure import check_artifact, check_manifest, check_sold
 from recsys.releases.manifest import ArtifactRef, Manifest, read_manifest
 from recsys.releases.record import FORMAT as RELEASE_FORMAT
 from recsys.releases.record import Candidate, Release
-from recsys.signals import profiles
+from recsys.signals import NEIGHBOURS, profiles
 from recsys.snapshot.compiling import LAYOUT, compile_shelf
 from recsys.snapshot.copies import BlobSource, Copies, is_intact
 from recsys.snapshot.errors import SnapshotRejected

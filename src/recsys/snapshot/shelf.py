@@ -5,7 +5,8 @@ from zlib import crc32
 
 import numpy as np
 
-from recsys.ranking.shelf import COSINES, F8, I4, KINDS, Flags, Labels
+from recsys.ranking.shelf import F8, I4, KINDS, Flags, Labels
+from recsys.signals import COSINES
 from recsys.store.columns import Columns, Malformed
 
 __all__ = ["MappedShelf"]

@@ -23,9 +23,8 @@ from recsys.ranking.request import (
     SimilarRequest,
     User,
 )
-from recsys.ranking.shelf import COSINES, NEIGHBOURS
 from recsys.ranking.weights import ALGORITHMS, resolve
-from recsys.signals import SIGNALS
+from recsys.signals import COSINES, NEIGHBOURS, SIGNALS
 
 NOW = 1_764_000_000.0
 

@@ -16,7 +16,7 @@ from recsys.ranking.request import (
     RecommendRequest,
     User,
 )
-from recsys.ranking.shelf import COSINES, NEIGHBOURS
+from recsys.signals import COSINES, NEIGHBOURS
 
 NOW = 1_764_000_000.0  # 2025-11-24T16:00:00Z
 DAYS = ("2025-11-01T00:00:00Z", "2025-11-24T16:00:00Z", "2025-12-01T00:00:00Z")

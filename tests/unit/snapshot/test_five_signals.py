@@ -10,8 +10,7 @@ from tests.unit.snapshot.shops import NOW, Shop
 from recsys.encoding import digest
 from recsys.ranking import Answer, RecommendRequest, SimilarRequest
 from recsys.ranking.request import Anchors, HistoryEvent, Options, User
-from recsys.ranking.shelf import COSINES, NEIGHBOURS
-from recsys.signals import SIGNALS
+from recsys.signals import COSINES, NEIGHBOURS, SIGNALS
 from recsys.snapshot import (
     Snapshot,
     SnapshotRejected,
