@@ -10,7 +10,8 @@ import msgspec
 from recsys.catalog import open_catalog
 from recsys.encoding import convert, did_you_mean, digest
 from recsys.errors import UsageError
-from recsys.pipelines.engine import Engine, day_number, literal, open_engine
+from recsys.pipelines.engine import MEMORY_LIMIT, Engine, day_number, literal
+from recsys.pipelines.engines import LOCAL, EngineName, SignalEngine, open_signal_engine
 from recsys.pipelines.limits import Limits, check_limit
 from recsys.pipelines.partitions import open_partitions
 from recsys.pipelines.profiles import compute_profiles
@@ -29,7 +30,10 @@ def compute(
     signals: Iterable[str] | None = None,
     params: Mapping[str, Mapping[str, Any]] | None = None,
     limits: Limits | None = None,
+    engine: EngineName = "duckdb",
+    master: str = LOCAL,
     threads: int | None = None,
+    memory: str = MEMORY_LIMIT,
     progress: Progress = silent,
 ) -> Computed:
     """Compute signals from the events in ``folder``.
@@ -40,8 +44,14 @@ def compute(
         Their names; by default all that have something to read: those of the catalogue only where there is one.
     params
         By signal, what differs from the defaults: the tenant's config has it under ``signals``.
+    engine
+        What runs the definitions; the artifacts do not say which it was.
+    master
+        Spark's master URL. Its machines must see ``folder`` under the same path.
     threads
-        How many the engine may use; the artifacts are the same to the byte with any number.
+        How many DuckDB may use; the artifacts are the same to the byte with any number.
+    memory
+        What DuckDB, or Spark on this machine, may hold before it spills to disk.
     """
     limits = limits or Limits()
     run = RunFolder(folder)
@@ -55,11 +65,13 @@ def compute(
     parsed = {s.name: convert(dict((params or {}).get(s.name, {})), s.Params, what=f"signals.{s.name}") for s in chosen}
     artifacts: list[Made] = []
     notes: list[str] = []
-    with open_engine(folder=folder, threads=threads) as engine:
+    with open_signal_engine(
+        engine, folder=folder, threads=threads, memory=memory, master=master, progress=progress
+    ) as opened:
         with progress("number events"):
-            _number(engine, run, made)
+            _number(opened, run, made)
         with progress("compute", total=1 + sum(len(signal.scopes) for signal in chosen)) as advance:
-            computation = _Computation(engine, made, folder, limits)
+            computation = _Computation(opened, made, folder, limits)
             for signal in chosen:
                 for scope in signal.scopes:
                     done = computation.artifact(signal, parsed[signal.name], scope)
@@ -70,7 +82,7 @@ def compute(
                     advance(1)
             if profiles.KIND in wanted:
                 kept = convert(dict((params or {}).get(profiles.KIND, {})), profiles.Params, what="signals.profiles")
-                found = compute_profiles(engine, made, kept, folder=folder, limits=limits)
+                found = compute_profiles(opened, made, kept, folder=folder, limits=limits)
                 (artifacts if isinstance(found, Made) else notes).append(found)  # type: ignore[arg-type]
             advance(1)
     computed = Computed(artifacts=tuple(artifacts), notes=tuple(notes))
@@ -101,7 +113,7 @@ def _with_something_to_read(chosen: list[Signal], made: Ingested, *, asked: bool
     return [signal for signal in chosen if signal.reads != "catalog"]
 
 
-def evidence(engine: Engine, signal: Signal, params: msgspec.Struct, *, last_day: int, days: int) -> Rows:
+def evidence(engine: SignalEngine, signal: Signal, params: msgspec.Struct, *, last_day: int, days: int) -> Rows:
     """Run a signal's definition over the engine's ``events``, ``exposures`` and ``items``, each step a table that is
     dropped again; and what it computes from the result, if there is any.
     """
@@ -113,12 +125,11 @@ def evidence(engine: Engine, signal: Signal, params: msgspec.Struct, *, last_day
     for name, select in steps.items():
         engine.make(name, select)
     rows = engine.arrays(result)
-    for name in (*tables, *steps):
-        engine.run(f"DROP TABLE {name}")
+    engine.drop(*tables, *steps)
     return signal.compute(rows, params) if signal.compute and len(rows["item_id"]) else rows
 
 
-def _number(engine: Engine, run: RunFolder, made: Ingested) -> None:
+def _number(engine: SignalEngine, run: RunFolder, made: Ingested) -> None:
     """Make the tables signals read, for the whole tenant."""
     open_partitions(engine, run, made.partitions)
     for name, script in (
@@ -127,13 +138,13 @@ def _number(engine: Engine, run: RunFolder, made: Ingested) -> None:
         ("tenant_events", "dense_events"),
         ("tenant_exposures", "dense_exposures"),
     ):
-        engine.make(name, engine.script(script))
+        engine.make(name, Engine.script(script))
 
 
 class _Computation:
     """What computing every signal of one run shares."""
 
-    def __init__(self, engine: Engine, made: Ingested, folder: Path, limits: Limits) -> None:
+    def __init__(self, engine: SignalEngine, made: Ingested, folder: Path, limits: Limits) -> None:
         self._engine = engine
         self._made = made
         self._folder = folder
@@ -146,8 +157,7 @@ class _Computation:
         if inside is None:
             return ""
         for stream in ("events", "exposures"):
-            view = f"CREATE OR REPLACE VIEW {stream} AS SELECT * FROM tenant_{stream} WHERE {inside}"  # noqa: S608 - ours
-            self._engine.run(view)
+            self._engine.view(stream, f"SELECT * FROM tenant_{stream} WHERE {inside}")  # noqa: S608 - ours
         rows = self._rows(signal, params)
         few = _too_few(signal, params, scope, rows)
         if few is not None:

@@ -11,7 +11,7 @@ from recsys.catalog import Item, pack_catalog, read_catalog
 from recsys.encoding import digest
 from recsys.pipelines.canonical import Days, drop_duplicates, name_people, write_events, write_exposures, write_people
 from recsys.pipelines.derived_catalog import derive_items
-from recsys.pipelines.engine import Engine, EngineFailed, literal, open_engine
+from recsys.pipelines.engine import MEMORY_LIMIT, Engine, EngineFailed, literal, open_engine
 from recsys.pipelines.erased import ERASABLE, drop_erased, erased_users, with_ids
 from recsys.pipelines.errors import BadInput
 from recsys.pipelines.faults import Tally, judge
@@ -56,6 +56,7 @@ def ingest(
     max_bad_rate: float = 0.0,
     limits: Limits | None = None,
     threads: int | None = None,
+    memory: str = MEMORY_LIMIT,
     progress: Progress = silent,
 ) -> Ingested:
     """Read events of UTC days ``start`` to ``end``, both included, into ``folder``.
@@ -69,6 +70,8 @@ def ingest(
         carry a ``key_id``. ``pseudonymous``: all are hashed already.
     max_bad_rate
         Share of rows that may be bad and are then left out; one more stops the run.
+    memory
+        What the engine may hold before it spills to disk.
 
     Raises
     ------
@@ -90,7 +93,7 @@ def ingest(
     run = RunFolder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     run.forget("ingest", "validate", "compute")
-    with open_engine(folder=folder, threads=threads) as engine:
+    with open_engine(folder=folder, threads=threads, memory_limit=memory) as engine:
         sources = _sources(events, engine=engine, folder=folder, mapped=described is not None, limits=limits)
         readings = [
             _reading(group, engine, described, target.tenant, pseudonyms.key_id, raw_ids=ids == "raw")

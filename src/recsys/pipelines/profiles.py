@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from recsys.encoding import digest
-from recsys.pipelines.engine import Engine, literal
+from recsys.pipelines.engines import SignalEngine
 from recsys.pipelines.limits import Limits, check_limit
 from recsys.pipelines.rundir import Ingested, Made, RunFolder
 from recsys.signals import Heading
@@ -16,7 +16,7 @@ __all__ = ["compute_profiles"]
 
 
 def compute_profiles(
-    engine: Engine, made: Ingested, params: definition.Params, *, folder: Path, limits: Limits
+    engine: SignalEngine, made: Ingested, params: definition.Params, *, folder: Path, limits: Limits
 ) -> Made | str:
     """Compute the profiles of the whole tenant; a text says why there are none.
 
@@ -27,7 +27,7 @@ def compute_profiles(
         return "profiles are off: signals.profiles.last is 0"
     if not people.exists():
         return "profiles need the pseudonyms of an ingest by this version: ingest again"
-    engine.run(f"CREATE OR REPLACE VIEW people AS SELECT * FROM read_parquet({literal(str(people))})")  # noqa: S608 - ours
+    engine.files("people", [people], {})
     tables = definition.tables(params)
     for name, small in tables.items():
         engine.table(name, small)
@@ -39,8 +39,7 @@ def compute_profiles(
     types = engine.arrays("SELECT event_type FROM types ORDER BY type")["event_type"].tolist()
     items = engine.arrays("SELECT item_id FROM items ORDER BY item")["item_id"].tolist()
     rows = engine.arrays(result)
-    for name in (*tables, *steps):
-        engine.run(f"DROP TABLE {name}")
+    engine.drop(*tables, *steps)
     if not names:
         return "no event is of a user or browser with an id, so there are no profiles"
     heading = Heading(tenant=made.tenant, start=made.start, end=made.end, params=msgspec.to_builtins(params))
