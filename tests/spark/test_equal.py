@@ -122,7 +122,7 @@ EXPOSURES = st.builds(
 
 
 @given(events=st.lists(EVENTS, min_size=1, max_size=60), exposures=st.lists(EXPOSURES, max_size=5))
-@settings(max_examples=4, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, suppress_health_check=list(HealthCheck))
 def test_any_shop_is_the_same_on_both(tmp_path_factory, events, exposures):
     run = write_run(
         tmp_path_factory.mktemp("any") / "run", events, exposures, people={n: f"{n:032x}" for n in range(4)}
@@ -133,7 +133,7 @@ def test_any_shop_is_the_same_on_both(tmp_path_factory, events, exposures):
 
 def test_scores_too_large_to_be_exact_differ_in_the_last_digits_at_most(tmp_path):
     """A score is a whole number of up to 38 digits; as a float64 it is rounded above 2**53, by each engine."""
-    events = [Event(f"{END - (END - START) * (n % 2)} 10:00:00", ITEMS[n % 3], n, n) for n in range(30_001)]
+    events = [Event(f"{END - (END - START) * (n % 2)} 10:00:00", ITEMS[n % 3], n, n) for n in range(60_001)]
     found = both(
         write_run(tmp_path / "run", events, people={}),
         signals=["popularity"],

@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
+import psutil
 import pytest
 from tests.spark.canonical import a_shop
-from tests.spark.conftest import FAR_AWAY
+from tests.spark.conftest import FAR_AWAY, SHORT_LIVED
 
 from recsys.pipelines import compute
 from recsys.pipelines.engine import EngineFailed
@@ -20,6 +22,7 @@ RUN = """
 import signal
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from recsys.errors import RecsysError
 from recsys.pipelines import compute
 
@@ -37,27 +40,49 @@ except RecsysError as error:
 """
 
 
-def begin(run, cwd, master="local[2]"):
+@pytest.fixture
+def begin(run, cwd):
     """Compute in another process, in a time zone far away."""
-    return subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", RUN, str(run), master],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=cwd,
-        env={**os.environ, "TZ": FAR_AWAY, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
+    begun = []
+
+    def begin(master="local[2]"):
+        process = subprocess.Popen(
+            [sys.executable, "-W", "error", "-W", "ignore::ResourceWarning", "-c", RUN, str(run), master],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=cwd,
+            env={
+                **os.environ,
+                "TZ": FAR_AWAY,
+                "JAVA_TOOL_OPTIONS": SHORT_LIVED,
+                "PYTHONPATH": os.pathsep.join(sys.path),
+            },
+        )
+        begun.append(process)
+        return process
+
+    yield begin
+    for process in begun:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture
 def run(tmp_path):
-    return a_shop(tmp_path / "run", users=10)
+    return a_shop(tmp_path / "the run", users=10)
 
 
 @pytest.fixture
 def cwd(tmp_path):
     (tmp_path / "cwd").mkdir()
     return tmp_path / "cwd"
+
+
+def wait_until_it_computes(process, run):
+    while not list(run.glob("spark-*/0002")):
+        assert process.poll() is None, "it ended before"
+        time.sleep(0.05)
 
 
 def made(folder):
@@ -68,11 +93,11 @@ def entries(folder):
     return {path.name for path in folder.iterdir()}
 
 
-def test_a_run_shows_where_it_is_says_nothing_else_and_cleans_up(run, cwd):
+def test_a_run_shows_where_it_is_says_nothing_else_and_cleans_up(run, cwd, begin):
     compute(run, signals=["popularity", "cooc", "profiles"])
     before, by_duckdb = entries(run), made(run)
-    process = begin(run, cwd)
-    out, err = process.communicate(timeout=150)
+    process = begin()
+    out, err = process.communicate()
     assert err == ""
     assert out.split("\n")[:4] == ["start Spark None", "number events None", "compute 5", "+ 1"]
     assert out.count("+ 1") == 5
@@ -81,27 +106,37 @@ def test_a_run_shows_where_it_is_says_nothing_else_and_cleans_up(run, cwd):
     assert entries(cwd) == set()
 
 
-def test_ctrl_c_ends_it_and_cleans_up(run, cwd):
+def test_ctrl_c_ends_it_and_cleans_up(run, cwd, begin):
     before = entries(run)
-    process = begin(run, cwd)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("number events"):
-            break
+    process = begin()
+    wait_until_it_computes(process, run)
     os.kill(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate()
     assert process.returncode != 0
     assert err.strip().endswith("KeyboardInterrupt")
     assert entries(run) == before | {"spark.log"}
     assert entries(cwd) == set()
 
 
-def test_a_master_that_is_none_is_an_error_in_one_line(run, cwd):
-    process = begin(run, cwd, master="mesos://nowhere")
-    out, err = process.communicate(timeout=100)
+def test_a_jvm_that_is_killed_is_an_error_in_one_line(run, begin):
+    before = entries(run)
+    process = begin()
+    wait_until_it_computes(process, run)
+    (java,) = psutil.Process(process.pid).children()
+    java.kill()
+    out, err = process.communicate()
     assert err == ""
-    assert out.count("\n") == 2
-    assert "mesos" in out
+    assert out.splitlines()[-1].startswith("the engine failed: Spark's process ended")
+    assert entries(run) == before | {"spark.log"}
+
+
+def test_a_master_that_is_none_is_an_error_in_one_line(begin):
+    process = begin(master="mesos://nowhere")
+    out, err = process.communicate()
+    assert err == ""
+    assert out.splitlines()[0] == "start Spark None"
+    assert out.splitlines()[1].startswith("the engine failed: org.apache.spark.SparkException: Master must")
+    assert len(out.splitlines()) == 2
 
 
 @pytest.fixture
@@ -112,7 +147,7 @@ def spark(session, tmp_path):
 
 def test_small_tables_keep_text_numbers_and_truth_as_they_are(spark):
     odd = ("it's", "back\\slash", "\\n", "$x", "${x}", "ä", "🎈", "")
-    columns = (("n", "INTEGER"), ("text", "VARCHAR"), ("true", "BOOLEAN"), ("large", "BIGINT"))
+    columns = (("n", "INTEGER"), ("text", "VARCHAR"), ("odd", "BOOLEAN"), ("large", "BIGINT"))
     rows = tuple((n, text, n % 2 == 1, 1 << 62) for n, text in enumerate(odd))
     spark.table("small", SmallTable(columns, rows))
     found = spark.arrays("SELECT * FROM small ORDER BY n")

@@ -3,6 +3,7 @@
 What Spark says goes to ``spark.log`` in the folder of the run.
 """
 
+import logging
 import os
 import re
 import shutil
@@ -11,7 +12,7 @@ import subprocess
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,6 +45,7 @@ _DIALECT = {
 _LOCAL_PARTITIONS = 16
 """Of a shuffle on one machine: enough that one fits into memory, few enough to cost nothing when they are empty."""
 _GOODBYE_S = 20.0
+_CAUSE = re.compile(r'^(?:Caused by: |Exception in thread "main" |: )(.+)', re.MULTILINE)
 
 
 class Spark:
@@ -64,7 +66,7 @@ class Spark:
         """Name the rows of Parquet files; without a file an empty relation of these columns."""
         with _sparks_errors():
             if paths:
-                frame = self._session.read.parquet(*map(_address, paths))
+                frame = self._session.read.parquet(*map(_read_from, paths))
             else:
                 frame = self._session.sql(_small(SmallTable(tuple(columns.items()), ())))
             frame.createOrReplaceTempView(name)
@@ -84,7 +86,7 @@ class Spark:
         with _sparks_errors():
             frame = self._session.sql(select)
             self._kept[name] = self._write(frame)
-            kept = self._session.read.schema(frame.schema).parquet(_address(self._kept[name]))
+            kept = self._session.read.schema(frame.schema).parquet(_read_from(self._kept[name]))
             kept.createOrReplaceTempView(name)
         if before is not None:
             shutil.rmtree(before)
@@ -112,7 +114,7 @@ class Spark:
     def _write(self, frame: "DataFrame") -> Path:
         self._written += 1
         folder = self._folder / f"{self._written:04}"
-        frame.write.parquet(_address(folder))
+        frame.write.parquet(_write_to(folder))
         return folder
 
 
@@ -127,28 +129,28 @@ def open_spark(*, folder: Path, master: str, memory: str, progress: Progress) ->
     _check_installed()
     from pyspark.sql import SparkSession
 
-    with (
-        TemporaryDirectory(prefix="spark-", dir=folder) as name,
-        open_engine(folder=Path(name), threads=1) as reader,
-    ):
+    with ExitStack() as stack:
+        own = Path(stack.enter_context(TemporaryDirectory(prefix="spark-", dir=folder)))
+        reader = stack.enter_context(open_engine(folder=own, threads=1))
         running = SparkSession.getActiveSession()
         if running is not None:
-            yield Spark(running.newSession(), Path(name), reader)
-            return
-        with progress("start Spark"):
-            own = _OwnSpark(Path(name), master=master, heap_bytes=heap, log=folder / "spark.log")
-        with own as session:
-            yield Spark(session, Path(name), reader)
+            session = running.newSession()
+        else:
+            with progress("start Spark"):
+                process = _Process(own, master=master, heap_bytes=heap, log=folder / "spark.log")
+                session = stack.enter_context(process)
+        yield Spark(session, own, reader)
 
 
-class _OwnSpark:
-    """Context manager: a Spark of this run, in a JVM of its own that ends with it.
+class _Process:
+    """Context manager: Spark in a JVM of its own, which ends with it.
 
-    PySpark keeps its JVM as long as Python runs, with the memory and the folders of the first session. A run ends it.
+    PySpark's own way keeps the JVM as long as Python runs, with the memory and the folders of the first session.
     """
 
     def __init__(self, folder: Path, *, master: str, heap_bytes: int, log: Path) -> None:
         from pyspark import SparkConf
+        from pyspark.errors import PySparkException
         from pyspark.java_gateway import launch_gateway
 
         settings = {
@@ -166,15 +168,17 @@ class _OwnSpark:
                 "spark.driver.memory": f"{heap_bytes >> 20}m",
                 "spark.driver.bindAddress": "127.0.0.1",
                 "spark.driver.host": "127.0.0.1",
-                "spark.driver.extraJavaOptions": f"-Djava.io.tmpdir={folder / 'tmp'}",
+                "spark.driver.extraJavaOptions": f'"-Djava.io.tmpdir={folder / "tmp"}"',
                 "spark.local.dir": str(folder / "tmp"),
                 "spark.sql.shuffle.partitions": str(_LOCAL_PARTITIONS),
             }
+        conf = SparkConf().setAll(list(settings.items()))
         self._gateway: Any
-        with log.open("wb") as said, _sparks_errors():
-            self._gateway = launch_gateway(
-                SparkConf().setAll(list(settings.items())), popen_kwargs={"stdout": said, "stderr": said}
-            )
+        try:
+            with log.open("wb") as said:
+                self._gateway = launch_gateway(conf, popen_kwargs={"stdout": said, "stderr": said})
+        except PySparkException as error:  # which says only that it ended
+            raise EngineFailed(_telling(log.read_text(errors="replace"))) from error
 
     def __enter__(self) -> "SparkSession":
         from pyspark import SparkContext
@@ -182,6 +186,7 @@ class _OwnSpark:
 
         self._before = SparkContext._gateway, SparkContext._jvm
         SparkContext._gateway = SparkContext._jvm = None
+        logging.getLogger().addFilter(_not_py4js)
         interrupted = signal.getsignal(signal.SIGINT)
         try:
             with _sparks_errors(), warnings.catch_warnings():
@@ -191,19 +196,17 @@ class _OwnSpark:
             self._end_process()
             raise
         if threading.current_thread() is threading.main_thread():
-            signal.signal(
-                signal.SIGINT, interrupted
-            )  # PySpark's own would ask a JVM that is in the middle of an answer
+            signal.signal(signal.SIGINT, interrupted)  # PySpark's would ask the JVM while it is answering
         return SparkSession(self._context)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        asked = kind is None or issubclass(kind, Exception)
-        if not asked:  # Ctrl-C left an answer unread, and the next question would get it
-            self._end_process()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that there is nobody to ask any more
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that it could not say goodbye
+                self._context.stop()
+        except OSError:  # the process is gone: the second time PySpark puts its own things in order
             self._context.stop()
-        if asked:
+        finally:
             self._end_process()
 
     def _end_process(self) -> None:
@@ -221,6 +224,12 @@ class _OwnSpark:
                 process.wait()
             process.stdin.close()
         SparkContext._gateway, SparkContext._jvm = self._before
+        logging.getLogger().removeFilter(_not_py4js)
+
+
+def _not_py4js(record: logging.LogRecord) -> bool:
+    """Leave out what py4j tells the root logger, trace and all: it raises the same, and we say it in a line."""
+    return record.module != "java_gateway"
 
 
 def _check_installed() -> None:
@@ -253,14 +262,18 @@ def _sparks_errors() -> Iterator[None]:
 
 def _telling(said: str) -> str:
     """Return the line that tells: the cause below all others, or what stands first."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    return (causes or lines)[-1 if causes else 0]
+    causes: list[str] = _CAUSE.findall(said)
+    return (causes[-1] if causes else said.strip().split("\n", 1)[0]).strip().rstrip(".")
 
 
-def _address(path: Path) -> str:
-    """Write a path as Spark reads it: a local file whatever the cluster's file system is, and no pattern."""
-    return "file://" + re.sub(r"([\\\[\]{}*?])", r"\\\1", str(path.absolute()))
+def _write_to(path: Path) -> str:
+    """Write a path as Spark's writer takes it: a local file, whatever the cluster's file system is."""
+    return f"file://{path.absolute()}"
+
+
+def _read_from(path: Path) -> str:
+    """Write a path as Spark's reader takes it, which sees patterns in it."""
+    return re.sub(r"([\\\[\]{}*?])", r"\\\1", _write_to(path))
 
 
 def _small(small: SmallTable) -> str:

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from tests.unit.pipelines.shops import END, START, new_shop, visits, write_jsonl
 
 from recsys.errors import UsageError
-from recsys.pipelines import spark
+from recsys.pipelines import run, spark
 from recsys.pipelines.compute import evidence
 from recsys.pipelines.engine import EngineFailed, memory_bytes, open_engine
 from recsys.pipelines.engines import open_signal_engine
@@ -48,6 +49,13 @@ def test_what_is_no_amount_of_memory_is_refused(tmp_path, text):
     with pytest.raises(UsageError, match="2500MB"), open_engine(folder=tmp_path, memory_limit=text):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_takes_its_memory_from_who_asks_for_it(tmp_path):
+    events, window = write_jsonl(tmp_path / "events.jsonl", visits()), {"start": START, "end": END}
+    with pytest.raises(UsageError, match="`much` is no amount of memory"):
+        run(new_shop(), surface="home", events=events, **window, memory="much")
+    assert run(new_shop(), surface="home", events=events, **window, memory="100MB").shipped
 
 
 def test_an_unknown_engine_is_refused_with_those_there_are(tmp_path):
