@@ -122,7 +122,7 @@ EXPOSURES = st.builds(
 
 
 @given(events=st.lists(EVENTS, min_size=1, max_size=60), exposures=st.lists(EXPOSURES, max_size=5))
-@settings(max_examples=3, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, suppress_health_check=list(HealthCheck))
 def test_any_shop_is_the_same_on_both(tmp_path_factory, events, exposures):
     run = write_run(
         tmp_path_factory.mktemp("any") / "run", events, exposures, people={n: f"{n:032x}" for n in range(4)}
