@@ -13,6 +13,8 @@ from recsys.cli.terminal import escape, terminal
 from recsys.encoding import convert
 from recsys.errors import UsageError
 from recsys.pipelines import Finding, Incremental, RunReport
+from recsys.pipelines.engine import MEMORY_LIMIT
+from recsys.pipelines.engines import LOCAL, EngineName
 
 if TYPE_CHECKING:
     from recsys.operations.freshness import Freshness
@@ -72,6 +74,15 @@ DryOption = Annotated[
         "--dry-run", help="Ship and record nothing. Blobs are written, which nothing names until they are shipped."
     ),
 ]
+EngineOption = Annotated[EngineName, typer.Option("--engine", help="What computes the signals; spark needs Java 17.")]
+MasterOption = Annotated[
+    str,
+    typer.Option("--master", envvar="RECSYS_SPARK_MASTER", help="Spark's master URL; local[*]: this machine's cores."),
+]
+MemoryOption = Annotated[
+    str,
+    typer.Option("--memory", help="What DuckDB, or Spark on this machine, may hold before it spills to disk: 4GB."),
+]
 FolderOption = Annotated[Path, typer.Option("--work", help="The folder that carries a run from step to step.")]
 
 
@@ -104,6 +115,9 @@ def run(
     max_bad_rate: BadOption = 0.0,
     no_ship: Annotated[bool, typer.Option("--no-ship", help="Publish the manifest, and do not make it live.")] = False,
     work: Annotated[Path | None, typer.Option("--work", help="Keep what the steps make in this folder.")] = None,
+    engine: EngineOption = "duckdb",
+    master: MasterOption = LOCAL,
+    memory: MemoryOption = MEMORY_LIMIT,
     reason: ReasonOption = "",
     allow_less: LessOption = False,
     force: ForceOption = False,
@@ -128,6 +142,9 @@ def run(
         max_bad_rate=max_bad_rate,
         ship=not no_ship,
         work=work,
+        engine=engine,
+        master=master,
+        memory=memory,
         reason=reason,
         allow_less=allow_less,
         force=force,
@@ -154,6 +171,7 @@ def ingest(
     mapping: MappingOption = None,
     ids: IdsOption = "raw",
     max_bad_rate: BadOption = 0.0,
+    memory: MemoryOption = MEMORY_LIMIT,
 ) -> None:
     """Read events into canonical daily partitions, with pseudonyms for users."""
     from recsys.pipelines import ingest as step
@@ -171,6 +189,7 @@ def ingest(
         ids=ids,
         max_bad_rate=max_bad_rate,
         folder=work,
+        memory=memory,
         progress=terminal.progress,
     )
     terminal.finish(made, lambda: _counts(made.counts))
@@ -187,14 +206,28 @@ def validate(work: FolderOption, force: ForceOption = False) -> None:
 
 @pipelines.command("compute", epilog="Example: recsys pipelines compute --work run --surface home")
 def compute(
-    work: FolderOption, surface: SurfaceOption, tenant: TenantOption = None, signals: SignalsOption = None
+    work: FolderOption,
+    surface: SurfaceOption,
+    tenant: TenantOption = None,
+    signals: SignalsOption = None,
+    engine: EngineOption = "duckdb",
+    master: MasterOption = LOCAL,
+    memory: MemoryOption = MEMORY_LIMIT,
 ) -> None:
     """Compute the signals' artifacts with the parameters of the tenant's config."""
     from recsys.pipelines import compute as step
     from recsys.pipelines import tenant_params
 
     params = tenant_params(open_tenant(tenant), surface=surface)
-    made = step(work, signals=_names(signals), params=params, progress=terminal.progress)
+    made = step(
+        work,
+        signals=_names(signals),
+        params=params,
+        engine=engine,
+        master=master,
+        memory=memory,
+        progress=terminal.progress,
+    )
     terminal.finish(
         made, lambda: terminal.say(f"computed in {work}; publish it: recsys pipelines publish --work {work}")
     )
@@ -260,6 +293,7 @@ def _say_run(surface: str, run: "LastRun | None", fresh: "Freshness") -> None:
         shipped = f", generation {run.generation} is live" if run.shipped else ""
         ended = "[red]failed[/red] at " if run.error else "[yellow]is at[/yellow] " if run.finished is None else ""
         took = f", took {sum(run.took_s.values()):.1f} s" if run.took_s else ""
+        took += "" if run.engine == "duckdb" else f" with {run.engine}"
         terminal.say(f"[bold]{surface}[/bold]: {ended}{run.stage}{shipped}; started {run.started}{took}")
         if run.error:
             terminal.say(f"  {escape(run.error)}")

@@ -11,7 +11,8 @@ import msgspec
 from recsys.catalog import open_catalog
 from recsys.encoding import convert, did_you_mean, digest
 from recsys.errors import UsageError
-from recsys.pipelines.engine import Engine, day_number, literal, open_engine
+from recsys.pipelines.engine import MEMORY_LIMIT, Engine, day_number, literal
+from recsys.pipelines.engines import LOCAL, EngineName, SignalEngine, open_signal_engine
 from recsys.pipelines.limits import Limits, check_limit
 from recsys.pipelines.partials import Partials
 from recsys.pipelines.partitions import open_partitions
@@ -31,7 +32,10 @@ def compute(
     signals: Iterable[str] | None = None,
     params: Mapping[str, Mapping[str, Any]] | None = None,
     limits: Limits | None = None,
+    engine: EngineName = "duckdb",
+    master: str = LOCAL,
     threads: int | None = None,
+    memory: str = MEMORY_LIMIT,
     progress: Progress = silent,
 ) -> Computed:
     """Compute signals from the events in ``folder``.
@@ -42,8 +46,14 @@ def compute(
         Their names; by default all that have something to read: those of the catalogue only where there is one.
     params
         By signal, what differs from the defaults: the tenant's config has it under ``signals``.
+    engine
+        What runs the definitions; the artifacts do not say which it was.
+    master
+        Spark's master URL. Its machines must see ``folder`` under the same path.
     threads
-        How many the engine may use; the artifacts are the same to the byte with any number.
+        How many DuckDB may use; the artifacts are the same to the byte with any number.
+    memory
+        What DuckDB, or Spark on this machine, may hold before it spills to disk.
     """
     limits = limits or Limits()
     run = RunFolder(folder)
@@ -57,11 +67,13 @@ def compute(
     parsed = {s.name: convert(dict((params or {}).get(s.name, {})), s.Params, what=f"signals.{s.name}") for s in chosen}
     artifacts: list[Made] = []
     notes: list[str] = []
-    with open_engine(folder=folder, threads=threads) as engine:
+    with open_signal_engine(
+        engine, folder=folder, threads=threads, memory=memory, master=master, progress=progress
+    ) as opened:
         with progress("number events"):
-            _number(engine, run, made)
+            _number(opened, run, made)
         with progress("compute", total=1 + sum(len(signal.scopes) for signal in chosen)) as advance:
-            computation = _Computation(engine, made, folder, limits)
+            computation = _Computation(opened, made, folder, limits)
             for signal in chosen:
                 for scope in signal.scopes:
                     done = computation.artifact(signal, parsed[signal.name], scope)
@@ -72,7 +84,7 @@ def compute(
                     advance(1)
             if profiles.KIND in wanted:
                 kept = convert(dict((params or {}).get(profiles.KIND, {})), profiles.Params, what="signals.profiles")
-                found = compute_profiles(engine, made, kept, folder=folder, limits=limits)
+                found = compute_profiles(opened, made, kept, folder=folder, limits=limits)
                 (artifacts if isinstance(found, Made) else notes).append(found)  # type: ignore[arg-type]
             advance(1)
     computed = Computed(artifacts=tuple(artifacts), notes=tuple(notes))
@@ -104,7 +116,7 @@ def _with_something_to_read(chosen: list[Signal], made: Ingested, *, asked: bool
 
 
 def evidence(
-    engine: Engine,
+    engine: SignalEngine,
     signal: Signal,
     params: msgspec.Struct,
     *,
@@ -126,12 +138,11 @@ def evidence(
         else:
             engine.make(name, select)
     rows = engine.arrays(result)
-    for name in (*tables, *steps):
-        engine.run(f"DROP TABLE {name}")
+    engine.drop(*tables, *steps)
     return signal.compute(rows, params) if signal.compute and len(rows["item_id"]) else rows
 
 
-def _number(engine: Engine, run: RunFolder, made: Ingested) -> None:
+def _number(engine: SignalEngine, run: RunFolder, made: Ingested) -> None:
     """Make the tables signals read, for the whole tenant."""
     open_partitions(engine, run, made.partitions)
     for name, script in (
@@ -140,13 +151,13 @@ def _number(engine: Engine, run: RunFolder, made: Ingested) -> None:
         ("tenant_events", "dense_events"),
         ("tenant_exposures", "dense_exposures"),
     ):
-        engine.make(name, engine.script(script))
+        engine.make(name, Engine.script(script))
 
 
 class _Computation:
     """What computing every signal of one run shares."""
 
-    def __init__(self, engine: Engine, made: Ingested, folder: Path, limits: Limits) -> None:
+    def __init__(self, engine: SignalEngine, made: Ingested, folder: Path, limits: Limits) -> None:
         self._engine = engine
         self._made = made
         self._folder = folder
@@ -160,7 +171,7 @@ class _Computation:
         if inside is None:
             return ""
         for stream in ("events", "exposures"):
-            self._engine.run(f"CREATE OR REPLACE VIEW {stream} AS {_scope_of(stream, inside)}")
+            self._engine.view(stream, _scope_of(stream, inside))
         rows = self._rows(signal, params, scope, inside)
         few = _too_few(signal, params, scope, rows)
         if few is not None:
@@ -188,7 +199,7 @@ class _Computation:
             return signal.compute(catalog, params)
         first, last = (datetime.date.fromisoformat(day) for day in (made.start, made.end))
         daily = None
-        if signal.daily is not None and self._run.keeps_days:
+        if signal.daily is not None and self._run.keeps_days and isinstance(self._engine, Engine):
             partials = Partials(self._engine, self._run, made.partitions, signal=signal, scope=scope)
             daily = functools.partial(partials.make, events=_scope_of("events", inside))
         days = (last - first).days + 1

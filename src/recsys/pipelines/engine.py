@@ -2,7 +2,8 @@
 
 import datetime
 import os
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -12,16 +13,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from recsys.errors import Failed
+from recsys.errors import Failed, UsageError
 from recsys.signals import SmallTable
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["Engine", "EngineFailed", "day_number", "identifier", "literal", "open_engine"]
+__all__ = [
+    "MEMORY_LIMIT",
+    "Engine",
+    "EngineFailed",
+    "day_number",
+    "identifier",
+    "literal",
+    "memory_bytes",
+    "open_engine",
+]
 
 MEMORY_LIMIT = "2500MB"
 """What DuckDB may hold before it spills to disk: with Python beside it a run stays within 4 GB (goal S6)."""
+_UNITS = {"MB": 10**6, "GB": 10**9, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
 def literal(value: str) -> str:
@@ -32,6 +43,14 @@ def literal(value: str) -> str:
 def identifier(name: str) -> str:
     """Write a column's name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def memory_bytes(text: str) -> int:
+    """Read an amount of memory such as ``2500MB`` or ``4 GiB``."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?(MB|GB|MiB|GiB)", text)
+    if found is None:
+        raise UsageError(f"`{text}` is no amount of memory", next_step=f"write it as {MEMORY_LIMIT} or 4GB")
+    return round(float(found[1]) * _UNITS[found[2]])
 
 
 class EngineFailed(Failed):
@@ -120,6 +139,24 @@ class Engine:
             os.fsync(file.fileno())
         os.replace(unfinished, path)  # noqa: PTH105 - both names are here
 
+    def view(self, name: str, select: str) -> None:
+        """Name a query, replacing a view of that name."""
+        self.run(f"CREATE OR REPLACE VIEW {name} AS {select}")
+
+    def files(self, name: str, paths: Sequence[Path], columns: Mapping[str, str]) -> None:
+        """Name the rows of Parquet files; without a file an empty relation of these columns."""
+        if paths:
+            names = ", ".join(literal(str(path)) for path in paths)
+            self.view(name, f"SELECT * FROM read_parquet([{names}], hive_partitioning = false)")  # noqa: S608 - ours
+        else:
+            empty = ", ".join(f"CAST(NULL AS {kind}) AS {column}" for column, kind in columns.items())
+            self.view(name, f"SELECT {empty} LIMIT 0")
+
+    def drop(self, *names: str) -> None:
+        """Drop tables."""
+        for name in names:
+            self.run(f"DROP TABLE {name}")
+
     def named(self, sql: str) -> dict[str, int]:
         """Return the one row of a query of counts, by name of column."""
         return {name: int(values[0]) for name, values in self.arrays(sql).items()}
@@ -153,7 +190,7 @@ def open_engine(*, folder: Path, threads: int | None = None, memory_limit: str =
 
     with TemporaryDirectory(prefix="engine-", dir=folder) as name:
         settings: dict[str, Any] = {
-            "memory_limit": memory_limit,
+            "memory_limit": f"{memory_bytes(memory_limit)}B",
             "temp_directory": str(Path(name) / "spill"),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
@@ -163,6 +200,7 @@ def open_engine(*, folder: Path, threads: int | None = None, memory_limit: str =
         connection = duckdb.connect(str(Path(name) / "engine.duckdb"), config=settings)
         try:
             connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("CREATE TEMP MACRO explode(list) AS unnest(list)")  # what Spark calls it
             with _engines_errors():  # Ctrl-C may show anywhere in the work done with it, also while rows are taken over
                 yield Engine(connection)
         finally:

@@ -21,7 +21,7 @@ from recsys.pipelines.canonical import (
     write_stream,
 )
 from recsys.pipelines.derived_catalog import derive_items, describe
-from recsys.pipelines.engine import Engine, open_engine
+from recsys.pipelines.engine import MEMORY_LIMIT, Engine, open_engine
 from recsys.pipelines.erased import drop_erased, erased_users, with_ids
 from recsys.pipelines.errors import BadInput
 from recsys.pipelines.faults import Tally
@@ -60,6 +60,7 @@ def ingest(
     max_bad_rate: float = 0.0,
     limits: Limits | None = None,
     threads: int | None = None,
+    memory: str = MEMORY_LIMIT,
     progress: Progress = silent,
 ) -> Ingested:
     """Read events of UTC days ``start`` to ``end``, both included, into ``folder``.
@@ -75,6 +76,8 @@ def ingest(
         carry a ``key_id``. ``pseudonymous``: all are hashed already.
     max_bad_rate
         Share of rows that may be bad and are then left out; one more stops the run.
+    memory
+        What the engine may hold before it spills to disk.
 
     Raises
     ------
@@ -97,7 +100,7 @@ def ingest(
     folder.mkdir(parents=True, exist_ok=True)
     run.forget("ingest", "validate", "compute")
     source = source_of(events)
-    with open_engine(folder=folder, threads=threads) as engine, ExitStack() as fetching:
+    with open_engine(folder=folder, threads=threads, memory_limit=memory) as engine, ExitStack() as fetching:
         feed = FileEvents.feed if source is None else source.feed
         basis = _basis(engine, target, pseudonyms.key_id, described, ids) | {"feed": feed}
         kept = no_days(run, window) if incremental is None else kept_days(run, window, incremental, basis=basis)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from recsys.pipelines.engine import Engine, literal
+from recsys.pipelines.engines import SignalEngine
 from recsys.pipelines.errors import BadInput
 from recsys.pipelines.rundir import Partition, RunFolder
 
@@ -44,9 +44,13 @@ STREAMS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 again. ``exposures``: what users were shown. ``others``: the lists that bots and staff were shown. ``described``: what
 rows of events tell of an item, and how often."""
 
+_DAY_US = 24 * 60 * 60 * 1_000_000
+_DAY = f"CAST((epoch_us(ts) - epoch_us(ts) % {_DAY_US}) / {_DAY_US} AS INTEGER)"
+"""As both engines say it."""
+
 
 def open_partitions(
-    engine: Engine,
+    engine: SignalEngine,
     folder: RunFolder,
     partitions: Iterable[Partition],
     *,
@@ -60,13 +64,6 @@ def open_partitions(
         for path in paths:
             if not path.exists():
                 raise BadInput(f"{path} is gone", next_step="ingest again: recsys pipelines ingest")
-        rows = f"(SELECT {_nothing(stream)} LIMIT 0)"
-        if paths:
-            names = ", ".join(literal(str(path)) for path in paths)
-            rows = f"read_parquet([{names}], hive_partitioning = false)"
-        day = ", datediff('day', DATE '1970-01-01', ts) AS day" if stream == "events" else ""
-        engine.run(f"CREATE OR REPLACE VIEW {prefix}_{stream} AS SELECT *{day} FROM {rows}")  # noqa: S608 - our own paths
-
-
-def _nothing(stream: str) -> str:
-    return ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in STREAMS[stream].items())
+        engine.files(f"{prefix}_{stream}_files", paths, STREAMS[stream])
+        day = f", {_DAY} AS day" if stream == "events" else ""
+        engine.view(f"{prefix}_{stream}", f"SELECT *{day} FROM {prefix}_{stream}_files")  # noqa: S608 - our own names

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from recsys.encoding import digest_of
-from recsys.pipelines.engine import Engine, literal
+from recsys.pipelines.engines import SignalEngine
 from recsys.pipelines.limits import Limits, check_limit
 from recsys.pipelines.rundir import Ingested, Made, RunFolder
 from recsys.signals import Heading
@@ -20,7 +20,7 @@ _USERS_AT_ONCE = 200_000
 
 
 def compute_profiles(
-    engine: Engine, made: Ingested, params: definition.Params, *, folder: Path, limits: Limits
+    engine: SignalEngine, made: Ingested, params: definition.Params, *, folder: Path, limits: Limits
 ) -> Made | str:
     """Compute the profiles of the whole tenant; a text says why there are none.
 
@@ -31,7 +31,7 @@ def compute_profiles(
         return "profiles are off: signals.profiles.last is 0"
     if not people.exists():
         return "profiles need the pseudonyms of an ingest by this version: ingest again"
-    engine.run(f"CREATE OR REPLACE VIEW people AS SELECT * FROM read_parquet({literal(str(people))})")  # noqa: S608 - ours
+    engine.files("people", [people], {})
     tables = definition.tables(params)
     for name, small in tables.items():
         engine.table(name, small)
@@ -46,8 +46,7 @@ def compute_profiles(
     if users:
         with path.open("wb") as file:
             definition.finish(file, _parts(engine, users), heading, types=types, items=items, key_id=made.key_id)
-    for name in (*tables, *steps):
-        engine.run(f"DROP TABLE {name}")
+    engine.drop(*tables, *steps)
     if not users:
         return "no event is of a user or browser with an id, so there are no profiles"
     size_bytes = path.stat().st_size
@@ -65,7 +64,7 @@ def compute_profiles(
     )
 
 
-def _parts(engine: Engine, users: int) -> Iterator[definition.Part]:
+def _parts(engine: SignalEngine, users: int) -> Iterator[definition.Part]:
     """Take the result over in stretches of users: all of it at once is the most memory a run would need."""
     for first in range(0, users, _USERS_AT_ONCE):
         inside = f"owner >= {first} AND owner < {first + _USERS_AT_ONCE}"

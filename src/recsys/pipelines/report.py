@@ -51,6 +51,7 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True):
 
     ``stage`` is where it is or ended: ingest, validate, compute, publish, done. ``error`` is set when it failed.
     ``took_s``: seconds by stage, of those that ended. ``made``: items by signal. ``checks``: what did not look right.
+    ``engine``: what computed the signals.
     """
 
     tenant: str
@@ -69,6 +70,7 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True):
     took_s: Mapping[str, float] = {}
     made: Mapping[str, int] = {}
     checks: tuple[str, ...] = ()
+    engine: str = "duckdb"
 
 
 def last_run_key(tenant: str, surface: str) -> str:

@@ -15,6 +15,8 @@ from recsys.documents import read_config
 from recsys.encoding import rfc3339
 from recsys.errors import RecsysError, Refused, UsageError
 from recsys.pipelines.compute import choose_signals, compute
+from recsys.pipelines.engine import MEMORY_LIMIT
+from recsys.pipelines.engines import LOCAL, EngineName
 from recsys.pipelines.ingest import Events, Ids, day, ingest
 from recsys.pipelines.kept import Incremental, alone
 from recsys.pipelines.limits import Limits
@@ -56,7 +58,10 @@ def run(
     force: bool = False,
     dry_run: bool = False,
     work: Path | None = None,
+    engine: EngineName = "duckdb",
+    master: str = LOCAL,
     threads: int | None = None,
+    memory: str = MEMORY_LIMIT,
     progress: Progress = silent,
     clock: Callable[[], float] = time.time,
 ) -> RunReport:
@@ -85,6 +90,12 @@ def run(
         Ship nothing and leave the record of the last run as it is. Blobs are written, which nothing names.
     work
         Keep what the steps make in this folder; without one it is made and removed.
+    engine
+        What runs the signals' definitions: ``spark`` on a cluster, for one. What goes before is DuckDB's.
+    master
+        Spark's master URL. Its machines must see ``work`` under the same path.
+    threads, memory
+        How many threads DuckDB may use, and what it (or Spark on this machine) may hold before it spills to disk.
     clock
         Seconds since 1970, for labels only.
 
@@ -98,7 +109,9 @@ def run(
     check_allowed(allow_less=allow_less, force=force, reason=reason)
     chosen = None if signals is None else choose_signals(signals)
     params = tenant_params(target, surface=surface, actor=actor)
-    progress_of = _Recorder(target, surface=surface, start=str(first), end=str(end), kept=not dry_run, clock=clock)
+    progress_of = _Recorder(
+        target, surface=surface, start=str(first), end=str(end), engine=engine, kept=not dry_run, clock=clock
+    )
     with _folder(target, surface, work, keeps=incremental is not None) as folder, progress_of:
         progress_of.stage("ingest")
         made = ingest(
@@ -116,12 +129,23 @@ def run(
             max_bad_rate=max_bad_rate,
             limits=limits,
             threads=threads,
+            memory=memory,
             progress=progress,
         )
         progress_of.stage("validate", counts=made.counts)
-        validate(folder, limits=limits, force=force, progress=progress)
+        validate(folder, limits=limits, force=force, memory=memory, progress=progress)
         progress_of.stage("compute")
-        compute(folder, signals=chosen, params=params, limits=limits, threads=threads, progress=progress)
+        compute(
+            folder,
+            signals=chosen,
+            params=params,
+            limits=limits,
+            engine=engine,
+            master=master,
+            threads=threads,
+            memory=memory,
+            progress=progress,
+        )
         progress_of.stage("publish")
         report = publish(
             target,
@@ -199,14 +223,28 @@ class _Recorder:
     """Keeps the record of the run as it goes; an interruption is recorded as well, and a dry run is not."""
 
     def __init__(
-        self, target: Target, *, surface: str, start: str, end: str, kept: bool, clock: Callable[[], float]
+        self,
+        target: Target,
+        *,
+        surface: str,
+        start: str,
+        end: str,
+        engine: EngineName,
+        kept: bool,
+        clock: Callable[[], float],
     ) -> None:
         self._store = target.store
         self._kept = kept
         self._clock = clock
         self._begun_s = time.monotonic()
         self._record = LastRun(
-            tenant=target.tenant, surface=surface, stage="begin", started=rfc3339(clock()), start=start, end=end
+            tenant=target.tenant,
+            surface=surface,
+            stage="begin",
+            started=rfc3339(clock()),
+            start=start,
+            end=end,
+            engine=engine,
         )
 
     def stage(self, name: str, **more: Any) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from recsys.catalog import open_catalog
 from recsys.pipelines.checks import Thresholds, check_events
-from recsys.pipelines.engine import open_engine
+from recsys.pipelines.engine import MEMORY_LIMIT, open_engine
 from recsys.pipelines.errors import ChecksFailed
 from recsys.pipelines.limits import Limits, check_limit
 from recsys.pipelines.partitions import open_partitions
@@ -22,6 +22,7 @@ def validate(
     limits: Limits | None = None,
     thresholds: Thresholds | None = None,
     force: bool = False,
+    memory: str = MEMORY_LIMIT,
     progress: Progress = silent,
 ) -> Validated:
     """Check the canonical events of a run; ``force`` goes on whatever they look like, and says so in the result.
@@ -36,7 +37,7 @@ def validate(
     run = RunFolder(folder)
     made = run.read("ingest", Ingested, wanted_by="validate")
     run.forget("validate", "compute")
-    with progress("validate"), open_engine(folder=folder) as engine:
+    with progress("validate"), open_engine(folder=folder, memory_limit=memory) as engine:
         open_partitions(engine, run, made.partitions)
         ids = [str(row[0]) for row in engine.rows("SELECT DISTINCT item_id FROM canonical_events")]
         check_limit("items", seen=len(ids), limits=limits or Limits())

@@ -40,7 +40,8 @@ scores AS (
 shown AS (
     SELECT x.item, count(*) AS shown, sum(l.examination) AS examined
     FROM exposures AS x
-    INNER JOIN examinations AS l ON l.rank = least(x.rank, (SELECT max(rank) FROM examinations))
+    CROSS JOIN (SELECT max(rank) AS rank FROM examinations) AS d
+    INNER JOIN examinations AS l ON l.rank = least(x.rank, d.rank)
     GROUP BY x.item
 ),
 
