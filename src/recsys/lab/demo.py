@@ -260,7 +260,8 @@ class Demo:
     def _bad_artifact(self, visitors: Visitors, before: Traffic) -> None:
         good = self._recsys.run("releases", "list", "--limit", "1")["releases"][0]["surfaces"][_SURFACE]["manifest"]
         scraped = self._shop / "scraped.jsonl"
-        count = scraper_events(scraped, wanted=self._unwanted(), end=self._end)
+        wanted, everything = self._unwanted()
+        count = scraper_events(scraped, wanted=wanted, passed=everything, end=self._end, visitors=12_000)
         self._narrator.say(f"    {count:,} events of a scraper are among today's")
         stopped = self._pipelines("--events", str(scraped), "--reason", "nightly run", expect=1)
         self._narrator.say(f"    {stopped['error']['message']}")
@@ -311,11 +312,11 @@ class Demo:
             for json_line in map(msgspec.json.decode, (self._shop / "catalog.jsonl").read_bytes().splitlines())
         ]
 
-    def _unwanted(self) -> list[str]:
-        """Return the forty goods that people like least: a scraper walks where people do not."""
+    def _unwanted(self) -> tuple[list[str], list[str]]:
+        """Return the forty goods that people like least, and all: a scraper walks where people do not."""
         world = World.make(users=_USERS, items=_ITEMS, seed=_SEED)
         least = world.interest.argsort()[:40]
-        return [str(item) for item in world.items.ids[least]]
+        return [str(item) for item in world.items.ids[least]], [str(item) for item in world.items.ids]
 
     def _end_card(self) -> None:
         self._narrator.say()

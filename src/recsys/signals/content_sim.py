@@ -99,7 +99,7 @@ def _vectors(
         item, trait = _traits(catalog, field)
         sharing = np.bincount(trait)
         rarity = np.rint(RARITY_UNIT * (1.0 + np.log((1.0 + n) / (1.0 + sharing)))).astype(np.int64)
-        told = (sharing[trait] >= 2) & (sharing[trait] <= params.max_sharing)
+        told = sharing[trait] <= params.max_sharing
         items.append(item[told])
         traits.append(trait[told] + known)
         values.append(rarity[trait[told]] * round(FIELD_UNIT * weight))

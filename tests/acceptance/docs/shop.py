@@ -109,7 +109,7 @@ class Shop:
         least = self._world.interest.argsort()[:20]
         path = self.folder / "shop/export.jsonl"
         yesterday: date = datetime.now(UTC).date() - timedelta(days=1)
-        scraper_events(path, wanted=[str(item) for item in self._world.items.ids[least]], end=yesterday, visitors=1500)
+        scraper_events(path, wanted=[str(item) for item in self._world.items.ids[least]], end=yesterday, visitors=6000)
         return path
 
     def people(self, visits: int) -> None:
