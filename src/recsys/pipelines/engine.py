@@ -3,7 +3,7 @@
 import datetime
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -127,9 +127,9 @@ class Engine:
             marks = ", ".join("?" for _ in small.columns)
             self._connection.executemany(f"INSERT INTO {name} VALUES ({marks})", small.rows)  # noqa: S608 - ours
 
-    def make(self, name: str, select: str) -> None:
-        """Make a table of a query's result, replacing one of that name."""
-        self.run(f"CREATE OR REPLACE TABLE {name} AS {select}")
+    def make(self, name: str, select: str, **values: Any) -> None:
+        """Make a table of a query's result, replacing one of that name; ``$name`` in it stands for a value."""
+        self.run(f"CREATE OR REPLACE TABLE {name} AS {select}", **values)
 
     def write(self, select: str, path: Path) -> None:
         """Write a query's rows to a Parquet file: whole and on disk, or not at all."""
@@ -171,15 +171,6 @@ class Engine:
         """Make a data frame readable as a relation."""
         self._connection.register(name, frame)
 
-    @contextmanager
-    def function(self, name: str, of: Callable[[str], str]) -> Iterator[None]:
-        """Lend the engine a function from text to text; call it on distinct values only, it is Python."""
-        self._connection.create_function(name, of, ["VARCHAR"], "VARCHAR")
-        try:
-            yield
-        finally:
-            self._connection.remove_function(name)
-
 
 @contextmanager
 def open_engine(*, folder: Path, threads: int | None = None, memory_limit: str = MEMORY_LIMIT) -> Iterator[Engine]:
@@ -197,7 +188,7 @@ def open_engine(*, folder: Path, threads: int | None = None, memory_limit: str =
         }
         if threads is not None:
             settings["threads"] = threads
-        connection = duckdb.connect(str(Path(name) / "engine.duckdb"), config=settings)
+        connection = duckdb.connect(":memory:", config=settings)
         try:
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("CREATE TEMP MACRO explode(list) AS unnest(list)")  # what Spark calls it

@@ -1,9 +1,9 @@
 """Users never to be used: what they did, and what they were shown, is taken out before anything is made of it."""
 
-from collections.abc import Callable
-
 import msgspec
 
+from recsys.access import Pseudonyms
+from recsys.pipelines.canonical import pseudonym_of
 from recsys.pipelines.engine import Engine
 from recsys.pipelines.reading import Reading
 from recsys.pipelines.target import Target
@@ -31,23 +31,23 @@ def with_ids(reading: Reading) -> Reading:
     return msgspec.structs.replace(reading, keep={**reading.keep, "ids": f"[{ids}]"})
 
 
-def drop_erased(engine: Engine, erased: frozenset[str], pseudonym: Callable[[str], str]) -> dict[str, int]:
+def drop_erased(engine: Engine, erased: frozenset[str], pseudonyms: Pseudonyms) -> dict[str, int]:
     """Take the rows of erased users out of ``staged`` and ``staged_exposures``; return how many by stream.
 
     What followed a list that an erased user was shown goes too, whoever it says it was.
     """
     engine.table("erased", SmallTable((("name", "VARCHAR"),), tuple((name,) for name in sorted(erased))))
-    exposures = _find(engine, "exposures", "staged_exposures", pseudonym)
+    exposures = _find(engine, "exposures", "staged_exposures", pseudonyms)
     engine.make("erased_lists", engine.script("erased_lists"))
     engine.run("DELETE FROM staged_exposures WHERE rowid IN (SELECT row FROM erased_rows)")
-    events = _find(engine, "events", "staged", pseudonym)
+    events = _find(engine, "events", "staged", pseudonyms)
     engine.run("DELETE FROM staged WHERE rowid IN (SELECT row FROM erased_rows)")
     return {"events_of_erased": events, "exposures_of_erased": exposures}
 
 
-def _find(engine: Engine, stream: str, staged: str, pseudonym: Callable[[str], str]) -> int:
+def _find(engine: Engine, stream: str, staged: str, pseudonyms: Pseudonyms) -> int:
     """Make the table ``erased_rows`` of one stream; return how many there are."""
-    with engine.function("pseudonym_of", pseudonym):
-        engine.make("erased_ids", engine.script("erased_ids", staged=staged))
+    script = engine.script("erased_ids", staged=staged, pseudonym=pseudonym_of("d.id"))
+    engine.make("erased_ids", script, **pseudonyms.blocks())
     engine.make("erased_rows", engine.script(f"erased_{stream}"))
     return engine.number("SELECT count(*) FROM erased_rows")

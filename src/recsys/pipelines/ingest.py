@@ -167,8 +167,8 @@ def _tidy(engine: Engine, kept: KeptDays, erased: frozenset[str], pseudonyms: Ps
     if kept.keeps:
         counts["duplicates"] += drop_told_before(engine, kept.reading)
     if erased:
-        counts |= drop_erased(engine, erased, pseudonyms.of)
-    name_people(engine, pseudonyms.of)
+        counts |= drop_erased(engine, erased, pseudonyms)
+    name_people(engine, pseudonyms)
     return counts
 
 

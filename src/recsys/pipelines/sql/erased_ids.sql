@@ -1,5 +1,6 @@
 -- The ids of erased users as they stand in staged rows; each raw id is hashed once.
--- In: the table ${staged}, erased; the function pseudonym_of.  Out: id, hashed.  Holes: staged.
+-- In: the table ${staged}, erased; values inner_block and outer_block, of the key.  Out: id, hashed.
+-- Holes: staged, pseudonym (of d.id).
 SELECT d.id, d.hashed
 FROM (
     SELECT DISTINCT i.id, i.hashed
@@ -10,4 +11,4 @@ FROM (
     ) AS i
     WHERE i.id IS NOT NULL
 ) AS d
-INNER JOIN erased AS e ON e.name = CASE WHEN d.hashed THEN d.id ELSE pseudonym_of(d.id) END
+INNER JOIN erased AS e ON e.name = CASE WHEN d.hashed THEN d.id ELSE ${pseudonym} END

@@ -1,5 +1,6 @@
 -- Every user or anonymous id as a number, by way of its pseudonym; each raw id is hashed once.
--- In: staged; the function pseudonym_of.  Out: actor, hashed, name (the pseudonym), who BIGINT.
+-- In: staged; values inner_block and outer_block, of the key.  Out: actor, hashed, name (the pseudonym), who BIGINT.
+-- Holes: pseudonym (of d.actor).
 -- md5, not hash(): equal in every version of the engine, and cheap because it runs once per id.
 SELECT
     n.actor,
@@ -7,7 +8,7 @@ SELECT
     n.name,
     CAST(md5_number_lower(n.name) & 9223372036854775807::UBIGINT AS BIGINT) AS who
 FROM (
-    SELECT d.actor, d.hashed, CASE WHEN d.hashed THEN d.actor ELSE pseudonym_of(d.actor) END AS name
+    SELECT d.actor, d.hashed, CASE WHEN d.hashed THEN d.actor ELSE ${pseudonym} END AS name
     FROM (
         SELECT DISTINCT actor, hashed
         FROM staged
