@@ -247,7 +247,15 @@ def brokers() -> str:
 def new_topic(name: str = "") -> str:
     """Make a topic of four partitions, by default with a name that nobody has; the broker makes it when first asked."""
     name = name or f"events-{next(_NUMBERS)}"
-    _broker()[0].list_topics(name, timeout=10)
+    from confluent_kafka import KafkaException
+
+    for left in (2, 1, 0):  # on a busy machine a connection may take longer than the client waits
+        try:
+            _broker()[0].list_topics(name, timeout=20)
+            break
+        except KafkaException:
+            if not left:
+                raise
     return name
 
 

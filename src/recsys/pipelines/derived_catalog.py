@@ -20,7 +20,9 @@ _ITEM = "item_id"
 
 
 def describe(engine: Engine, mapping: EventMapping | None, *, inside: str) -> str:
-    """Write the query of what the good rows of some days tell of items; its rows are the stream ``described``."""
+    """Write the query of what the good rows of some days tell of items, beside what is kept of them; its rows are the
+    stream ``described``.
+    """
     told = [engine.script("described", field=literal(_ITEM), value="item_id", usable="true", inside=inside)]
     for name in catalog_columns(mapping):
         column = f"{CATALOG_PREFIX}{name}"
@@ -28,7 +30,9 @@ def describe(engine: Engine, mapping: EventMapping | None, *, inside: str) -> st
         if name == "price":
             value, usable = column, f"isfinite({column}) AND {column} >= 0"
         told.append(engine.script("described", field=literal(name), value=value, usable=usable, inside=inside))
-    return "\nUNION ALL\n".join(told)
+    told.append("SELECT CAST(ts AS DATE) AS dt, item_id, field, value, told, ts FROM kept_described")
+    every = "\nUNION ALL\n".join(told)
+    return f"SELECT * FROM ({every}) ORDER BY dt, item_id, field, value, told, ts"  # noqa: S608 - our own queries
 
 
 def derive_items(engine: Engine, mapping: EventMapping) -> list[Item]:

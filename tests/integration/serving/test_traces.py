@@ -199,6 +199,7 @@ def _serves_all(folder, monkeypatch):
     shop = Shop(folder)
     shop.ship("a")
     with served(shop, workers=1, tracing=True) as running:
+        running.answers_from(2)  # a service answers from its floor until it has loaded the first release
         answers = [running.recommend() for _ in range(300)]
         running.shop.ship("b")
         running.answers_from(3)

@@ -164,7 +164,8 @@ def test_an_erased_user_is_in_no_kept_day(shop, tmp_path):
     )
     grown = _next(shop, events, end="2026-11-10", work=tmp_path / "kept")
     assert _same(grown, _full(shop, events, end="2026-11-10"))
-    people = duckdb.sql(f"SELECT name FROM '{tmp_path}/kept/people.parquet'").fetchall()
+    with duckdb.connect() as db:
+        people = db.execute(f"SELECT name FROM '{tmp_path}/kept/people.parquet'").fetchall()
     assert (name,) not in people
 
 
