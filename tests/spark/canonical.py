@@ -84,11 +84,11 @@ def write_run(folder: Path, events: Iterable[Event], exposures: Iterable[Exposur
     with duckdb.connect() as engine:
         for stream, rows in (("events", list(events)), ("exposures", shown)):
             for day in sorted({row.ts[:10] for row in rows}):
-                path = run.partition(stream, day)
-                path.parent.mkdir(parents=True)
                 of_day = [row for row in rows if row.ts[:10] == day]
-                _write(engine, path, kinds[stream], of_day)
-                partitions.append(Partition(day=day, stream=stream, rows=len(of_day), digest="sha256:" + "0" * 64))
+                part = Partition(day=day, stream=stream, rows=len(of_day), digest="sha256:" + "0" * 64)
+                run.day(stream, day).mkdir(parents=True)
+                _write(engine, run.partition(part), kinds[stream], of_day)
+                partitions.append(part)
         _write(engine, run.people, {"who": "BIGINT", "name": "VARCHAR"}, list(people.items()))
     run.write(
         "ingest",
