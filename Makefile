@@ -8,7 +8,7 @@ PORT   ?= 8000
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-s3 test-spark check format bench faults docs serve lock clean
+.PHONY: help setup demo test test-s3 test-spark test-bench check format bench faults docs serve lock clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ test-s3: $(STAMP) ## Run the store's contract on a real S3 server: RECSYS_TEST_S
 test-spark: $(STAMP) ## Run the signals on Spark (local[2]) against DuckDB; needs Java 17
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/spark.txt
 	RECSYS_TEST_SPARK=1 $(BIN)/python -m pytest -n0 tests/spark
+
+test-bench: $(STAMP) ## Run every benchmark small, to see that it measures
+	RECSYS_TEST_BENCH=1 $(BIN)/python -m pytest -n auto -m bench
 
 check: $(STAMP) ## Lint, format, types, import rules
 	$(BIN)/ruff check src tests

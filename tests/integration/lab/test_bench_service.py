@@ -1,8 +1,11 @@
 """The benchmarks of serving run small, and what they say they saw happened."""
 
+import pytest
+
 from recsys.lab.bench import boot, growth, rollback, serve
 from recsys.progress import silent
 
+pytestmark = pytest.mark.bench
 _ITEMS = 300
 
 

@@ -65,6 +65,7 @@ def test_a_folder_is_taken_again_and_never_for_another_shape(tmp_path: Path):
         make_history(Shape(events=10, users=1, items=2), tmp_path, end=END)
 
 
+@pytest.mark.bench
 def test_the_command_measures_whole_runs_that_find_what_bare_queries_find(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -73,6 +73,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> QualityBench:
     return measured(tmp_path_factory.mktemp("quality"), orders())
 
 
+@pytest.mark.bench
 def test_what_happens_after_the_split_touches_nothing_that_was_learned(found: QualityBench, tmp_path: Path) -> None:
     """Half of the test period is gone and the other half is other items: weights are fitted to the same digits."""
     rows = [row for row in orders() if str(row["ts"]) < "2026-10-18"]
@@ -172,6 +173,7 @@ def test_weights_are_at_least_as_good_as_every_signal_alone_and_data_without_a_s
     assert found.chosen.behind.value <= 0.001
 
 
+@pytest.mark.bench
 def test_every_signal_and_the_blend_have_a_row(found: QualityBench) -> None:
     names = [row.name for row in found.rows]
     assert names[:6] == ["popularity", "cooc", "implicit", "content_sim", "session_seq", "blend"]
@@ -186,6 +188,7 @@ def test_every_signal_and_the_blend_have_a_row(found: QualityBench) -> None:
     assert "weights of the blend" in found.table()
 
 
+@pytest.mark.bench
 def test_references_are_compared_and_popularity_is_what_a_plain_count_says(tmp_path: Path) -> None:
     report = measured(tmp_path, orders(users=25), weights={"cooc": 1.0}, with_references=True)
     rows = {row.name: row for row in report.rows}
@@ -196,6 +199,7 @@ def test_references_are_compared_and_popularity_is_what_a_plain_count_says(tmp_p
     assert report.weights == {"cooc": 1.0}
 
 
+@pytest.mark.bench
 def test_a_library_that_is_not_there_is_told_and_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     report = measured(tmp_path, orders(users=25), weights={"cooc": 1.0}, with_references=True)
@@ -209,6 +213,7 @@ def test_nobody_to_ask_is_an_error_that_says_where_to_look(tmp_path: Path) -> No
         measured(tmp_path, orders(), train_end=date(2026, 12, 29), weights={"cooc": 1.0})
 
 
+@pytest.mark.bench
 def test_the_weights_it_writes_are_a_config_that_is_accepted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,7 +17,7 @@ from recsys.pipelines.kept import alone
 from recsys.releases import erase_users
 
 WINDOW = 8
-SIGNALS = ("popularity", "session_seq", "profiles")
+SIGNALS = ("popularity", "profiles")
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_a_longer_window_than_was_kept_is_read_again(shop, tmp_path):
     assert _same(_next(shop, events, end="2026-11-10", work=tmp_path / "kept"), _full(shop, events, end="2026-11-10"))
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_run_killed_at_any_write_leaves_what_the_next_goes_on_from(shop, tmp_path, seed, monkeypatch):
     rows = visits(seed=seed)
     events = _nightly(tmp_path, rows)
