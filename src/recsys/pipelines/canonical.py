@@ -80,8 +80,8 @@ def write_people(engine: Engine, folder: RunFolder) -> int:
 
 
 def write_stream(engine: Engine, folder: RunFolder, stream: str, select: str, days: Days) -> list[Partition]:
-    """Write one file per day that has rows; ``select`` gives ``dt`` and the columns of the stream, sorted, so
-    that a day is one stretch of it, in one order.
+    """Write one file per day that has rows; ``select`` gives ``dt`` and the columns of the stream. Each file is sorted
+    by itself, so its bytes do not depend on which other days are written with it.
     """
     engine.make(stream, select)
     anonymous = "count(*) FILTER (NOT is_user)" if "is_user" in STREAMS[stream] else "0"
@@ -94,7 +94,7 @@ def write_stream(engine: Engine, folder: RunFolder, stream: str, select: str, da
             part = folder.day(stream, day)
             part.mkdir(parents=True, exist_ok=True)
             unfinished = part / "unfinished"
-            one = f"SELECT {columns} FROM {stream} WHERE dt = DATE {literal(day)}"  # noqa: S608 - our table
+            one = f"SELECT {columns} FROM {stream} WHERE dt = DATE {literal(day)} ORDER BY ALL"  # noqa: S608 - ours
             engine.write(one, unfinished)
             n, unnamed = rows[day]
             made = Partition(day=day, stream=stream, rows=n, digest=digest_of(unfinished), anonymous=unnamed)

@@ -127,7 +127,7 @@ class KeptDays:
         """Take what erased users did out of the earlier days."""
         events = tuple(part for part in self.earlier if part.stream == "events")
         open_partitions(engine, self._run, events, streams=("events",), prefix="earlier")
-        select = f"SELECT *, CAST(ts AS DATE) AS dt FROM earlier_events{_unerased('events')} ORDER BY ALL"  # noqa: S608 - ours
+        select = f"SELECT *, CAST(ts AS DATE) AS dt FROM earlier_events{_unerased('events')}"  # noqa: S608 - ours
         written = write_stream(engine, self._run, "events", select, self._window)
         self.earlier = tuple(part for part in self.earlier if part.stream != "events") + tuple(written)
 

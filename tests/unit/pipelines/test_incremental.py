@@ -12,7 +12,8 @@ from tests.unit.pipelines.shops import event, new_shop, visits, write_jsonl
 from recsys.access import load_directory
 from recsys.encoding import canonical
 from recsys.errors import Refused, UsageError
-from recsys.pipelines import BadInput, Incremental, run
+from recsys.lab.bench.history import Shape, make_history
+from recsys.pipelines import BadInput, Incremental, ingest, run
 from recsys.pipelines.kept import alone
 from recsys.releases import erase_users
 
@@ -270,3 +271,15 @@ def test_another_half_life_needs_no_day_again(shop, tmp_path):
     grown = _next(shop, events, end="2026-11-10", work=tmp_path / "kept")
     assert before == _partials(tmp_path)
     assert _same(grown, _full(shop, events, end="2026-11-10"))
+
+
+def test_a_day_has_the_same_bytes_whichever_days_are_read_with_it(shop, tmp_path):
+    """Large enough that a day is several row groups, and where they begin could depend on the day before."""
+    history = make_history(
+        Shape(events=400_000, users=20_000, items=500, days=2), tmp_path / "history", end=datetime.date(2026, 11, 10)
+    )
+    window = {"surface": "home", "events": history.events, "end": history.end}
+    both = ingest(shop, start=history.start, folder=tmp_path / "both", **window)
+    one = ingest(shop, start=history.end, folder=tmp_path / "one", **window)
+    assert one.partitions == tuple(part for part in both.partitions if part.day == str(history.end))
+    assert all(part.rows > 122_880 for part in one.partitions if part.stream == "events")

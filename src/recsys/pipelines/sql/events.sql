@@ -1,4 +1,4 @@
--- Canonical events of the days that are read, in one order whatever order they came in.
+-- Canonical events of the days that are read.
 -- In: staged, people, others_lists, kept_events.
 -- Out: dt DATE, ts, item_id, event_type, who, basket, surface, segment, request, event, is_user.
 -- Holes: inside (the condition on ts of the days read), event (the number of an event's id, or NULL where no day is kept).
@@ -39,4 +39,3 @@ SELECT
     k.event,
     k.is_user
 FROM kept_events AS k
-ORDER BY dt, who, basket, ts, item_id, event_type, surface, segment, request, event, is_user

@@ -15,4 +15,3 @@ FROM (
     SELECT k.ts, k.request, k.surface, k.segment, k.items
     FROM kept_exposures AS k
 ) AS x
-ORDER BY dt, ts, request, surface, segment, items

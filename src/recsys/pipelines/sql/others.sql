@@ -10,4 +10,3 @@ FROM (
     FROM kept_others AS k
 ) AS o
 GROUP BY o.request
-ORDER BY dt, ts, o.request
