@@ -41,16 +41,17 @@ class Days:
 
 def drop_duplicates(engine: Engine) -> int:
     """Keep one row of each event id; return how many were dropped."""
-    engine.make("again", engine.script("duplicates"))
-    dropped = engine.number("SELECT count(*) FROM again")
-    if dropped:
-        engine.run("DELETE FROM staged WHERE rowid IN (SELECT row FROM again)")
-    return dropped
+    return _drop(engine, engine.script("duplicates"))
 
 
 def drop_told_before(engine: Engine, days: Days) -> int:
     """Drop the rows of these days that a kept day tells already; return how many."""
-    engine.make("again", engine.script("told_before", inside=days.inside()))
+    return _drop(engine, engine.script("told_before", inside=days.inside()))
+
+
+def _drop(engine: Engine, select: str) -> int:
+    """Drop the staged rows that a query names; return how many."""
+    engine.make("again", select)
     dropped = engine.number("SELECT count(*) FROM again")
     if dropped:
         engine.run("DELETE FROM staged WHERE rowid IN (SELECT row FROM again)")

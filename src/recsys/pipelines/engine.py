@@ -1,4 +1,4 @@
-"""DuckDB as the pipelines use it: tables on disk, bounded memory, nothing loaded from outside."""
+"""DuckDB as the pipelines use it: tables in bounded memory, on disk past it, nothing loaded from outside."""
 
 import datetime
 import os
@@ -81,7 +81,7 @@ def _engines_errors() -> Iterator[None]:
 
 
 class Engine:
-    """One database in a folder of its own, gone when it is closed."""
+    """One database, gone when it is closed."""
 
     def __init__(self, connection: "duckdb.DuckDBPyConnection") -> None:
         self._connection = connection
@@ -174,7 +174,7 @@ class Engine:
 
 @contextmanager
 def open_engine(*, folder: Path, threads: int | None = None, memory_limit: str = MEMORY_LIMIT) -> Iterator[Engine]:
-    """Open an engine whose tables and spill live in a new folder below ``folder``, and remove them
+    """Open an engine that spills what its memory does not hold to a new folder below ``folder``, which is removed
     afterwards.
     """
     import duckdb
