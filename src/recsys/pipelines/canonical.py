@@ -14,7 +14,16 @@ from recsys.pipelines.engine import Engine, literal
 from recsys.pipelines.partitions import STREAMS
 from recsys.pipelines.rundir import Partition, RunFolder
 
-__all__ = ["Days", "drop_duplicates", "drop_told_before", "name_people", "pseudonym_of", "write_people", "write_stream"]
+__all__ = [
+    "Days",
+    "drop_duplicates",
+    "drop_told_before",
+    "name_people",
+    "pseudonym_of",
+    "who_is",
+    "write_people",
+    "write_stream",
+]
 
 
 class Days:
@@ -65,9 +74,15 @@ def pseudonym_of(raw_id: str) -> str:
     return f"left(sha256($outer_block || unhex(sha256($inner_block || encode({raw_id})))), {PSEUDONYM_LENGTH})"
 
 
+def who_is(pseudonym: str) -> str:
+    """Write the number of a column of pseudonyms: by md5, since the engine's own hash may change with its version."""
+    return f"CAST(md5_number_lower({pseudonym}) & 9223372036854775807::UBIGINT AS BIGINT)"
+
+
 def name_people(engine: Engine, pseudonyms: Pseudonyms) -> None:
     """Make the table ``people`` from every id seen to its number."""
-    engine.make("people", engine.script("people", pseudonym=pseudonym_of("d.actor")), **pseudonyms.blocks())
+    script = engine.script("people", pseudonym=pseudonym_of("d.actor"), who=who_is("n.name"))
+    engine.make("people", script, **pseudonyms.blocks())
 
 
 def write_people(engine: Engine, folder: RunFolder) -> int:

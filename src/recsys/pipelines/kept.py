@@ -12,7 +12,7 @@ import msgspec
 
 from recsys.encoding import canonical, digest
 from recsys.errors import Refused, UsageError
-from recsys.pipelines.canonical import Days, write_stream
+from recsys.pipelines.canonical import Days, who_is, write_stream
 from recsys.pipelines.engine import Engine, literal
 from recsys.pipelines.errors import BadInput
 from recsys.pipelines.partitions import STREAMS, open_partitions
@@ -110,7 +110,7 @@ class KeptDays:
         self.adds = adds
         names = SmallTable((("name", "VARCHAR"),), tuple((name,) for name in sorted(erased)))
         engine.table("erased_names", names)
-        engine.make("erased_people", engine.script("erased_people"))
+        engine.make("erased_people", engine.script("erased_people", who=who_is("name")))
         if self._before is not None and erased and self._before.erased != _digest(sorted(erased)):
             self._forget(engine)
         open_partitions(engine, self._run, self.earlier, streams=STREAMS, prefix="earlier")
