@@ -135,7 +135,9 @@ class Follower:
         self._if_due("beat", self._settings.heartbeat_s, self._beat)
 
     def close(self) -> None:
-        """Ship what can be shipped, and stop."""
+        """Ship what can be shipped, and stop; also when there was no time for a first step."""
+        if self._store is None and self._opened():
+            self._follow_access()
         self._loader.shutdown(wait=False, cancel_futures=True)
         self._key_set.close()
         self._shipper.close(self._store)

@@ -18,7 +18,7 @@ class Stopping:
     Parameters
     ----------
     signals
-        Their handlers are ours from now on.
+        Their handlers are ours from now on. One that was held back until now is heard.
     """
 
     def __init__(self, *signals: signal.Signals) -> None:
@@ -27,6 +27,7 @@ class Stopping:
         os.set_blocking(self._tell, False)
         for number in signals:
             signal.signal(number, self._end)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
 
     def wait(self, seconds: float) -> bool:
         """Wait this long, or until told; return whether it was."""

@@ -12,8 +12,8 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from typing import IO
 
 from recsys.encoding import canonical
@@ -67,10 +67,10 @@ def serve(settings: Settings, *, say: Callable[[str], None] = lambda _: None) ->
 
 
 class _Managed:
-    """A child that is to be there."""
+    """A child that is to be there. One that ``finishes`` has work to do when it is told to stop, however young."""
 
-    def __init__(self, name: str, module: str, listening: socket.socket | None) -> None:
-        self.name, self.module, self.listening = name, module, listening
+    def __init__(self, name: str, module: str, listening: socket.socket | None, *, finishes: bool = False) -> None:
+        self.name, self.module, self.listening, self.finishes = name, module, listening, finishes
         self.process: subprocess.Popen[bytes] | None = None
         self.restarts = -1
         self.started_at = 0.0
@@ -84,7 +84,7 @@ class _Supervisor:
         self._settings, self._places = settings, places
         self._product, self._admin = product, admin
         self._run = uuid.uuid4().hex
-        self._children = [_Managed("follower", "recsys.serving.follower", None)]
+        self._children = [_Managed("follower", "recsys.serving.follower", None, finishes=True)]
         self._children += [
             _Managed(f"worker-{number}", "recsys.serving.worker", product) for number in range(settings.workers)
         ]
@@ -130,12 +130,13 @@ class _Supervisor:
     def _start(self, child: _Managed, now: float) -> None:
         fd = child.listening.fileno() if child.listening is not None else -1
         role = Role(name=child.name, run=self._run, parent=os.getpid(), settings=self._settings, socket=fd)
-        child.process = subprocess.Popen(
-            [sys.executable, "-m", child.module],
-            env=environment_of(role),
-            stdin=subprocess.DEVNULL,
-            pass_fds=[fd] if fd >= 0 else [],
-        )
+        with _held_back(signal.SIGTERM) if child.finishes else nullcontext():
+            child.process = subprocess.Popen(
+                [sys.executable, "-m", child.module],
+                env=environment_of(role),
+                stdin=subprocess.DEVNULL,
+                pass_fds=[fd] if fd >= 0 else [],
+            )
         child.restarts += 1
         child.started_at = now
         child.strikes = 0
@@ -184,14 +185,27 @@ class _Supervisor:
             _log.warning("processes.json was not written: %s", error)
 
     def _stop(self) -> None:
-        """Let workers finish first: the follower then ships what they wrote."""
+        """Let workers finish first: the follower then ships what they wrote, and is there to do it."""
         self._product.close()
         workers = [child for child in self._children if child.module.endswith("worker")]
         others = [child for child in self._children if child not in workers]
         _end(workers, self._settings.drain_s + 1.0)
-        _end(others, 5.0)
+        for child in others:
+            if child.finishes and (child.process is None or child.process.poll() is not None):
+                self._start(child, since_boot())
+        _end(others, max(5.0, self._settings.drain_s))
         with suppress(OSError):
             self._places.processes.unlink()
+
+
+@contextmanager
+def _held_back(number: signal.Signals) -> Iterator[None]:
+    """Start children in here to whom a signal comes only when they ask for it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (number,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end(children: Iterable[_Managed], patience_s: float) -> None:

@@ -4,7 +4,9 @@ import json
 import os
 import signal
 import threading
+import time
 
+import pytest
 from tests.integration.serving.shops import served, until
 
 from recsys.access import load_directory
@@ -203,3 +205,17 @@ def test_each_host_says_in_the_store_what_it_serves(shop):
         beat = until(lambda: path.exists() and json.loads(path.read_bytes()), "the heartbeat")
         until(lambda: json.loads(path.read_bytes())["tenants"]["demo"]["generation"] == 2, "generation 2 in it")
         assert beat["host"] == "web-1"
+
+
+@pytest.mark.parametrize("last_seen_s", [0.0, 0.3])
+def test_a_service_that_stops_ships_everything_even_when_its_follower_was_just_killed(shop, last_seen_s):
+    with served(shop, spool_keep_s=0.0, ship_s=60.0, durable_wait_s=30.0) as service:
+        service.answers_from(2)
+        assert service.post("/v1/events", [click(number) for number in range(20)]).status == 200
+        assert list(event_files(shop.root / "host" / "spool" / "open"))
+        os.kill(service.process.pid("follower"), signal.SIGKILL)
+        time.sleep(last_seen_s)  # it is not there, or it is so young that it has not begun
+        assert service.process.stop() == 0
+    assert [file for state in ("open", "ready") for file in event_files(shop.root / "host" / "spool" / state)] == []
+    read = read_events(event_files(shop.root / "store" / "events", tenant="demo", stream="outcomes"), Outcome)
+    assert len({one.event_id for one in read}) == 20

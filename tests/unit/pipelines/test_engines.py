@@ -13,7 +13,7 @@ from recsys.pipelines.engines import open_signal_engine
 from recsys.progress import silent
 from recsys.signals import SIGNALS
 
-SMALL = "64MB"
+SMALL = "128MB"
 BASKETS = "SELECT CAST(n * 7919 % 400000 AS INTEGER) AS item, n // 8 AS who, n // 8 AS basket, 'view' AS event_type"
 
 

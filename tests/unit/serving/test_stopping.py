@@ -75,3 +75,9 @@ def test_told_twice_is_told() -> None:
     signal.raise_signal(signal.SIGUSR1)
     signal.raise_signal(signal.SIGUSR1)
     assert stopping.wait(0)
+
+
+def test_a_signal_that_was_held_back_before_is_heard() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGUSR1,))
+    signal.raise_signal(signal.SIGUSR1)
+    assert Stopping(signal.SIGUSR1).wait(0)
