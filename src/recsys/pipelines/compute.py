@@ -16,7 +16,7 @@ from recsys.pipelines.engines import LOCAL, EngineName, SignalEngine, open_signa
 from recsys.pipelines.limits import Limits, check_limit
 from recsys.pipelines.partials import Partials
 from recsys.pipelines.partitions import open_partitions
-from recsys.pipelines.profiles import compute_profiles
+from recsys.pipelines.profiles import gather_profiles, pack_profiles
 from recsys.pipelines.rundir import Computed, Ingested, Made, RunFolder, Validated
 from recsys.progress import Progress, silent
 from recsys.signals import PARAMETERS, SIGNALS, Heading, Rows, Signal, profiles
@@ -82,11 +82,15 @@ def compute(
                     elif done:
                         notes.append(done)
                     advance(1)
+            gathered = None
             if profiles.KIND in wanted:
                 kept = convert(dict((params or {}).get(profiles.KIND, {})), profiles.Params, what="signals.profiles")
-                found = compute_profiles(opened, made, kept, folder=folder, limits=limits)
-                (artifacts if isinstance(found, Made) else notes).append(found)  # type: ignore[arg-type]
+                gathered = gather_profiles(opened, kept, folder=folder)
             advance(1)
+    if isinstance(gathered, str):
+        notes.append(gathered)
+    elif gathered is not None:
+        artifacts.append(pack_profiles(gathered, made, folder=folder, limits=limits, progress=progress))
     computed = Computed(artifacts=tuple(artifacts), notes=tuple(notes))
     run.write("compute", computed)
     return computed

@@ -42,6 +42,9 @@ class SignalEngine(Protocol):
     def arrays(self, sql: str) -> Mapping[str, npt.NDArray[Any]]:
         """Return a result as one array per column, in the query's order where it has one."""
 
+    def write(self, select: str, path: Path) -> None:
+        """Write a query's rows to a Parquet file, in the query's order where it has one: whole, or not at all."""
+
     def drop(self, *names: str) -> None:
         """Forget what :meth:`table` and :meth:`make` made, and free its room."""
 

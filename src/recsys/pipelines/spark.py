@@ -96,12 +96,13 @@ class Spark:
 
         The executors write it, DuckDB reads it: nothing passes through the driver's memory but the arrays.
         """
-        with _sparks_errors():
-            written = self._write(self._session.sql(sql))
-        parts = ", ".join(literal(str(part)) for part in sorted(written.glob("part-*.parquet")))
-        found = self._reader.arrays(f"SELECT * FROM read_parquet([{parts}])")  # noqa: S608 - our own files
-        shutil.rmtree(written)
-        return found
+        with self._written_by(sql) as rows:
+            return self._reader.arrays(rows)
+
+    def write(self, select: str, path: Path) -> None:
+        """Write a query's rows to one Parquet file, in the query's order where it has one: whole, or not at all."""
+        with self._written_by(select) as rows:
+            self._reader.write(rows, path)
 
     def drop(self, *names: str) -> None:
         """Forget what :meth:`table` and :meth:`make` made, and free its room."""
@@ -110,6 +111,15 @@ class Spark:
                 self._session.catalog.dropTempView(name)
             if name in self._kept:
                 shutil.rmtree(self._kept.pop(name))
+
+    @contextmanager
+    def _written_by(self, sql: str) -> Iterator[str]:
+        """Lend the rows of a query as one that the reader understands."""
+        with _sparks_errors():
+            written = self._write(self._session.sql(sql))
+        parts = ", ".join(literal(str(part)) for part in sorted(written.glob("part-*.parquet")))
+        yield f"SELECT * FROM read_parquet([{parts}])"  # noqa: S608 - our own files
+        shutil.rmtree(written)
 
     def _write(self, frame: "DataFrame") -> Path:
         self._written += 1
