@@ -10,6 +10,7 @@ from string import Template
 import msgspec
 import numpy as np
 
+from recsys.errors import Failed
 from recsys.lab.bench.history import SQL, History
 from recsys.lab.bench.watched import watched
 from recsys.pipelines.engine import MEMORY_LIMIT, literal
@@ -21,7 +22,7 @@ from recsys.signals.popularity import Popularity
 from recsys.store import Store
 from recsys.store.columns import Columns
 
-__all__ = ["Bare", "Likeness", "bare", "compare"]
+__all__ = ["Bare", "Likeness", "TooLarge", "bare", "compare"]
 
 _SAMPLE = 2_000
 """Items whose scores and neighbours are compared."""
@@ -44,6 +45,10 @@ class Bare(msgspec.Struct, frozen=True, kw_only=True):
             f"{self.events:>13,}  bare queries: {self.seconds:.1f} s ({queries}), {self.cpu_s:.1f} s of cores, "
             f"{self.peak_mb:,.0f} MB"
         )
+
+
+class TooLarge(Failed):
+    """The events do not fit."""
 
 
 class Likeness(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,10 +76,20 @@ class Likeness(msgspec.Struct, frozen=True, kw_only=True):
 def bare(history: History, *, events: int, folder: Path) -> Bare:
     """Run the bare queries in a process of their own, with the memory the pipelines give their engine; what they find
     is written to ``folder``.
+
+    Raises
+    ------
+    TooLarge
+        When that memory is not enough: a single query cannot always spill.
     """
     folder.mkdir()
     job = msgspec.json.encode({"history": history, "folder": str(folder)}).decode()
-    done = watched([sys.executable, "-m", "recsys.lab.bench.bare", job])
+    try:
+        done = watched([sys.executable, "-m", "recsys.lab.bench.bare", job])
+    except Failed as error:
+        if "OutOfMemoryException" in str(error):
+            raise TooLarge(f"the bare queries ran out of {MEMORY_LIMIT}") from error
+        raise
     took_s = msgspec.json.decode(done.output, type=dict[str, float])
     return Bare(events=events, seconds=done.seconds, cpu_s=done.cpu_s, took_s=took_s, peak_mb=done.peak_mb)
 

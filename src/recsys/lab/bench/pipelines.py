@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from recsys.lab.bench.bare import Bare, Likeness, bare, compare
+from recsys.lab.bench.bare import Bare, Likeness, TooLarge, bare, compare
 from recsys.lab.bench.history import History, Shape, make_history
 from recsys.lab.bench.watched import watched
 from recsys.lab.machine import Machine, this_machine
@@ -83,14 +83,15 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 class PipelinesBench(msgspec.Struct, frozen=True, kw_only=True):
     """The figures.
 
-    ``ratios``: popularity and cooc by the pipelines over the bare queries, by events. ``growth``: cost of an event
-    over that at the size before, by what was run. ``same_bytes``: by engine and events, whether each artifact has the
-    bytes that the first engine's has.
+    ``ratios``: popularity and cooc by the pipelines over the bare queries, by events; ``unfinished``: why the bare
+    queries came to no end. ``growth``: cost of an event over that at the size before, by what was run. ``same_bytes``:
+    by engine and events, whether each artifact has the bytes that the first engine's has.
     """
 
     plan: Plan
     runs: tuple[Run, ...]
     bares: tuple[Bare, ...]
+    unfinished: dict[int, str]
     likeness: dict[int, Likeness]
     ratios: dict[int, float]
     growth: dict[str, float]
@@ -101,6 +102,7 @@ class PipelinesBench(msgspec.Struct, frozen=True, kw_only=True):
     def table(self) -> str:
         """Write the figures for people."""
         lines = [one.line() for one in self.bares] + [one.line() for one in self.runs]
+        lines += [f"{events:>13,}  {why}" for events, why in self.unfinished.items()]
         for events, ratio in self.ratios.items():
             lines.append(f"{events:>13,}  popularity and cooc, pipelines to bare queries: {ratio:.2f}")
             lines.append(f"{events:>13,}  {self.likeness[events].line()}")
@@ -123,6 +125,7 @@ def run(plan: Plan, *, folder: Path | None, progress: Progress, say: Callable[[s
     """
     runs: list[Run] = []
     bares: list[Bare] = []
+    unfinished: dict[int, str] = {}
     likeness: dict[int, Likeness] = {}
     with ExitStack() as stack:
         kept = folder or Path(stack.enter_context(TemporaryDirectory(prefix="recsys-bench-")))
@@ -132,21 +135,25 @@ def run(plan: Plan, *, folder: Path | None, progress: Progress, say: Callable[[s
             history = _history(plan, events, kept, progress)
             found = root / f"bare-{events}"
             with progress(f"bare queries on {events:,} events"):
-                bares.append(bare(history, events=events, folder=found))
-            say(bares[-1].line())
+                try:
+                    bares.append(bare(history, events=events, folder=found))
+                except TooLarge as error:
+                    unfinished[events] = error.message
+            say(f"{events:>13,}  {unfinished[events]}" if events in unfinished else bares[-1].line())
             for engine in plan.engines:
                 for signals in (_HELD, plan.signals):
                     store = open_store(root / f"{engine}-{events}-{len(signals)}" / "store")
                     with progress(f"{','.join(signals) or 'all signals'} of {events:,} events by {engine}"):
                         runs.append(_run(plan, store, history, events=events, engine=engine, signals=signals))
                     say(runs[-1].line())
-                    if signals == _HELD and engine == plan.engines[0]:
+                    if signals == _HELD and engine == plan.engines[0] and events not in unfinished:
                         likeness[events] = compare(store, _TENANT, _SURFACE, found=found)
                         say(f"{events:>13,}  {likeness[events].line()}")
     return PipelinesBench(
         plan=plan,
         runs=tuple(runs),
         bares=tuple(bares),
+        unfinished=unfinished,
         likeness=likeness,
         ratios={one.events: _first(plan, runs, one.events, _HELD).seconds / one.seconds for one in bares},
         growth=_growth(runs),
