@@ -31,7 +31,8 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "why": ("why",),
     "pin": ("pin", "unpin"),
     "profile": ("profile",),
-    "lab": ("simulate", "demo", "quickstart", "bench"),
+    "lab": ("simulate", "demo", "quickstart"),
+    "bench": ("bench",),
 }
 """Files of this folder and the commands each adds, in the order of the help."""
 

@@ -1,5 +1,6 @@
 """Options that many commands share, said once."""
 
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ __all__ = [
     "SegmentOption",
     "SurfaceOption",
     "TenantOption",
+    "day",
     "open_suite",
     "open_tenant",
 ]
@@ -62,3 +64,13 @@ def open_tenant(name: str | None) -> Tenant:
     if not names:
         raise UsageError(f"store {suite.store.name} has no tenant", next_step="make one: recsys tenants create NAME")
     raise UsageError("several tenants are here: " + ", ".join(names), next_step="say which: --tenant NAME")
+
+
+def day(text: str | None, *, default: date | None = None) -> date:
+    """Read a day as people type it: 2026-11-22."""
+    if text is None:
+        return default or datetime.now(UTC).date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"`{text}` is not a day", next_step="write it like 2026-11-22") from None

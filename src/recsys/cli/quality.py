@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from recsys.cli.options import day
 from recsys.cli.pipelines import CatalogOption, MappingOption
 from recsys.cli.terminal import escape, terminal
 from recsys.documents import canonical_config
@@ -39,7 +40,6 @@ def bench_quality(
     ] = None,
 ) -> None:
     """Measure how well each signal, the blend and others' methods foretell each customer's next basket."""
-    from recsys.cli.lab import day
     from recsys.lab.bench.quality import run
 
     last = day(train_end)
