@@ -10,7 +10,7 @@ from recsys.cli.terminal import escape, terminal
 from recsys.errors import UsageError
 
 if TYPE_CHECKING:
-    from recsys.evaluation.results import Decision
+    from recsys.evaluation.parts import Decision
 
 __all__ = ["add_to"]
 
@@ -47,7 +47,10 @@ def run(
     dataset: Annotated[Path, typer.Option(help="YAML: where exposures, outcomes and lists are.")],
     config: Annotated[Path, typer.Option(help="YAML: metrics, integrity limits and gates.")],
     output: Annotated[Path | None, typer.Option(help="Where the report goes; default standard output.")] = None,
-    mode: Annotated[Literal["offline"] | None, typer.Option(help="Must agree with the config's mode.")] = None,
+    mode: Annotated[
+        Literal["offline", "experiment", "interleaving", "ope", "aa-check"] | None,
+        typer.Option(help="Must agree with the config's mode."),
+    ] = None,
     output_format: Annotated[
         Literal["json", "markdown", "html"] | None, typer.Option(help="Default: by the file's ending.")
     ] = None,

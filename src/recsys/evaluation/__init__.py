@@ -5,7 +5,7 @@ Light to import; DuckDB and scipy come in with the first call.
 """
 
 from recsys.evaluation.face import evaluate, validate
+from recsys.evaluation.reading.validation import Validation
 from recsys.evaluation.report import Report, read_report
-from recsys.evaluation.validation import Validation
 
 __all__ = ["Report", "Validation", "evaluate", "read_report", "validate"]

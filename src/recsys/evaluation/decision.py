@@ -1,124 +1,57 @@
 """What to do, by ordered rules. The rules are data: the first that fires decides, and the report shows them
-all.
+all. Each mode has its own.
 """
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from recsys.evaluation.config import Config
-from recsys.evaluation.results import Check, Data, Decision, GateResult, Step
-from recsys.evaluation.words import times
+from recsys.evaluation.parts import Check, Data, Decision, Outcome, Step
 
-__all__ = ["RULES", "Facts", "Rule", "decide"]
-
-Outcome = Literal["pass", "hold", "gate_failed"]
+__all__ = ["Facts", "Rule", "decide_by", "holding", "listed"]
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a decision looks at."""
+    """What a decision of any mode looks at."""
 
     data: Data
     integrity: tuple[Check, ...]
-    gates: tuple[GateResult, ...]
-    has_baseline: bool
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True):
+F = TypeVar("F", bound=Facts)
+
+
+class Rule(msgspec.Struct, Generic[F], frozen=True, kw_only=True):
     """``finds`` returns what makes the rule fire, as sentences; none and the next rule is asked."""
 
     name: str
     outcome: Outcome
-    finds: Callable[[Facts], tuple[str, ...]]
+    finds: Callable[[F], tuple[str, ...]]
     otherwise: str
     what_to_do: str
     lever: str
 
 
-def _holding(facts: Facts) -> tuple[str, ...]:
+def holding(facts: Facts) -> tuple[str, ...]:
+    """Return what of the data's integrity speaks against any decision."""
     return tuple(f"{check.name}: {check.sentence}" for check in facts.integrity if check.state == "hold")
 
 
-def _gates(state: str) -> Callable[[Facts], tuple[str, ...]]:
-    return lambda facts: tuple(gate.sentence for gate in facts.gates if gate.state == state)
-
-
-def _passing(facts: Facts) -> tuple[str, ...]:
-    if any(gate.state == "not_judged" for gate in facts.gates):
-        return ()
-    return _gates("pass")(facts)
-
-
-def _unjudged(facts: Facts) -> tuple[str, ...]:
-    if not facts.gates:
-        return (f"only the data was judged: {_data_judged(facts)}", "the config names no gate")
-    waiting = _listed([gate.metric for gate in facts.gates if gate.state == "not_judged"])
-    unjudged = f"there was no baseline, which was allowed, so nothing was judged for a drop: {waiting}"
-    held = _gates("pass")(facts)
-    return (*held, unjudged) if held else (f"only the data was judged: {_data_judged(facts)}", unjudged)
-
-
-def _data_judged(facts: Facts) -> str:
-    """Say which checks the data passed, and which it gave no means to make."""
-    sound = _listed([check.name for check in facts.integrity if check.state == "ok"])
-    unmeasured = _listed([check.name for check in facts.integrity if check.state == "unmeasured"])
-    return f"{sound} are in order" + (f"; {unmeasured} could not be measured" if unmeasured else "")
-
-
-def _listed(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
-RULES: tuple[Rule, ...] = (
-    Rule(
-        name="integrity",
-        outcome="hold",
-        finds=_holding,
-        otherwise="the data can be trusted",
-        what_to_do="Decide nothing on this data. Find out why it is so, repair the logging or the export, run again.",
-        lever="none: hold ships until the data is sound (`recsys releases hold`)",
-    ),
-    Rule(
-        name="gates_failed",
-        outcome="gate_failed",
-        finds=_gates("fail"),
-        otherwise="no gate failed",
-        what_to_do="Do not ship what was judged. Look at the slices for where it lost, change it, run again.",
-        lever="none while it is not live; if it is already, roll back the surface's artifacts",
-    ),
-    Rule(
-        name="gates_unclear",
-        outcome="hold",
-        finds=_gates("unclear"),
-        otherwise="every gate that was judged is settled",
-        what_to_do="Do not ship yet: the data allows good and bad. Judge more requests.",
-        lever="none",
-    ),
-    Rule(
-        name="gates_passed",
-        outcome="pass",
-        finds=_passing,
-        otherwise="not every gate was judged",
-        what_to_do="It may go on: every gate holds with its interval.",
-        lever="none",
-    ),
-    Rule(
-        name="nothing_to_compare",
-        outcome="pass",
-        finds=_unjudged,
-        otherwise="",
-        what_to_do="Keep this report as the baseline of the next run; by itself it is no reason to ship.",
-        lever="none",
-    ),
-)
-
-
-def decide(facts: Facts, config: Config) -> Decision:
-    """Ask the rules in order; the last always fires."""
+def decide_by(
+    rules: tuple[Rule[F], ...],
+    facts: F,
+    *,
+    how_sure: str,
+    inputs: Mapping[str, Any],
+    thresholds: Mapping[str, Any],
+) -> Decision:
+    """Ask the rules in order; the last must always fire. ``inputs`` and ``thresholds``: what a mode looked at beyond
+    the data's integrity.
+    """
     steps: list[Step] = []
-    decided: tuple[Rule, tuple[str, ...]] | None = None
-    for rule in RULES:
+    decided: tuple[Rule[F], tuple[str, ...]] | None = None
+    for rule in rules:
         if decided:
             steps.append(Step(rule=rule.name, state="not_reached", finding="an earlier rule decided"))
             continue
@@ -138,21 +71,17 @@ def decide(facts: Facts, config: Config) -> Decision:
         outcome=rule.outcome,
         rule=rule.name,
         what_happened=" ".join(_sentence(each) for each in found),
-        how_sure=_how_sure(facts, config),
+        how_sure=how_sure,
         what_to_do=rule.what_to_do,
         lever=rule.lever,
         steps=tuple(steps),
         inputs={
             "integrity": {check.name: check.value for check in facts.integrity},
-            "gates": {gate.metric: _gate_inputs(gate) for gate in facts.gates},
+            **inputs,
             "window": [facts.data.window_start, facts.data.window_end],
             "fingerprint": facts.data.fingerprint,
         },
-        thresholds={
-            "integrity": {check.name: check.threshold for check in facts.integrity},
-            "gates": {gate.metric: {"max_drop": gate.max_drop, "min_value": gate.min_value} for gate in facts.gates},
-            "confidence": config.offline.confidence,
-        },
+        thresholds={"integrity": {check.name: check.threshold for check in facts.integrity}, **thresholds},
     )
 
 
@@ -162,28 +91,5 @@ def _sentence(text: str) -> str:
     return f"{first.capitalize() if first.isalpha() else first} {rest}."
 
 
-def _gate_inputs(gate: GateResult) -> dict[str, object]:
-    whole = msgspec.to_builtins(gate)
-    return {name: whole[name] for name in ("value", "interval", "comparison", "state")}
-
-
-def _how_sure(facts: Facts, config: Config) -> str:
-    data = facts.data
-    base = (
-        f"Judged on {times(data.requests, 'request')} of {times(data.units, 'user')} "
-        f"from {data.window_start[:10]} to {data.window_end[:10]}; "
-        f"{data.requests_with_relevant:,} of them led to something. "
-        f"Intervals are {100 * config.offline.confidence:g}%, with users as units: "
-        "one user's requests are not independent. "
-    )
-    if data.lists == "logged":
-        return (
-            base + "These are the lists that were shown: they tell how the live system did, "
-            "not how another would have done."
-        )
-    if config.attribution.require_shown:
-        return (
-            base + "Outcomes come only from what was shown then, so a list of other items is judged "
-            "more harshly than it deserves."
-        )
-    return base + "Outcomes on items that were not shown count too."
+def listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recsys.evaluation.config import Config, read_config
-from recsys.evaluation.dataset import Dataset, read_dataset
 from recsys.evaluation.errors import BadData, NoBaseline
+from recsys.evaluation.reading.dataset import Dataset, read_dataset
+from recsys.evaluation.reading.validation import Validation, check_files
 from recsys.evaluation.report import Report, read_report
-from recsys.evaluation.validation import Validation, check_files
 from recsys.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from recsys.evaluation.joining.together import Together
 
 __all__ = ["evaluate", "validate"]
 
@@ -47,18 +50,45 @@ def evaluate(
     """
     import duckdb
 
-    from recsys.evaluation.offline import run_offline
+    from recsys.evaluation.engine import open_engine
+    from recsys.evaluation.joining.together import bring
 
     settings = read_config(config)
     inputs, folder = read_dataset(dataset)
-    if baseline is None and not allow_no_baseline:
+    if settings.mode == "offline" and baseline is None and not allow_no_baseline:
         raise NoBaseline
     earlier = baseline if baseline is None or isinstance(baseline, Report) else read_report(baseline)
     try:
-        return run_offline(dataset=inputs, folder=folder, config=settings, baseline=earlier, progress=progress)
+        with open_engine() as engine:
+            together = bring(engine, dataset=inputs, folder=folder, config=settings, progress=progress)
+            with progress("measure"):
+                return _run(together, baseline=earlier)
     except duckdb.Error as error:
         # What the checks before let through and the engine refuses: still one line and no number.
         raise BadData(f"the data could not be read: {str(error).splitlines()[0]}") from error
+
+
+def _run(together: "Together", *, baseline: Report | None) -> Report:
+    """Hand the logs to the mode."""
+    if together.config.mode == "experiment":
+        from recsys.evaluation.experiment.run import run_experiment
+
+        return run_experiment(together)
+    if together.config.mode == "interleaving":
+        from recsys.evaluation.interleaving.run import run_interleaving
+
+        return run_interleaving(together)
+    if together.config.mode == "ope":
+        from recsys.evaluation.ope.run import run_ope
+
+        return run_ope(together)
+    if together.config.mode == "aa-check":
+        from recsys.evaluation.aa.run import run_aa
+
+        return run_aa(together)
+    from recsys.evaluation.offline.run import run_offline
+
+    return run_offline(together, baseline=baseline)
 
 
 def validate(*, schema: str, inputs: str | Path | tuple[str | Path, ...]) -> Validation:

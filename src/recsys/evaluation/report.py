@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import to_builtins
+
 from recsys.encoding import canonical, decode
 from recsys.evaluation.errors import BadData
 from recsys.evaluation.rendering import html, markdown
@@ -30,9 +32,12 @@ class Report(Results, frozen=True, kw_only=True):
         return html.render(self)
 
     def to_frame(self) -> "pandas.DataFrame":
-        """Return the metrics, over all and by slice, one row each; needs pandas."""
+        """Return the metrics over all and by slice, or an experiment's effects, one row each; needs pandas."""
         import pandas
 
+        if self.experiment is not None:
+            return pandas.DataFrame([to_builtins(effect) for effect in self.experiment.effects])
+        assert self.offline is not None
         rows = [("", "", measured) for measured in self.offline.metrics]
         rows += [(found.key, found.value, measured) for found in self.offline.slices for measured in found.metrics]
         return pandas.DataFrame(

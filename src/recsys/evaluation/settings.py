@@ -1,16 +1,47 @@
-"""Reads settings of a kind from a YAML file, or takes them as given."""
+"""What settings of every mode have in common, and how a kind of them is read from a YAML file."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
 
 from recsys.encoding import Invalid, convert
 from recsys.evaluation.errors import SettingsInvalid
 from recsys.yaml_file import read_yaml
 
-__all__ = ["read_settings"]
+__all__ = ["Attribution", "Integrity", "Settings", "Share", "Unit", "read_settings"]
 
 T = TypeVar("T")
+Unit = Literal["anonymous_id", "user_id", "session_id", "request_id"]
+"""By which id units are told apart: what an experiment may be assigned by."""
+Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class Integrity(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When the data cannot be trusted to decide on. All are shares.
+
+    ``min_join_rate`` gates ``outcomes_matched``. ``max_duplicates``: exposure rows beyond the first of their
+    request id. ``max_unrecorded``: answers the service says it could not record. ``max_early_outcomes``:
+    matched outcomes that come before their exposure, which means clocks disagree.
+    """
+
+    min_join_rate: Share = 0.95
+    max_duplicates: Share = 0.0
+    max_unrecorded: Share = 0.001
+    max_early_outcomes: Share = 0.01
+
+
+class Attribution(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which outcomes count for a request: after it, within the window, and on an item it showed."""
+
+    window_h: Annotated[float, Meta(gt=0, le=24 * 366)] = 24.0
+    require_shown: bool = True
 
 
 def read_settings(source: str | Path | Mapping[str, Any], kind: type[T], *, what: str) -> tuple[T, Path]:

@@ -2,7 +2,7 @@
 
 import math
 
-from recsys.evaluation.results import Interval
+from recsys.evaluation.statistics.ratios import Interval
 
 __all__ = ["decimals", "exact", "figure", "fixed", "percent", "span", "times", "value_and_span"]
 

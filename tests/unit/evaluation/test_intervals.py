@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from recsys.evaluation.intervals import Moments, ratio, ratio_interval
+from recsys.evaluation.statistics.ratios import Moments, ratio, ratio_interval
 
 
 def moments(y, n, scale=1000):

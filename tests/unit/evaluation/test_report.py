@@ -84,8 +84,8 @@ def test_a_row_told_twice_changes_the_fingerprint(full, report):
 
 
 def test_the_same_rows_in_other_roles_are_another_fingerprint():
-    from recsys.evaluation.fingerprint import fingerprint
-    from recsys.evaluation.sources import Opened
+    from recsys.evaluation.joining.fingerprint import fingerprint
+    from recsys.evaluation.reading.sources import Opened
 
     def opened(role):
         return {role: Opened(role=role, files=1, rows=1, content=7, columns={})}

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys.evaluation.results import Interval
+from recsys.evaluation.parts import Interval
 from recsys.evaluation.words import decimals, exact, figure, fixed, percent, span, value_and_span
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.pipelines.shops import END, START, new_shop
 
 from recsys.access import load_directory
-from recsys.evaluation.schemas import SCHEMAS
+from recsys.evaluation.reading.schemas import SCHEMAS
 from recsys.events import Interaction, Outcome, pseudonymous
 from recsys.pipelines.ingest import ingest
 from recsys.serving.problems import Refusal

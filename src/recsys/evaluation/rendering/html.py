@@ -5,8 +5,8 @@ from html import escape
 from importlib.resources import files
 
 from recsys.evaluation.rendering.markdown import headline
-from recsys.evaluation.rendering.plots import intervals_plot, joins_plot
-from recsys.evaluation.rendering.tables import Column, Section, Table, sections
+from recsys.evaluation.rendering.sections import TITLES, drawn, sections
+from recsys.evaluation.rendering.tables import Column, Section, Table
 from recsys.evaluation.results import Results
 
 __all__ = ["body", "render"]
@@ -31,10 +31,7 @@ def render(results: Results) -> str:
 def body(results: Results) -> str:
     """Write what stands in the page, with its style, so that a notebook can show it too."""
     style = files("recsys.evaluation").joinpath("rendering", "report.css").read_text(encoding="utf-8")
-    plots = {
-        "Metrics": intervals_plot(results.offline.metrics),
-        "Joins by day": joins_plot(results.days, least=results.config.integrity.min_join_rate),
-    }
+    plots = drawn(results)
     parts = [f"<style>{style}</style>", f'<main class="recsys-report">{_decision(results)}']
     parts += [_section(section, plots.get(section.title, "")) for section in sections(results)]
     return "\n".join([*parts, "</main>"])
@@ -50,7 +47,7 @@ def _decision(results: Results) -> str:
     )
     told = "".join(f"<dt>{title}</dt><dd>{_prose(text)}</dd>" for title, text in said)
     return (
-        f'<header class="{decision.outcome}"><p>Offline evaluation</p>'
+        f'<header class="{decision.outcome}"><p>{TITLES[results.mode]}</p>'
         f"<h1>{escape(headline(results))}</h1><dl>{told}</dl></header>"
     )
 

@@ -1,6 +1,7 @@
 """A report as Markdown: the decision first, then everything it rests on."""
 
-from recsys.evaluation.rendering.tables import Table, sections
+from recsys.evaluation.rendering.sections import sections
+from recsys.evaluation.rendering.tables import Table
 from recsys.evaluation.results import Results
 
 __all__ = ["headline", "render"]
@@ -31,8 +32,7 @@ def render(results: Results) -> str:
 
 def headline(results: Results) -> str:
     """Return the decision in a line: the outcome, its exit code, and the rule that decided."""
-    words = {"pass": "Pass", "hold": "Hold", "gate_failed": "Gate failed"}
-    outcome = words[results.decision.outcome]
+    outcome = results.decision.outcome.replace("_", " ").capitalize()
     return f"{outcome}: decided by rule {results.decision.rule} (exit code {results.exit_code})"
 
 

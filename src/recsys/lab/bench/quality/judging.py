@@ -1,6 +1,6 @@
 """How good lists are: recall, NDCG and coverage, with intervals over customers.
 
-Recall and NDCG are those of ``recsys-eval`` itself: one definition, in :mod:`recsys.evaluation.metrics`.
+Recall and NDCG are those of ``recsys-eval`` itself: one definition, in :mod:`recsys.evaluation.measuring.metrics`.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from recsys.evaluation.metrics import SCALE, Metric
+from recsys.evaluation.measuring.metrics import SCALE, Metric
 from recsys.lab.bench.quality.split import Case
 
 __all__ = ["RESAMPLES", "Estimate", "Judged", "Resampling", "judge"]

@@ -1,0 +1,1 @@
+"""A/A: does the test find nothing where there is nothing?"""

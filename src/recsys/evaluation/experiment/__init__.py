@@ -1,0 +1,1 @@
+"""Experiments: which arm did better, how sure that is, and what to do about it."""

@@ -1,0 +1,121 @@
+"""Who was in the experiment, in which arm, and which requests are analysed."""
+
+from typing import NamedTuple
+
+from recsys.evaluation.config import Config
+from recsys.evaluation.engine import Engine, literal
+from recsys.evaluation.errors import NotInData
+from recsys.evaluation.experiment.config import ExperimentSettings
+from recsys.evaluation.joining.judged import NO_VALUE, slice_columns
+from recsys.evaluation.joining.together import Together
+
+__all__ = ["Trial", "make_trial"]
+
+
+class Trial(NamedTuple):
+    """The units of each arm, by first assignment.
+
+    ``meant``: the share each arm was meant to get. ``seen`` counts arms that nobody was meant to get as well.
+    ``crossovers`` are units that were seen in more than one arm. ``assigned_only``: by arm, units that were assigned
+    and whose requests are not in the exposures, where assignments were given.
+    """
+
+    control: str
+    candidates: tuple[str, ...]
+    meant: dict[str, float]
+    seen: dict[str, int]
+    crossovers: int
+    requests_without_unit: int
+    assigned_only: dict[str, int]
+
+
+def make_trial(together: Together) -> Trial:
+    """Make ``arms`` and narrow ``evaluated`` to the experiment.
+
+    Raises
+    ------
+    NotInData
+        When the experiment, an arm that the config names, or the unit is not in the data.
+    """
+    engine, config = together.engine, together.config
+    asked = config.experiment
+    assert asked is not None
+    by_assignments = "assignments" in together.opened
+    _check_there(engine, asked, by_assignments=by_assignments)
+    engine.script("assigned", holes={"source": _source(asked, by_assignments=by_assignments)})
+    engine.script("arms")
+    seen = {str(arm): int(units) for arm, units in engine.rows("SELECT arm, count(*) FROM arms GROUP BY 1 ORDER BY 1")}
+    _check_arms(asked, seen)
+    listed = ("request_id", "unit", "has_unit", "day", "failed", "empty", "fell_back", "latency_ms")
+    served = "request_id IN (SELECT request_id FROM assigned)" if by_assignments else "variant IS NOT NULL"
+    names = ", ".join(f"exposures.{name}" for name in (*listed, *slice_columns(config)))
+    engine.script("trial", holes={"listed": names, "served": served})
+    (crossovers,) = engine.row("SELECT count_if(variants > 1) FROM arms")
+    (without,) = engine.row("SELECT count(*) FROM exposures WHERE variant IS NOT NULL AND by_user AND NOT has_unit")
+    alone = "SELECT arm, count(*) FROM arms WHERE unit NOT IN (SELECT unit FROM evaluated) GROUP BY 1 ORDER BY 1"
+    return Trial(
+        control=asked.control_variant,
+        candidates=tuple(arm for arm in sorted({*seen, *asked.variants}) if arm != asked.control_variant),
+        meant=dict(asked.variants) or dict.fromkeys(seen, 1.0),
+        seen=seen,
+        crossovers=crossovers,
+        requests_without_unit=without,
+        assigned_only={str(arm): units for arm, units in engine.rows(alone)} if by_assignments else {},
+    )
+
+
+def _check_there(engine: Engine, asked: ExperimentSettings, *, by_assignments: bool) -> None:
+    """Refuse an experiment or a kind of unit that the data does not have."""
+    source = "assignments_read" if by_assignments else "exposures_read"
+    name = "experiment_id" if by_assignments else "context['experiment_id']"
+    if not by_assignments and "context" not in _columns(engine, "exposures_read"):
+        reason = "the exposures have no context, and there are no assignments"
+        raise NotInData("experiment", asked.experiment_id, reason=reason)
+    known = [row[0] for row in engine.rows(f"SELECT DISTINCT {name} FROM {source} WHERE {name} <> '' LIMIT 100")]  # noqa: S608
+    if asked.experiment_id not in known:
+        raise NotInData("experiment", asked.experiment_id, reason="no row names it", known=tuple(map(str, known)))
+    counted, of_unit = engine.row("SELECT count(*), count_if(has_unit) FROM exposures WHERE variant IS NOT NULL")
+    if counted and not of_unit:
+        kinds = engine.rows(
+            "SELECT DISTINCT context['unit_type'] FROM exposures_read WHERE context['unit_type'] <> '' LIMIT 10"
+        )
+        found = ", ".join(sorted(str(row[0]) for row in kinds)) or NO_VALUE
+        raise NotInData("unit", asked.unit, reason=f"no exposure of the experiment has one; there are: {found}")
+
+
+def _columns(engine: Engine, table: str) -> set[str]:
+    return {str(row[0]) for row in engine.rows(f"DESCRIBE {table}")}
+
+
+def _source(asked: ExperimentSettings, *, by_assignments: bool) -> str:
+    if not by_assignments:
+        return (
+            "SELECT request_id, unit, variant, ts_us FROM exposures "
+            "WHERE variant IS NOT NULL AND by_user AND has_unit AND NOT excluded"
+        )
+    unit = {
+        "request_id": "request_id",
+        "user_id": "coalesce(CASE WHEN unit_type = 'user_id' THEN nullif(unit_id, '') END, nullif(user_id, ''))",
+    }.get(asked.unit, f"CASE WHEN unit_type = {literal(asked.unit)} THEN nullif(unit_id, '') END")
+    return (
+        f"SELECT request_id, hash({unit}) AS unit, variant, ts_us FROM assignments_read "  # noqa: S608 - of ours
+        f"WHERE experiment_id = {literal(asked.experiment_id)} AND {unit} IS NOT NULL "
+        "AND coalesce(context['traffic'], 'user') = 'user'"
+    )
+
+
+def _check_arms(asked: ExperimentSettings, seen: dict[str, int]) -> None:
+    """Refuse when there is nothing to compare: control, or every other arm, is missing."""
+    named = {"control_variant": asked.control_variant, **{f"variants.{arm}": arm for arm in asked.variants}}
+    for where, arm in named.items():
+        if arm not in seen:
+            reason = f"no unit was given it (experiment.{where})"
+            raise NotInData("arm", arm, reason=reason, known=tuple(seen))
+    if len(seen) < 2:
+        raise NotInData("arm", "candidate", reason=f"every unit was given {asked.control_variant}", known=tuple(seen))
+
+
+def config_of(config: Config) -> ExperimentSettings:
+    """Return the part of the config that speaks of the experiment."""
+    assert config.experiment is not None
+    return config.experiment

@@ -1,0 +1,1 @@
+"""Interleaving: of two lists shown as one, whose items did people take?"""

@@ -1,0 +1,162 @@
+"""The evaluation of an interleaving, from logs in the engine to a report."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys.encoding import rfc3339
+from recsys.evaluation.engine import Engine, literal
+from recsys.evaluation.errors import NotInData
+from recsys.evaluation.interleaving.config import InterleavingSettings
+from recsys.evaluation.interleaving.results import InterleavingResult, Votes
+from recsys.evaluation.interleaving.rules import Facts, decide
+from recsys.evaluation.joining.judged import slice_columns
+from recsys.evaluation.joining.together import Together, describe, versions
+from recsys.evaluation.measuring.measures import score_requests
+from recsys.evaluation.parts import Check
+from recsys.evaluation.reading.teams import open_teams
+from recsys.evaluation.report import Report
+from recsys.evaluation.statistics.preferences import preference, randomised
+from recsys.evaluation.words import percent
+
+__all__ = ["run_interleaving"]
+
+_DAY_S = 86_400
+_PREFERENCES = "SELECT sum(candidate - control) AS votes FROM votes WHERE {where} GROUP BY unit ORDER BY unit"
+
+
+def run_interleaving(together: Together) -> Report:
+    """Count whose items people took."""
+    engine, config = together.engine, together.config
+    asked = config.interleaving
+    assert asked is not None
+    _evaluated(together, asked)
+    score_requests(engine, config, reranked=False, only="SEMI JOIN evaluated USING (request_id)")
+    data = describe(together)
+    slices = slice_columns(config)
+    engine.script(
+        f"votes_{asked.algorithm}",
+        holes={"slices": "".join(f", e.{name}" for name in slices)},
+        event=asked.reward_event,
+        candidate=asked.candidate,
+        control=asked.control,
+    )
+    units = _units(engine, _PREFERENCES.format(where="true"))
+    candidate, control, requests = engine.row(
+        "SELECT sum(candidate)::BIGINT, sum(control)::BIGINT, count(*) FROM votes"
+    )
+    votes = _votes("all", units, asked)
+    result = InterleavingResult(
+        control=asked.control,
+        candidate=asked.candidate,
+        algorithm=asked.algorithm,
+        votes=votes,
+        slices=_by_slice(engine, asked, slices),
+        days=_by_day(engine, asked),
+        candidate_votes=candidate,
+        control_votes=control,
+        p_votes=randomised(units, seed=asked.seed),
+        p=votes.p_fixed if asked.inference == "fixed" else votes.p_sequential,
+        requests=requests,
+        units=len(units),
+    )
+    checks = together.integrity
+    if asked.algorithm == "team_draft":
+        checks += (_check_coin(engine, asked),)
+    return Report(
+        mode="interleaving",
+        decision=decide(Facts(data=data, integrity=checks, asked=asked, found=result), config),
+        data=data,
+        joins=together.joins,
+        days=together.days,
+        drops=together.drops,
+        integrity=checks,
+        interleaving=result,
+        config=config,
+        versions=versions(),
+    )
+
+
+def _evaluated(together: Together, asked: InterleavingSettings) -> None:
+    """Narrow ``evaluated`` to the requests of users whose lists were interleaved.
+
+    Raises
+    ------
+    NotInData
+        For an experiment or a team that the data does not have.
+    """
+    engine = together.engine
+    inside = "SELECT request_id FROM teams_read"
+    if asked.algorithm == "team_draft":
+        open_teams(engine, together.dataset.exposures, together.folder)
+        known = tuple(
+            str(row[0])
+            for row in engine.rows("SELECT DISTINCT unnest(teams) AS t FROM teams_read ORDER BY 1")
+            if row[0]
+        )
+    else:
+        if "ranklists" not in together.opened:
+            reason = "the dataset has no ranklists, and the two lists are read from there"
+            raise NotInData("interleaving", "balanced", reason=reason)
+        known = tuple(str(row[0]) for row in engine.rows("SELECT DISTINCT ranker FROM ranklists_read ORDER BY 1"))
+        inside = "SELECT request_id FROM ranklists_read"
+    for team in (asked.control, asked.candidate):
+        if team not in known:
+            raise NotInData("team", team, reason="it placed nothing", known=known)
+    named = ""
+    if asked.experiment_id is not None:
+        named = f"WHERE context['experiment_id'] = {literal(asked.experiment_id)}"
+        engine.run(f"CREATE TEMP TABLE in_experiment AS SELECT request_id FROM exposures_read {named}")  # noqa: S608
+        (met,) = engine.row("SELECT count(*) FROM in_experiment")
+        if not met:
+            raise NotInData("experiment", asked.experiment_id, reason="no exposure names it")
+        named = "AND request_id IN (SELECT request_id FROM in_experiment)"
+    engine.run(
+        "CREATE OR REPLACE TEMP VIEW evaluated AS SELECT * FROM exposures "  # noqa: S608 - ours
+        f"WHERE by_user AND has_unit AND request_id IN ({inside}) {named}"
+    )
+
+
+def _units(engine: Engine, sql: str) -> npt.NDArray[Any]:
+    return np.asarray(engine.run(sql).fetchnumpy()["votes"], dtype=np.float64)
+
+
+def _votes(part: str, units: npt.NDArray[Any], asked: InterleavingSettings) -> Votes:
+    found = preference(units, alpha=asked.alpha)
+    return Votes(part=part, **found._asdict())
+
+
+def _by_slice(engine: Engine, asked: InterleavingSettings, columns: list[str]) -> tuple[Votes, ...]:
+    found = []
+    for key, column in zip(asked.slice_keys, columns, strict=True):
+        values = [str(row[0]) for row in engine.rows(f"SELECT DISTINCT {column} FROM votes ORDER BY 1")]  # noqa: S608
+        for value in values:
+            sql = _PREFERENCES.format(where=f"{column} = {literal(value)}")
+            found.append(_votes(f"{key} = {value}", _units(engine, sql), asked))
+    return tuple(found)
+
+
+def _by_day(engine: Engine, asked: InterleavingSettings) -> tuple[Votes, ...]:
+    found = []
+    for (day,) in engine.rows("SELECT DISTINCT day FROM votes ORDER BY 1"):
+        sql = _PREFERENCES.format(where=f"day <= {day}")
+        found.append(_votes(rfc3339(day * _DAY_S)[:10], _units(engine, sql), asked))
+    return tuple(found)
+
+
+def _check_coin(engine: Engine, asked: InterleavingSettings) -> Check:
+    """Hold when one team began far more lists than the other: the coin that decides it is not even."""
+    from scipy.stats import binomtest
+
+    began, lists = engine.row(
+        "SELECT count_if(first = $candidate), count(*) FROM "
+        "(SELECT list_filter(teams, lambda x: x IS NOT NULL)[1] AS first FROM teams_read SEMI JOIN evaluated "
+        "USING (request_id)) WHERE first IN ($candidate, $control)",
+        candidate=asked.candidate,
+        control=asked.control,
+    )
+    p = float(binomtest(began, lists, 0.5).pvalue) if lists else 1.0
+    began_share = percent(began / lists if lists else 0.0)
+    said = f"{asked.candidate} began {began_share} of {lists:,} lists, p {p:.2g} for an even coin"
+    return Check(name="coin", state="hold" if p < 0.001 else "ok", value=p, threshold=0.001, sentence=said)

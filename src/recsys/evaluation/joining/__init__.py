@@ -1,0 +1,1 @@
+"""What was shown and what was done, brought together; and whether it can decide anything."""

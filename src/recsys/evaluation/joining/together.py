@@ -1,0 +1,114 @@
+"""All that every mode needs of the logs: read, joined, checked, described."""
+
+import platform
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import recsys
+from recsys.encoding import rfc3339
+from recsys.evaluation.config import Config
+from recsys.evaluation.engine import Engine
+from recsys.evaluation.errors import BadData
+from recsys.evaluation.joining.fingerprint import fingerprint, judged_on, split
+from recsys.evaluation.joining.integrity import check_integrity
+from recsys.evaluation.joining.joins import joins_by_day, joins_over_all, outcome_drops
+from recsys.evaluation.joining.judged import Judged, bring_together
+from recsys.evaluation.measuring.measures import check_answerable
+from recsys.evaluation.parts import Check, Data, Day, Drop, Joins, RoleData
+from recsys.evaluation.reading.dataset import Dataset
+from recsys.evaluation.reading.sources import Opened, open_sources
+from recsys.progress import Progress
+
+__all__ = ["Together", "bring", "describe", "versions"]
+
+
+class Together(NamedTuple):
+    """The logs in the engine, and what can be said of them before anything is measured."""
+
+    engine: Engine
+    dataset: Dataset
+    folder: Path
+    """Where the dataset's relative paths begin."""
+    config: Config
+    opened: dict[str, Opened]
+    judged: Judged
+    joins: Joins
+    days: tuple[Day, ...]
+    drops: tuple[Drop, ...]
+    integrity: tuple[Check, ...]
+
+
+def bring(engine: Engine, *, dataset: Dataset, folder: Path, config: Config, progress: Progress) -> Together:
+    """Read every role, join them and check them; raises as :func:`recsys.evaluation.evaluate` does."""
+    with progress("read and check"):
+        opened = open_sources(engine, dataset, folder)
+    with progress("join"):
+        judged = bring_together(engine, opened, config)
+        check_answerable(engine, config, reranked=judged.reranked)
+        joins, days = joins_over_all(engine), joins_by_day(engine)
+        drops = outcome_drops(engine, judged, joins)
+        checks = check_integrity(engine, config, judged=judged, joins=joins, days=days, drops=drops)
+    return Together(engine, dataset, folder, config, opened, judged, joins, days, drops, checks)
+
+
+def describe(together: Together) -> Data:
+    """Say what was judged, from ``evaluated``, ``scored`` and ``unit_served``.
+
+    Raises
+    ------
+    BadData
+        When no request is by a user.
+    """
+    engine, opened, judged = together.engine, together.opened, together.judged
+    start, end, not_users = engine.row("SELECT first_us, last_us, not_by_users FROM shown WHERE which = 0")
+    requests, without, content = engine.row(
+        "SELECT count(*), count_if(NOT has_unit), coalesce(sum(hash(request_id)::HUGEINT), 0) FROM evaluated"
+    )
+    if not requests:
+        raise BadData("exposures: no request is by a user", next_step="is all of it traffic of bots or our own?")
+    (units,) = engine.row("SELECT count(*) FROM unit_served WHERE which = 0")
+    (relevant,) = engine.row("SELECT coalesce(count_if(relevant), 0) FROM scored")
+    return Data(
+        roles=tuple(RoleData(role=role, files=each.files, rows=each.rows) for role, each in opened.items()),
+        window_start=rfc3339(start / 1e6),
+        window_end=rfc3339(end / 1e6),
+        fingerprint=fingerprint(opened),
+        judged_on=judged_on(opened, together.config),
+        split=split(requests, content),
+        candidates=_candidates(engine, judged),
+        lists="reranked" if judged.reranked else "logged",
+        ranker=judged.ranker,
+        requests=requests,
+        units=units,
+        requests_without_unit=without,
+        requests_not_by_users=not_users,
+        requests_with_relevant=relevant,
+        duplicate_request_ids=judged.duplicate_request_ids,
+        duplicate_outcomes=judged.duplicate_outcomes,
+    )
+
+
+def _candidates(engine: Engine, judged: Judged) -> Literal["shown", "open"]:
+    if not judged.reranked:
+        return "shown"
+    names = "list_transform({}.items, lambda x: x.item_id)"
+    (beyond,) = engine.row(
+        f"SELECT count(*) FROM evaluated AS r JOIN exposures AS e USING (request_id) "  # noqa: S608
+        f"WHERE NOT list_has_all({names.format('e')}, {names.format('r')})"
+    )
+    return "open" if beyond else "shown"
+
+
+def versions() -> dict[str, str]:
+    """Name the versions of what figures depend on."""
+    import duckdb
+    import numpy as np
+    import scipy
+
+    return {
+        "recsys": recsys.__version__,
+        "duckdb": duckdb.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "scipy": scipy.__version__,
+    }

@@ -1,0 +1,1 @@
+"""What is measured of requests: the metrics, and their means with intervals."""

@@ -1,0 +1,220 @@
+"""Computes the means: per request by SQL, summed per unit and slice in whole numbers, then value and
+interval.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from recsys.evaluation.config import Config
+from recsys.evaluation.engine import Engine, sql_text
+from recsys.evaluation.errors import NotInData
+from recsys.evaluation.joining.judged import slice_columns
+from recsys.evaluation.measuring.metrics import Metric
+from recsys.evaluation.parts import Measured
+from recsys.evaluation.statistics.ratios import Moments, ratio, ratio_interval
+
+__all__ = [
+    "Mean",
+    "check_answerable",
+    "mean_of",
+    "means_of",
+    "measure_means",
+    "moments_sql",
+    "read_moments",
+    "score_requests",
+    "scored_columns",
+    "service_columns",
+    "unit_values",
+]
+
+SERVED, RELEVANT, VIEWED = "served", "relevant", "viewed"
+
+
+class Mean(msgspec.Struct, frozen=True, kw_only=True):
+    """A metric over one denominator; ``column`` holds the metric's sums of each unit, in whole numbers."""
+
+    metric: Metric
+    over: str
+    column: str
+
+
+def means_of(config: Config) -> tuple[Mean, ...]:
+    """Return the means to report: a ranking metric both over all judged requests and over those with
+    relevance.
+    """
+    found = []
+    for number, metric in enumerate(config.metrics()):
+        overs = {
+            "ranking": (SERVED, RELEVANT),
+            "rate": (metric.denominator or SERVED,),
+            "service": (SERVED,),
+        }.get(metric.family, ())
+        found += [Mean(metric=metric, over=over, column=f"value_{number}") for over in overs]
+    return tuple(found)
+
+
+def mean_of(config: Config, metric: Metric) -> Mean:
+    """Return the mean by which a metric is compared: of all requests served, unless its name says another."""
+    return next(mean for mean in means_of(config) if mean.metric == metric)
+
+
+def check_answerable(engine: Engine, config: Config, *, reranked: bool) -> None:
+    """Refuse metrics the data cannot answer, rather than report 0 against 0.
+
+    Raises
+    ------
+    NotInData
+        With what is missing: an event type that never occurs, or a fact a re-ranked list cannot have.
+    """
+    counts = dict(engine.rows("SELECT event_type, count(*) FROM outcomes GROUP BY event_type"))
+    for metric in config.metrics():
+        if metric.family in ("rate", "service") and reranked:
+            reason = "a re-ranked list was shown to nobody; rates belong to logged lists"
+            raise NotInData("metric", metric.label, reason=reason)
+        if metric.family in ("service", "quantile"):
+            _check_logged(engine, metric)
+            continue
+        needed = [metric.definition.needs, "view" if metric.denominator == VIEWED else None]
+        for event in needed:
+            if event and not counts.get(event):
+                raise NotInData("metric", metric.label, reason=f"the outcomes hold no {event}")
+        if metric.family != "rate" and not any(counts.get(event) for event, grade in config.relevance.items() if grade):
+            raise NotInData("metric", metric.label, reason="no outcome is of a kind that offline.relevance grades")
+    if any(metric.name == "revenue_per_request" for metric in config.metrics()):
+        (valued,) = engine.row("SELECT count(value) FROM outcomes WHERE event_type = 'conversion'")
+        if not valued:
+            raise NotInData("metric", "revenue_per_request", reason="no conversion has a value")
+
+
+def _check_logged(engine: Engine, metric: Metric) -> None:
+    """Refuse a figure of the service that the log does not carry: missing is missing, not 0."""
+    rungs, latencies = engine.row("SELECT count_if(knows_rung), count(latency_ms) FROM exposures")
+    if metric.name == "fallback_rate" and not rungs:
+        raise NotInData("metric", metric.label, reason="no exposure has `rung` in its context")
+    if metric.family == "quantile" and not latencies:
+        raise NotInData("metric", metric.label, reason="no exposure has latency_ms")
+
+
+def score_requests(engine: Engine, config: Config, *, reranked: bool, only: str = "") -> None:
+    """Make ``acted``, ``scored``, ``unit_served`` and ``unit_scored`` in the engine.
+
+    ``only``: SQL that joins ``matched AS m`` with what is judged, where that is not every request.
+    """
+    slices = slice_columns(config)
+    grades = " ".join(f"WHEN '{event}' THEN {grade}" for event, grade in sorted(config.relevance.items()))
+    engine.script(
+        "acted",
+        holes={
+            "slices": "".join(f", any_value(m.{name}) AS {name}" for name in slices),
+            "grade": f"CASE m.event_type {grades} ELSE 0 END",
+            "list_rank": _RERANKED_RANK if reranked else "m.shown_rank",
+            "lists": "JOIN evaluated AS e USING (request_id)" if reranked else only,
+        },
+    )
+    engine.script(
+        "scored",
+        holes={
+            "slices": "".join(f", any_value({name}) AS {name}" for name in slices),
+            "columns": "".join(f", {name}" for name in slices),
+            "values": ", ".join(_values(config)) or "0 AS nothing",
+        },
+    )
+    sets = ", ".join(["(unit)", *(f"(unit, {name})" for name in slices)])
+    which = (
+        "CASE " + " ".join(f"WHEN GROUPING({name}) = 0 THEN {n + 1}" for n, name in enumerate(slices)) + " ELSE 0 END"
+    )
+    names = {
+        "which": which if slices else "0",
+        "slice": f"coalesce({', '.join(slices)}, '')" if slices else "''",
+        "sets": sets,
+    }
+    served, scored = service_columns(config), scored_columns(config)
+    engine.script("unit_served", holes={**names, "sums": "".join(f", {each}" for each in served.values())})
+    sums = ", ".join(f"sum({column}) AS {column}" for column in scored) or "0 AS nothing"
+    engine.script("unit_scored", holes={**names, "sums": sums})
+
+
+def service_columns(config: Config) -> dict[str, str]:
+    """Return the SQL of the sums over a unit's requests that need no outcome, by column."""
+    return {
+        mean.column: f"sum({mean.metric.value_sql()}) AS {mean.column}"
+        for mean in means_of(config)
+        if mean.metric.family == "service"
+    }
+
+
+def scored_columns(config: Config) -> list[str]:
+    """Return the columns of ``scored`` with the values of metrics, each once."""
+    return sorted({mean.column for mean in means_of(config) if mean.metric.family != "service"})
+
+
+_RERANKED_RANK = "list_min(list_transform(list_filter(e.items, lambda x: x.item_id = m.item_id), lambda x: x.rank))"
+
+
+def _values(config: Config) -> list[str]:
+    values = []
+    for number, metric in enumerate(config.metrics()):
+        if metric.family not in ("ranking", "rate"):
+            continue
+        counts = (
+            "len(ideal) > 0" if metric.family == "ranking" else "viewed" if metric.denominator == VIEWED else "true"
+        )
+        values.append(f"CASE WHEN {counts} THEN {metric.value_sql()} ELSE 0 END AS value_{number}")
+    return values
+
+
+def measure_means(engine: Engine, config: Config) -> dict[tuple[str, str] | None, tuple[Measured, ...]]:
+    """Return every mean over all (under ``None``) and in each slice (under its key and value)."""
+    means = means_of(config)
+    holes = {
+        "service": "".join(f", unit_served.{column}" for column in service_columns(config)),
+        "moments": ", ".join(moments_sql(mean) for mean in means) or "0",
+    }
+    found: dict[tuple[str, str] | None, tuple[Measured, ...]] = {}
+    for which, value, *sums in engine.rows(sql_text("moments", holes)):
+        where = None if which == 0 else (config.slice_keys[which - 1], str(value))
+        found[where] = tuple(
+            _measured(mean, read_moments(mean, sums, at=number), config) for number, mean in enumerate(means)
+        )
+    return found
+
+
+def unit_values(engine: Engine, mean: Mean) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return each unit's y and n, in the order of the units' hashes; units without n are 0."""
+    scored = "unit_served" if mean.metric.family == "service" else "unit_scored"
+    found = engine.run(
+        f"SELECT coalesce({scored}.{mean.column}, 0)::DOUBLE AS y, coalesce({mean.over}, 0)::DOUBLE AS n "  # noqa: S608
+        "FROM unit_served LEFT JOIN unit_scored USING (which, slice, unit) WHERE which = 0 ORDER BY unit"
+    ).fetchnumpy()
+    return np.asarray(found["y"]) / mean.metric.scale, np.asarray(found["n"])
+
+
+def moments_sql(mean: Mean, *, capped_at: int | None = None) -> str:
+    """Write what a ratio and its variance need of units' sums: six whole numbers, read by :func:`read_moments`."""
+    y, n = f"coalesce({mean.column}, 0)::HUGEINT", f"{mean.over}::HUGEINT"
+    if capped_at is not None:
+        y = f"least({y}, {capped_at}::HUGEINT)"
+    return f"count_if({n} > 0), sum({n}), sum({n} * {n}), sum({y}), sum({y} * {y}), sum({y} * {n})"
+
+
+def read_moments(mean: Mean, sums: Sequence[int | None], *, at: int) -> Moments:
+    """Read the ``at``-th mean's moments from a row of several."""
+    units, n, nn, y, yy, yn = (int(value or 0) for value in sums[6 * at : 6 * at + 6])
+    return Moments(units=units, n=n, nn=nn, y=y, yy=yy, yn=yn, scale=mean.metric.scale)
+
+
+def _measured(mean: Mean, moments: Moments, config: Config) -> Measured:
+    interval, why = ratio_interval(moments, confidence=config.confidence)
+    return Measured(
+        metric=mean.metric.label,
+        over=mean.over,
+        value=ratio(moments),
+        requests=moments.n,
+        units=moments.units,
+        interval=interval,
+        why_no_interval=why,
+    )

@@ -1,0 +1,1 @@
+"""Offline evaluation: how good lists were, judged on what users did."""

@@ -1,0 +1,1 @@
+"""Reading inputs: where they are, whether each row keeps to its schema, one table per role."""

@@ -1,0 +1,71 @@
+"""The dataset file: which logs play which role."""
+
+from collections.abc import Mapping
+from glob import glob
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from recsys.evaluation.errors import BadData
+from recsys.evaluation.settings import read_settings
+
+__all__ = ["Dataset", "Source", "find_files", "read_dataset"]
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where one role's rows are. ``path`` is a file, a glob, or several; relative to the dataset file.
+
+    ``ids`` says whether user ids in it are raw. Offline evaluation uses an id only to group the requests of
+    one user, and writes none; so raw ids never leave the reading.
+    """
+
+    type: Literal["jsonl", "parquet"]
+    path: str | tuple[str, ...]
+    ids: Literal["raw", "pseudonymous"] = "raw"
+
+
+class Dataset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Roles and their sources. With ``ranklists`` an offline run judges re-ranked lists, without it the logged
+    ones. ``preperiod``: what units did before an experiment.
+    """
+
+    exposures: Source
+    outcomes: Source
+    assignments: Source | None = None
+    ranklists: Source | None = None
+    preperiod: Source | None = None
+
+    def roles(self) -> dict[str, Source]:
+        """Return the roles that are filled, in the order they are read."""
+        named = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: source for name, source in named.items() if source is not None}
+
+
+def read_dataset(source: str | Path | Mapping[str, Any] | Dataset) -> tuple[Dataset, Path]:
+    """Read a dataset file (YAML) or mapping; also returns the folder its relative paths start from."""
+    if isinstance(source, Dataset):
+        return source, Path()
+    return read_settings(source, Dataset, what="dataset")
+
+
+def find_files(paths: str | Path | tuple[str | Path, ...], *, folder: Path, role: str) -> tuple[Path, ...]:
+    """Resolve paths and globs to the files that exist, sorted, each once.
+
+    Raises
+    ------
+    BadData
+        When a path or pattern meets no file, or a file is empty.
+    """
+    found: set[Path] = set()
+    for pattern in (paths,) if isinstance(paths, str | Path) else paths:
+        full = str(folder / pattern)
+        met = [Path(full)] if Path(full).is_file() else [Path(p) for p in glob(full, recursive=True)]  # noqa: PTH207
+        files = [path for path in met if path.is_file()]
+        if not files:
+            raise BadData(f"{role}: no file at {full}", next_step="check the path in the dataset")
+        found.update(files)
+    for path in sorted(found):
+        if path.stat().st_size == 0:
+            raise BadData(f"{role}: {path} is empty", next_step="an export that failed? leave it out or make it again")
+    return tuple(sorted(found))
