@@ -304,6 +304,29 @@ def test_assignments_say_who_was_in_it_and_those_who_saw_nothing_dilute_it(trial
     assert next(c for c in report.integrity if c.name == "complement").state == "ok"
 
 
+def test_arms_and_units_may_be_known_to_the_assignments_alone(trial):
+    trial.arm("plain", units=100, rate=0.3)
+    trial.arm("taste", units=100, rate=0.3)
+    with_both = trial.run(guardrails=[{"metric": "empty_rate", "ceiling": 0.5}])
+    rows = trial.log.rows["exposures"]
+    trial.log.rows["assignments"] = [
+        {
+            "experiment_id": "taste-1",
+            "variant": row["context"]["experiment_variant"],
+            "request_id": row["request_id"],
+            "ts": row["ts"],
+            "unit_id": row["context"]["unit_id"],
+            "unit_type": "anonymous_id",
+        }
+        for row in rows
+    ]
+    for row in rows:
+        row["context"] = {"surface": "home"}
+    alone = trial.run(guardrails=[{"metric": "empty_rate", "ceiling": 0.5}])
+    assert alone.experiment.effects == with_both.experiment.effects
+    assert alone.experiment.ceilings == with_both.experiment.ceilings
+
+
 def test_days_and_novelty_are_shown(even):
     report = even.run(slice_keys=["surface"])
     days = [day for day in report.experiment.by_time if day.kind == "cumulative"]

@@ -88,7 +88,7 @@ def test_the_same_rows_in_other_roles_are_another_fingerprint():
     from recsys.evaluation.reading.sources import Opened
 
     def opened(role):
-        return {role: Opened(role=role, files=1, rows=1, content=7, columns={})}
+        return {role: Opened(role=role, paths=(), lines=True, rows=1, content=7, columns={})}
 
     assert fingerprint(opened("exposures")) != fingerprint(opened("outcomes"))
 

@@ -34,7 +34,7 @@ def _of(engine: Engine, metric: Metric, ceiling: float, asked: ExperimentSetting
     rows = engine.rows(
         "SELECT variant, count_if(n > 0), sum(n), sum(n * n), sum(y), sum(y * y), sum(y * n) FROM "  # noqa: S608 - of ours
         f"(SELECT variant, unit, sum({counted})::HUGEINT AS n, coalesce(sum({bad}), 0)::HUGEINT AS y "
-        "FROM exposures WHERE variant IS NOT NULL GROUP BY ALL) GROUP BY variant ORDER BY variant"
+        "FROM served WHERE variant IS NOT NULL GROUP BY ALL) GROUP BY variant ORDER BY variant"
     )
     rho = sequential.tuned(asked.alpha)
     found = []

@@ -30,7 +30,7 @@ from recsys.evaluation.statistics.ratios import Ratio
 
 __all__ = ["run_experiment"]
 
-_JUDGED_ALONE = "SEMI JOIN (SELECT request_id FROM evaluated) AS judged USING (request_id)"
+_JUDGED_ALONE = "JOIN (SELECT request_id, unit FROM evaluated) AS judged USING (request_id)"
 
 
 def run_experiment(together: Together) -> Report:
@@ -39,7 +39,7 @@ def run_experiment(together: Together) -> Report:
     asked = config.experiment
     assert asked is not None
     trial = make_trial(together)
-    score_requests(engine, config, reranked=False, only=_JUDGED_ALONE)
+    score_requests(engine, config, reranked=False, only=_JUDGED_ALONE, unit="judged.unit")
     data = describe(together)
     caps = money_caps(engine, config, asked)
     by_slice = arm_ratios(engine, config, caps=caps)

@@ -30,7 +30,7 @@ class Trial(NamedTuple):
 
 
 def make_trial(together: Together) -> Trial:
-    """Make ``arms`` and narrow ``evaluated`` to the experiment.
+    """Make ``arms`` and ``served``, and narrow ``evaluated`` to the experiment.
 
     Raises
     ------
@@ -43,15 +43,18 @@ def make_trial(together: Together) -> Trial:
     by_assignments = "assignments" in together.opened
     _check_there(engine, asked, by_assignments=by_assignments)
     engine.script("assigned", holes={"source": _source(asked, by_assignments=by_assignments)})
+    if by_assignments:
+        engine.script("served_assigned")
+    else:
+        engine.run("CREATE TEMP VIEW served AS SELECT * FROM exposures")
     engine.script("arms")
     seen = {str(arm): int(units) for arm, units in engine.rows("SELECT arm, count(*) FROM arms GROUP BY 1 ORDER BY 1")}
     _check_arms(asked, seen)
     listed = ("request_id", "unit", "has_unit", "day", "failed", "empty", "fell_back", "latency_ms")
-    served = "request_id IN (SELECT request_id FROM assigned)" if by_assignments else "variant IS NOT NULL"
-    names = ", ".join(f"exposures.{name}" for name in (*listed, *slice_columns(config)))
-    engine.script("trial", holes={"listed": names, "served": served})
+    names = ", ".join(f"served.{name}" for name in (*listed, *slice_columns(config)))
+    engine.script("trial", holes={"listed": names})
     (crossovers,) = engine.row("SELECT count_if(variants > 1) FROM arms")
-    (without,) = engine.row("SELECT count(*) FROM exposures WHERE variant IS NOT NULL AND by_user AND NOT has_unit")
+    (without,) = engine.row("SELECT count(*) FROM served WHERE variant IS NOT NULL AND by_user AND NOT has_unit")
     alone = "SELECT arm, count(*) FROM arms WHERE unit NOT IN (SELECT unit FROM evaluated) GROUP BY 1 ORDER BY 1"
     return Trial(
         control=asked.control_variant,

@@ -89,7 +89,7 @@ def _evaluated(together: Together, asked: InterleavingSettings) -> None:
     engine = together.engine
     inside = "SELECT request_id FROM teams_read"
     if asked.algorithm == "team_draft":
-        open_teams(engine, together.dataset.exposures, together.folder)
+        open_teams(engine, together.opened["exposures"])
         known = tuple(
             str(row[0])
             for row in engine.rows("SELECT DISTINCT unnest(teams) AS t FROM teams_read ORDER BY 1")

@@ -26,9 +26,6 @@ class Together(NamedTuple):
     """The logs in the engine, and what can be said of them before anything is measured."""
 
     engine: Engine
-    dataset: Dataset
-    folder: Path
-    """Where the dataset's relative paths begin."""
     config: Config
     opened: dict[str, Opened]
     judged: Judged
@@ -48,7 +45,7 @@ def bring(engine: Engine, *, dataset: Dataset, folder: Path, config: Config, pro
         joins, days = joins_over_all(engine), joins_by_day(engine)
         drops = outcome_drops(engine, judged, joins)
         checks = check_integrity(engine, config, judged=judged, joins=joins, days=days, drops=drops)
-    return Together(engine, dataset, folder, config, opened, judged, joins, days, drops, checks)
+    return Together(engine, config, opened, judged, joins, days, drops, checks)
 
 
 def describe(together: Together) -> Data:
@@ -69,7 +66,7 @@ def describe(together: Together) -> Data:
     (units,) = engine.row("SELECT count(*) FROM unit_served WHERE which = 0")
     (relevant,) = engine.row("SELECT coalesce(count_if(relevant), 0) FROM scored")
     return Data(
-        roles=tuple(RoleData(role=role, files=each.files, rows=each.rows) for role, each in opened.items()),
+        roles=tuple(RoleData(role=role, files=len(each.paths), rows=each.rows) for role, each in opened.items()),
         window_start=rfc3339(start / 1e6),
         window_end=rfc3339(end / 1e6),
         fingerprint=fingerprint(opened),

@@ -99,16 +99,18 @@ def _check_logged(engine: Engine, metric: Metric) -> None:
         raise NotInData("metric", metric.label, reason="no exposure has latency_ms")
 
 
-def score_requests(engine: Engine, config: Config, *, reranked: bool, only: str = "") -> None:
+def score_requests(engine: Engine, config: Config, *, reranked: bool, only: str = "", unit: str = "m.unit") -> None:
     """Make ``acted``, ``scored``, ``unit_served`` and ``unit_scored`` in the engine.
 
-    ``only``: SQL that joins ``matched AS m`` with what is judged, where that is not every request.
+    ``only``: SQL that joins ``matched AS m`` with what is judged, where that is not every request; ``unit``: where the
+    unit stands after it.
     """
     slices = slice_columns(config)
     grades = " ".join(f"WHEN '{event}' THEN {grade}" for event, grade in sorted(config.relevance.items()))
     engine.script(
         "acted",
         holes={
+            "unit": unit,
             "slices": "".join(f", any_value(m.{name}) AS {name}" for name in slices),
             "grade": f"CASE m.event_type {grades} ELSE 0 END",
             "list_rank": _RERANKED_RANK if reranked else "m.shown_rank",

@@ -14,15 +14,39 @@ __all__ = ["Dataset", "Source", "find_files", "read_dataset"]
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where one role's rows are. ``path`` is a file, a glob, or several; relative to the dataset file.
+    """Where one role's rows are.
+
+    ``jsonl``, ``parquet``: ``path`` is a file, a glob, or several; relative to the dataset file. ``duckdb``: ``path``
+    is the database and ``query`` what to read of it. ``postgres``: ``query``, and ``dsn`` without a password, or
+    ``dsn_env``, the variable that holds the connection string.
 
     ``ids`` says whether user ids in it are raw. Offline evaluation uses an id only to group the requests of
     one user, and writes none; so raw ids never leave the reading.
     """
 
-    type: Literal["jsonl", "parquet"]
-    path: str | tuple[str, ...]
+    type: Literal["jsonl", "parquet", "duckdb", "postgres"]
+    path: str | tuple[str, ...] | None = None
+    query: str | None = None
+    dsn: str | None = None
+    dsn_env: str | None = None
     ids: Literal["raw", "pseudonymous"] = "raw"
+
+    def __post_init__(self) -> None:
+        given = {name for name in ("path", "query", "dsn", "dsn_env") if getattr(self, name)}
+        wanted = {"duckdb": {"path", "query"}, "postgres": {"query"}}.get(self.type, {"path"})
+        if self.type == "postgres":
+            if len(given & {"dsn", "dsn_env"}) != 1:
+                raise ValueError("give `dsn` or `dsn_env`, one of them")
+            given -= {"dsn", "dsn_env"}
+        if self.type == "duckdb" and not isinstance(self.path, str):
+            raise ValueError("`path` names one database")
+        if given != wanted:
+            odd = sorted(given ^ wanted)[0]
+            raise ValueError(
+                f"type {self.type} takes {' and '.join(sorted(wanted))}, not `{odd}`"
+                if odd in given
+                else f"type {self.type} needs `{odd}`"
+            )
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,7 +1,7 @@
 """Opens the inputs of a run: checks every row, and gives each role one table-like name in the engine.
 
-Lines are checked one by one and then rewritten as Parquet in the engine's folder, so that everything after
-reads the same way, whatever the input was, and never the text twice.
+Rows of a database are laid down as files first. Lines are checked one by one and then rewritten as Parquet in the
+engine's folder, so that everything after reads the same way, whatever the input was, and never the text twice.
 """
 
 from pathlib import Path
@@ -10,6 +10,7 @@ import msgspec
 
 from recsys.evaluation.engine import Engine, identifier, literal
 from recsys.evaluation.errors import BadData
+from recsys.evaluation.reading.databases import from_duckdb, from_postgres
 from recsys.evaluation.reading.dataset import Dataset, Source, find_files
 from recsys.evaluation.reading.findings import LineError
 from recsys.evaluation.reading.lines import check_lines
@@ -41,10 +42,12 @@ _JSON_TYPES = {
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
-    """One role as read: how many files and rows, an order-free sum of its rows' hashes, and its columns."""
+    """One role as read: from which files, how many rows, an order-free sum of their hashes, and its columns."""
 
     role: str
-    files: int
+    paths: tuple[Path, ...]
+    lines: bool
+    """JSONL, not Parquet."""
     rows: int
     content: int
     columns: dict[str, str]
@@ -63,9 +66,10 @@ def open_sources(engine: Engine, dataset: Dataset, folder: Path) -> dict[str, Op
 
 def _open(engine: Engine, role: str, source: Source, folder: Path) -> Opened:
     schema = ROLES[role]
-    paths = tables = find_files(source.path, folder=folder, role=role)
-    if source.type == "jsonl":
-        _check_jsonl(role, paths, schema)
+    paths = tables = _laid_down(engine, role, source, folder)
+    lines = source.type in ("jsonl", "postgres")
+    if lines:
+        _check_jsonl(engine, role, paths, schema)
         tables = (_rewrite(engine, role, paths, schema),)
         problem = "false"
         columns = columns_of(engine, tables, schema)
@@ -77,27 +81,44 @@ def _open(engine: Engine, role: str, source: Source, folder: Path) -> Opened:
         f"FROM {files_sql(tables)}"
     )
     if bad:
-        _refuse(role, rows, bad, first_bad_rows(engine, tables, columns, schema, keep=3))
+        _refuse(engine, role, rows, bad, first_bad_rows(engine, tables, columns, schema, keep=3))
     if rows == 0:
         raise BadData(f"{role}: no rows in {paths[0]}", next_step="an export that failed? there is nothing to judge")
     engine.run(f"CREATE TEMP VIEW {role}_read AS {_view(columns, tables)}")
-    return Opened(role=role, files=len(paths), rows=rows, content=int(content or 0), columns=columns)
+    return Opened(role=role, paths=paths, lines=lines, rows=rows, content=int(content or 0), columns=columns)
 
 
-def _check_jsonl(role: str, paths: tuple[Path, ...], schema: Schema) -> None:
+def _laid_down(engine: Engine, role: str, source: Source, folder: Path) -> tuple[Path, ...]:
+    """Return the files of a source; rows of a database are written to one, named for what they are."""
+    if source.type == "postgres":
+        assert source.query is not None
+        to = engine.folder / f"{role} of PostgreSQL.jsonl"
+        from_postgres(dsn=source.dsn, dsn_env=source.dsn_env, query=source.query, to=to, role=role)
+    elif source.type == "duckdb":
+        assert isinstance(source.path, str)
+        assert source.query is not None
+        to = engine.folder / f"{role} of DuckDB.parquet"
+        from_duckdb(path=folder / source.path, query=source.query, to=to, role=role)
+    else:
+        assert source.path is not None
+        return find_files(source.path, folder=folder, role=role)
+    return find_files(to.name, folder=engine.folder, role=role)
+
+
+def _check_jsonl(engine: Engine, role: str, paths: tuple[Path, ...], schema: Schema) -> None:
     checked = [check_lines(path, schema, keep=3) for path in paths]
     bad = sum(found.bad for found in checked)
     if bad:
         errors = tuple(error for found in checked for error in found.errors)
-        _refuse(role, sum(found.rows for found in checked), bad, errors[:3])
+        _refuse(engine, role, sum(found.rows for found in checked), bad, errors[:3])
     if not any(found.rows for found in checked):
         raise BadData(f"{role}: no rows in {paths[0]}", next_step="an export that failed? there is nothing to judge")
 
 
-def _refuse(role: str, rows: int, bad: int, errors: tuple[LineError, ...]) -> None:
+def _refuse(engine: Engine, role: str, rows: int, bad: int, errors: tuple[LineError, ...]) -> None:
+    named = "; ".join(str(error).removeprefix(f"{engine.folder}/") for error in errors)
     raise BadData(
-        f"{role}: {bad} of {rows} rows break the schema: " + "; ".join(str(error) for error in errors),
-        next_step="recsys eval validate lists more of them",
+        f"{role}: {bad} of {rows} rows break the schema: {named}", next_step="recsys eval validate lists more of them"
     )
 
 

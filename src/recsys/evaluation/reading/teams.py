@@ -1,16 +1,14 @@
 """Who placed which item of an interleaved list: from the decision records of the exposures, as they were logged."""
 
-from pathlib import Path
-
 from recsys.evaluation.engine import Engine, literal
 from recsys.evaluation.errors import NotInData
-from recsys.evaluation.reading.dataset import Source, find_files
 from recsys.evaluation.reading.parquet import files_sql
+from recsys.evaluation.reading.sources import Opened
 
 __all__ = ["open_teams"]
 
 
-def open_teams(engine: Engine, source: Source, folder: Path) -> None:
+def open_teams(engine: Engine, exposures: Opened) -> None:
     """Make the view ``teams_read(request_id, teams)``, one team or NULL per place, of the exposures that have some.
 
     Raises
@@ -18,14 +16,13 @@ def open_teams(engine: Engine, source: Source, folder: Path) -> None:
     NotInData
         When no exposure says who placed what. Teams are never drawn again: another coin would be another experiment.
     """
-    paths = find_files(source.path, folder=folder, role="exposures")
-    listed = ", ".join(literal(str(path)) for path in paths)
-    if source.type == "jsonl":
+    listed = ", ".join(literal(str(path)) for path in exposures.paths)
+    if exposures.lines:
         columns = "columns = {request_id: 'VARCHAR', decision: 'JSON'}"
         rows = f"read_json([{listed}], format = 'newline_delimited', {columns})"
         teams = "CAST(json_extract(decision, '$.teams') AS VARCHAR[])"
     else:
-        rows = files_sql(paths)
+        rows = files_sql(exposures.paths)
         kinds = {row[0]: str(row[1]) for row in engine.rows(f"DESCRIBE SELECT * FROM {rows}")}  # noqa: S608 - our files
         kind = kinds.get("decision", "")
         as_text = "CAST(json_extract(decision, '$.teams') AS VARCHAR[])"
