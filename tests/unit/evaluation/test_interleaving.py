@@ -142,7 +142,7 @@ def test_balanced_counts_as_far_as_the_lowest_click(draft):
 
 def test_two_identical_rankers_win_half_each():
     random_ = np.random.default_rng(3)
-    trials, decided = 500, 0
+    trials, decided = 250, 0
     for _ in range(trials):
         clicks = random_.poisson(0.4, 300)
         votes = 2 * random_.binomial(clicks, 0.5) - clicks

@@ -74,20 +74,22 @@ class TestEstimators:
         logged = list(lists(old))
         chances = np.array([lists(old)[one] for one in logged])
         # `iips` takes places as independent, so its weights are of places, whatever stands above.
-        first = {a: sum(c for (x, _), c in lists(old).items() if x == a) for a in range(3)}
+        alone = [
+            [sum(chance for one, chance in lists(policy).items() if one[place] == item) for item in range(3)]
+            for policy in (new, old)
+            for place in (0, 1)
+        ]
+        of_list = {
+            (a, b): [alone[0][a] / alone[2][a], alone[1][b] / alone[3][b]]
+            if kind == "iips"
+            else [new[a] / old[a], (new[b] / (1 - new[a])) / (old[b] / (1 - old[a]))]
+            for a, b in logged
+        }
         random_ = np.random.default_rng(5)
         trials, covered, values = 300, 0, []
         for _ in range(trials):
             drawn = [logged[n] for n in random_.choice(len(logged), 400, p=chances)]
-            weights = []
-            for a, b in drawn:
-                w = [new[a] / old[a], (new[b] / (1 - new[a])) / (old[b] / (1 - old[a]))]
-                if kind == "iips":
-                    w[1] = sum(c for (_, y), c in lists(new).items() if y == b) / sum(
-                        c for (_, y), c in lists(old).items() if y == b
-                    )
-                    w[0] = sum(c for (x, _), c in lists(new).items() if x == a) / first[a]
-                weights.append(w)
+            weights = [of_list[one] for one in drawn]
             rewards = random_.random((400, 2)) < earns[np.array(drawn)]
             shown = placed(weights, rewards)
             seen = estimate(slate_terms(shown, kind=kind), shown.unit, normalised=normalised)

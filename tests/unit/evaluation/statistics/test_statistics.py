@@ -149,7 +149,7 @@ class TestSampleRatio:
 
     def test_looking_every_day_is_fooled_seldom_and_a_loss_is_found(self):
         random = np.random.default_rng(11)
-        trials, fooled, found = 300, 0, 0
+        trials, fooled, found = 150, 0, 0
         for _ in range(trials):
             for shares, caught in (((0.5, 0.5), False), ((0.5, 0.46), True)):
                 days = random.poisson(np.outer(np.full(30, 2000), shares))
