@@ -98,8 +98,8 @@ def _against_margin(guard: Guardrail, label: str, harm: float | None, interval: 
     write = percent if guard.relative else figure
     within = f"{percent(interval.low)} to {percent(interval.high)}" if guard.relative else span(interval)
     most = percent(guard.margin) if guard.relative else exact(guard.margin)
-    way = "worse" if harm > 0 else "better"
-    moved = f"{label} is {write(abs(harm))} {way} than control (harm {within}), {most} worse is allowed"
+    way = f"{write(abs(harm))} {'worse' if harm > 0 else 'better'} than" if harm else "the same as"
+    moved = f"{label} is {way} control (harm {within}), {most} worse is allowed"
     if interval.low > guard.margin:
         return "harmed", f"{moved}: it is harmed"
     if interval.high < guard.margin:

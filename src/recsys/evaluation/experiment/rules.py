@@ -92,7 +92,7 @@ def _said(each: Effect) -> str:
     if each.relative is None or each.relative_interval is None:
         return f"{moved} (change {span(each.interval, sign=True)}, p {each.p_adjusted:.2g})"
     low, high = percent(each.relative_interval.low), percent(each.relative_interval.high)
-    return f"{moved}, by {percent(each.relative)} ({low} to {high}, p {each.p_adjusted:.2g})"
+    return f"{moved}, by {percent(abs(each.relative))} (change {low} to {high}, p {each.p_adjusted:.2g})"
 
 
 RULES: tuple[Rule[Facts], ...] = (
