@@ -5,9 +5,10 @@ import numpy as np
 from recsys.evaluation.aa.results import AaLine, AaResult
 from recsys.evaluation.aa.rules import Facts, decide
 from recsys.evaluation.errors import BadData
-from recsys.evaluation.joining.together import Together, describe, versions
+from recsys.evaluation.joining.together import Together, describe
 from recsys.evaluation.measuring.measures import mean_of, score_requests, unit_values
 from recsys.evaluation.report import Report
+from recsys.evaluation.reporting import report_on
 from recsys.evaluation.statistics.splitting import Resplits, resplit
 
 __all__ = ["run_aa"]
@@ -35,17 +36,12 @@ def run_aa(together: Together) -> Report:
         units=data.units,
         alpha=asked.alpha,
     )
-    return Report(
-        mode="aa-check",
-        decision=decide(Facts(data=data, integrity=together.integrity, found=result), config),
+    return report_on(
+        together,
         data=data,
-        joins=together.joins,
-        days=together.days,
-        drops=together.drops,
         integrity=together.integrity,
+        decision=decide(Facts(data=data, integrity=together.integrity, found=result), config),
         aa=result,
-        config=config,
-        versions=versions(),
     )
 
 

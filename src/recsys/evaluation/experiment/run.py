@@ -20,11 +20,12 @@ from recsys.evaluation.experiment.results import Arm, ExperimentResult, SliceEff
 from recsys.evaluation.experiment.rules import Facts, decide
 from recsys.evaluation.experiment.timeline import effects_by_time
 from recsys.evaluation.experiment.trial import Trial, make_trial
-from recsys.evaluation.joining.together import Together, describe, versions
+from recsys.evaluation.joining.together import Together, describe
 from recsys.evaluation.measuring.measures import mean_of, score_requests
 from recsys.evaluation.measuring.metrics import Metric, metric_named
 from recsys.evaluation.parts import Check
 from recsys.evaluation.report import Report
+from recsys.evaluation.reporting import report_on
 from recsys.evaluation.statistics.differences import difference
 from recsys.evaluation.statistics.ratios import Ratio
 
@@ -74,17 +75,12 @@ def run_experiment(together: Together) -> Report:
         days=days,
     )
     checks = (*together.integrity, *_checks(engine, together, trial, found, asked))
-    return Report(
-        mode="experiment",
-        decision=decide(Facts(data=data, integrity=checks, asked=asked, found=found), config),
+    return report_on(
+        together,
         data=data,
-        joins=together.joins,
-        days=together.days,
-        drops=together.drops,
         integrity=checks,
+        decision=decide(Facts(data=data, integrity=checks, asked=asked, found=found), config),
         experiment=found,
-        config=config,
-        versions=versions(),
     )
 
 

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from recsys.evaluation.config import Config
 from recsys.evaluation.engine import Engine, literal
 from recsys.evaluation.errors import NotInData
 from recsys.evaluation.experiment.config import ExperimentSettings
@@ -116,9 +115,3 @@ def _check_arms(asked: ExperimentSettings, seen: dict[str, int]) -> None:
             raise NotInData("arm", arm, reason=reason, known=tuple(seen))
     if len(seen) < 2:
         raise NotInData("arm", "candidate", reason=f"every unit was given {asked.control_variant}", known=tuple(seen))
-
-
-def config_of(config: Config) -> ExperimentSettings:
-    """Return the part of the config that speaks of the experiment."""
-    assert config.experiment is not None
-    return config.experiment

@@ -12,11 +12,12 @@ from recsys.evaluation.interleaving.config import InterleavingSettings
 from recsys.evaluation.interleaving.results import InterleavingResult, Votes
 from recsys.evaluation.interleaving.rules import Facts, decide
 from recsys.evaluation.joining.judged import slice_columns
-from recsys.evaluation.joining.together import Together, describe, versions
+from recsys.evaluation.joining.together import Together, describe
 from recsys.evaluation.measuring.measures import score_requests
 from recsys.evaluation.parts import Check
 from recsys.evaluation.reading.teams import open_teams
 from recsys.evaluation.report import Report
+from recsys.evaluation.reporting import report_on
 from recsys.evaluation.statistics.preferences import preference, randomised
 from recsys.evaluation.words import percent
 
@@ -64,17 +65,12 @@ def run_interleaving(together: Together) -> Report:
     checks = together.integrity
     if asked.algorithm == "team_draft":
         checks += (_check_coin(engine, asked),)
-    return Report(
-        mode="interleaving",
-        decision=decide(Facts(data=data, integrity=checks, asked=asked, found=result), config),
+    return report_on(
+        together,
         data=data,
-        joins=together.joins,
-        days=together.days,
-        drops=together.drops,
         integrity=checks,
+        decision=decide(Facts(data=data, integrity=checks, asked=asked, found=result), config),
         interleaving=result,
-        config=config,
-        versions=versions(),
     )
 
 

@@ -1,10 +1,8 @@
 """All that every mode needs of the logs: read, joined, checked, described."""
 
-import platform
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import recsys
 from recsys.encoding import rfc3339
 from recsys.evaluation.config import Config
 from recsys.evaluation.engine import Engine
@@ -19,7 +17,7 @@ from recsys.evaluation.reading.dataset import Dataset
 from recsys.evaluation.reading.sources import Opened, open_sources
 from recsys.progress import Progress
 
-__all__ = ["Together", "bring", "describe", "versions"]
+__all__ = ["Together", "bring", "describe"]
 
 
 class Together(NamedTuple):
@@ -94,18 +92,3 @@ def _candidates(engine: Engine, judged: Judged) -> Literal["shown", "open"]:
         f"WHERE NOT list_has_all({names.format('e')}, {names.format('r')})"
     )
     return "open" if beyond else "shown"
-
-
-def versions() -> dict[str, str]:
-    """Name the versions of what figures depend on."""
-    import duckdb
-    import numpy as np
-    import scipy
-
-    return {
-        "recsys": recsys.__version__,
-        "duckdb": duckdb.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-        "scipy": scipy.__version__,
-    }

@@ -6,7 +6,7 @@ from recsys.encoding import digest
 from recsys.evaluation.config import Config
 from recsys.evaluation.joining.integrity import check_assignments
 from recsys.evaluation.joining.joins import joins_by_slice
-from recsys.evaluation.joining.together import Together, describe, versions
+from recsys.evaluation.joining.together import Together, describe
 from recsys.evaluation.measuring.measures import measure_means, score_requests
 from recsys.evaluation.offline.catalogue import measure_catalogue
 from recsys.evaluation.offline.pairing import check_comparable, judge_gates, units_of
@@ -14,6 +14,7 @@ from recsys.evaluation.offline.results import OfflineResult, Slice
 from recsys.evaluation.offline.rules import Facts, decide
 from recsys.evaluation.parts import Joins, Measured
 from recsys.evaluation.report import Report
+from recsys.evaluation.reporting import report_on
 
 __all__ = ["run_offline"]
 
@@ -33,18 +34,13 @@ def run_offline(together: Together, *, baseline: Report | None) -> Report:
     if baseline is not None:
         check_comparable(data, baseline.data)
     gates = judge_gates(config, overall, units, baseline.offline if baseline else None)
-    return Report(
-        mode="offline",
-        decision=decide(Facts(data=data, integrity=checks, gates=gates, has_baseline=baseline is not None), config),
+    return report_on(
+        together,
         data=data,
-        joins=together.joins,
-        days=together.days,
-        drops=together.drops,
         integrity=checks,
+        decision=decide(Facts(data=data, integrity=checks, gates=gates, has_baseline=baseline is not None), config),
         offline=OfflineResult(metrics=overall, slices=slices, gates=gates, pairing=units.pairing()),
-        config=config,
         baseline=digest(baseline.to_json()) if baseline else None,
-        versions=versions(),
     )
 
 

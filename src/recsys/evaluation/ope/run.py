@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys.evaluation.errors import BadData
-from recsys.evaluation.joining.together import Together, describe, versions
+from recsys.evaluation.joining.together import Together, describe
 from recsys.evaluation.measuring.measures import score_requests
 from recsys.evaluation.ope.config import OpeSettings
 from recsys.evaluation.ope.model import model_terms
@@ -17,6 +17,7 @@ from recsys.evaluation.ope.shown import Shown, read_shown
 from recsys.evaluation.ope.soundness import check_weights
 from recsys.evaluation.parts import Interval
 from recsys.evaluation.report import Report
+from recsys.evaluation.reporting import report_on
 from recsys.evaluation.statistics.ratios import Ratio, student
 from recsys.evaluation.statistics.weighting import Placed, Terms, estimate, slate_terms, weights_of
 
@@ -52,17 +53,12 @@ def run_ope(together: Together) -> Report:
         units=int(shown.placed.unit.max()) + 1,
     )
     checks = (*together.integrity, *check_weights(result, asked))
-    return Report(
-        mode="ope",
-        decision=decide(Facts(data=data, integrity=checks, asked=asked, found=result), config),
+    return report_on(
+        together,
         data=data,
-        joins=together.joins,
-        days=together.days,
-        drops=together.drops,
         integrity=checks,
+        decision=decide(Facts(data=data, integrity=checks, asked=asked, found=result), config),
         ope=result,
-        config=config,
-        versions=versions(),
     )
 
 
