@@ -14,6 +14,7 @@ from recsys.library import Suite, Tenant
 __all__ = [
     "AttemptOption",
     "DryRunOption",
+    "EvidenceOption",
     "ExpectOption",
     "HostDirOption",
     "ReasonOption",
@@ -23,6 +24,7 @@ __all__ = [
     "day",
     "open_suite",
     "open_tenant",
+    "read_reports",
 ]
 
 TenantOption = Annotated[
@@ -46,6 +48,10 @@ HostDirOption = Annotated[
     Path, typer.Option("--host-dir", envvar="RECSYS_HOST_DIR", help="This host's serving directory.")
 ]
 AttemptOption = Annotated[str | None, typer.Option("--attempt", help="Resume an attempt whose outcome is unknown.")]
+EvidenceOption = Annotated[
+    list[Path] | None,
+    typer.Option("--evidence", help="A report that justifies it; kept with the release. May be repeated."),
+]
 
 
 def open_suite(*, create: bool = False) -> Suite:
@@ -74,3 +80,16 @@ def day(text: str | None, *, default: date | None = None) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"`{text}` is not a day", next_step="write it like 2026-11-22") from None
+
+
+def read_reports(paths: list[Path] | None) -> list[bytes]:
+    """Return the bytes of the reports given as evidence."""
+    reports = []
+    for path in paths or []:
+        try:
+            reports.append(path.read_bytes())
+        except OSError as error:
+            raise UsageError(
+                f"cannot read {path}: {error.strerror}", next_step="give the JSON report of recsys eval run"
+            ) from None
+    return reports
