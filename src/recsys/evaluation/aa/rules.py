@@ -39,7 +39,6 @@ RULES: tuple[Rule[Facts], ...] = (
     Rule(
         name="integrity",
         outcome="hold",
-        freezes=True,
         finds=holding,
         otherwise="the data can be trusted",
         what_to_do="Repair the logging or the export first, and run again.",
@@ -48,7 +47,6 @@ RULES: tuple[Rule[Facts], ...] = (
     Rule(
         name="unsound",
         outcome="hold",
-        freezes=True,
         finds=_unsound,
         otherwise="no metric's test finds too much or too little",
         what_to_do="Do not decide on this metric. It is rare, or a few units make most of it: take another, cap it, or "

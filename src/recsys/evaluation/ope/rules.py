@@ -35,7 +35,6 @@ RULES: tuple[Rule[Facts], ...] = (
     Rule(
         name="integrity",
         outcome="hold",
-        freezes=True,
         finds=holding,
         otherwise="the log says something of the target policy",
         what_to_do="Decide nothing: the log knows too little of what the target policy would show. Log with more "
