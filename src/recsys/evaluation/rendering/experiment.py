@@ -99,7 +99,6 @@ def _name(each: Effect, found: ExperimentResult) -> str:
 
 def _effects(found: ExperimentResult) -> Table:
     columns = (
-        Column("arm"),
         Column("metric"),
         Column("role"),
         Column("verdict", "state"),
@@ -110,12 +109,11 @@ def _effects(found: ExperimentResult) -> Table:
         Column("its interval", "number"),
         Column("p", "number"),
     )
-    return without_empty_columns(table(columns, (_effect(each) for each in found.effects)))
+    return without_empty_columns(table(columns, (_effect(each, found) for each in found.effects)))
 
 
 def _behind(found: ExperimentResult) -> Table:
     columns = (
-        Column("arm"),
         Column("metric"),
         Column("fixed interval", "number"),
         Column("sequential interval", "number"),
@@ -125,8 +123,7 @@ def _behind(found: ExperimentResult) -> Table:
     )
     rows = (
         (
-            each.variant,
-            each.metric,
+            _name(each, found),
             span(each.fixed, sign=True),
             span(each.sequential, sign=True),
             f"{each.units:,}",
@@ -143,14 +140,13 @@ def _how(each: Effect) -> str:
     return how if each.removed is None else f"{how}, {percent(each.removed)} of the variance removed"
 
 
-def _effect(each: Effect) -> Row:
+def _effect(each: Effect, found: ExperimentResult) -> Row:
     change, _ = value_and_span(each.absolute, each.interval, sign=True)
     within = "–"
     if each.relative_interval is not None:
         within = f"{percent(each.relative_interval.low)} to {percent(each.relative_interval.high)}"
     return (
-        each.variant,
-        each.metric,
+        _name(each, found),
         ", ".join(each.roles),
         each.verdict,
         figure(each.control),
