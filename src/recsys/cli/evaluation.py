@@ -41,6 +41,34 @@ def validate(
         raise typer.Exit(1)
 
 
+@evaluation.command("plan", epilog="Example: recsys-eval plan --rate 0.1 --change 0.1 --units-per-day 2000")
+def plan(
+    rate: Annotated[float, typer.Option(help="The share of control's units that do it: 0.1 is a tenth.")],
+    change: Annotated[float, typer.Option(help="The smallest relative change that matters: 0.1 is a tenth more.")],
+    alpha: Annotated[float, typer.Option(help="How often to find a change where there is none.")] = 0.05,
+    power: Annotated[float, typer.Option(help="How often to find a change of this size.")] = 0.8,
+    units_per_day: Annotated[
+        float | None, typer.Option(help="New units of both arms a day: then days are said.", min=1)
+    ] = None,
+) -> None:
+    """Say how many units an experiment on a share needs, before it begins."""
+    from recsys.evaluation.planning import plan as make
+
+    found = make(rate, change, alpha=alpha, power=power, units_per_day=units_per_day)
+
+    def people() -> None:
+        terminal.say(f"from {found.control:g} to {found.candidate:g}, alpha {alpha:g}, power {power:g}, two equal arms")
+        for kind, units, days, looks in (
+            ("fixed", found.fixed, found.days_fixed, "one look, planned"),
+            ("sequential", found.sequential, found.days_sequential, "a look whenever you like"),
+        ):
+            needs = "more than there are people" if units is None else f"{units:,} units an arm"
+            pace = "" if days is None else f", {days:,.0f} days"
+            terminal.say(f"  {kind:<10} {needs}{pace} ({looks})")
+
+    terminal.finish(found, people)
+
+
 @evaluation.command(
     "run",
     epilog="Example: recsys-eval run --mode offline --dataset dataset.yaml --config config.yaml --output report.json. "
