@@ -150,8 +150,9 @@ def _interrupted() -> int:
 
 def _exit_code(error: RecsysError, arguments: list[str]) -> int:
     words = [word for word in arguments if not word.startswith("-")]
-    if words[:2] == ["eval", "run"] or words[1:3] == ["eval", "run"]:
-        return 1  # `eval run` keeps 2, 3 and 4 for its decisions
+    decides = (["eval", "run"], ["eval", "explain"])
+    if words[:2] in decides or words[1:3] in decides:
+        return 1  # `eval run` keeps 2, 3 and 4 for its decisions, `eval explain` 2 for what it found
     return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
 
 

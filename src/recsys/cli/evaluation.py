@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from recsys.cli.explain import EPILOG, explain
 from recsys.cli.terminal import escape, terminal
 from recsys.errors import UsageError
 
@@ -89,3 +90,6 @@ def _say(decision: "Decision", output: Path) -> None:
         if line:
             terminal.say(escape(line))
     terminal.say(f"[dim]report: {output}[/dim]")
+
+
+evaluation.command("explain", epilog=EPILOG)(explain)
