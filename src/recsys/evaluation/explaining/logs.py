@@ -188,10 +188,10 @@ class Logs:
         )
 
     def acted_on(self) -> dict[str, tuple[int, int]]:
-        """Return by arm how many of how many requests have an outcome."""
+        """Return by arm how many of how many requests have an outcome that is more than a view."""
         rows = self._engine.rows(
-            "SELECT variant, count_if(request_id IN (SELECT request_id FROM matched)), count(*) FROM served "
-            "WHERE variant IS NOT NULL AND by_user GROUP BY 1 ORDER BY 1"
+            "SELECT variant, count_if(request_id IN (SELECT request_id FROM matched WHERE event_type <> 'view')), "
+            "count(*) FROM served WHERE variant IS NOT NULL AND by_user GROUP BY 1 ORDER BY 1"
         )
         return {str(arm): (int(acted), int(requests)) for arm, acted, requests in rows}
 

@@ -13,7 +13,7 @@ __all__ = ["check_everything_wins"]
 
 _ALL = 0.98
 _NOT_ALL = 0.9
-"""Shares of requests with an outcome: lists are not acted on that often, and a whole log has the others too."""
+"""Shares of requests that led to more than a view: lists are not acted on that often, and a whole log has the others."""
 _ENOUGH = 20
 
 _CAUSE = (
@@ -36,16 +36,17 @@ def check_everything_wins(report: Report, logs: "Logs | None") -> Finding | None
         return _of_arms(report, logs)
     if report.mode == "offline" and report.data.lists == "reranked":
         return None
-    share = report.joins.exposures_with_outcome
-    if share is None:
-        return not_seen("everything_wins", "the log does not say which exposures have an outcome")
-    if share < _ALL or report.joins.exposures < _ENOUGH:
-        return ruled_out("everything_wins", f"{percent(share)} of exposures have an outcome: the others are logged too")
+    # Requests that led to something relevant: of lists that were looked at, all may have an outcome in a healthy log.
+    requests = report.data.requests
+    share = report.data.requests_with_relevant / requests
+    if share < _ALL or requests < _ENOUGH:
+        return ruled_out("everything_wins", f"{percent(share)} of requests led to something: the others are logged too")
+    outcome = report.joins.exposures_with_outcome
     first, last = report.data.window_start[:10], report.data.window_end[:10]
     return found(
         "everything_wins",
-        f"{percent(share)} of {times(report.joins.exposures, 'exposure')} have an outcome",
-        evidence={"exposures_with_outcome": share},
+        f"{percent(share)} of {times(requests, 'request')} led to something",
+        evidence={"requests that led to something": share, "exposures with any outcome": outcome},
         first_bad_day=first,
         last_bad_day=last,
         requests=logs.exposures_on(first, last) if logs else (),
@@ -67,10 +68,10 @@ def _of_arms(report: Report, logs: "Logs | None") -> Finding:
         return ruled_out("everything_wins", said)
     return found(
         "everything_wins",
-        f"{percent(arm.share)} of {arm.name}'s requests have an outcome, {percent(arm.other)} of the other arms'",
+        f"{percent(arm.share)} of {arm.name}'s requests led to something, {percent(arm.other)} of the other arms'",
         evidence={
             "arm": arm.name,
-            "requests with an outcome": {arm.name: arm.share, "others": arm.other},
+            "requests that led to something": {arm.name: arm.share, "others": arm.other},
             "requests": arm.requests or None,
             "units": {each.variant: each.units for each in report.experiment.arms},
         },
