@@ -6,14 +6,15 @@ import pytest
 from tests.unit.evaluation.conftest import Log
 
 from recsys.cli.app import run
-from recsys.evaluation import Report
 
 
-def _report(folder, *, lost: int) -> Report:
-    """Evaluate eighty requests; forty have an outcome, and so many of those no exposure."""
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Evaluate eighty requests; forty have an outcome, and ten of those no exposure."""
+    folder = tmp_path_factory.mktemp("report")
     log = Log(folder)
     for number in range(40):
-        if number >= lost:
+        if number >= 10:
             log.show(f"r{number}", "ab")
         log.act(f"r{number}", "a")
         log.show(f"quiet{number}", "ab")
@@ -21,12 +22,11 @@ def _report(folder, *, lost: int) -> Report:
     (folder / "report.json").write_bytes(report.to_json())
     (folder / "report.md").write_text(report.to_markdown())
     (folder / "dataset.yaml").write_text(json.dumps(log.dataset()))
-    return report
+    return folder
 
 
-def test_what_was_found_is_told_within_100_columns_and_ends_with_what_is_most_likely(tmp_path, capsys):
-    _report(tmp_path, lost=10)
-    assert run(["eval", "explain", str(tmp_path / "report.json"), "--dataset", str(tmp_path / "dataset.yaml")]) == 2
+def test_what_was_found_is_told_within_100_columns_and_ends_with_what_is_most_likely(folder, capsys):
+    assert run(["eval", "explain", str(folder / "report.json"), "--dataset", str(folder / "dataset.yaml")]) == 2
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 100
     assert lines[1].startswith("✗ low_joins: on 2026-11-22, 25% of 40 outcomes have no exposure")
@@ -35,9 +35,8 @@ def test_what_was_found_is_told_within_100_columns_and_ends_with_what_is_most_li
     assert any(line.startswith("most likely: ") for line in lines[-2:])
 
 
-def test_json_is_one_document(tmp_path, capsys):
-    _report(tmp_path, lost=10)
-    assert run(["--json", "eval", "explain", str(tmp_path / "report.json")]) == 2
+def test_json_is_one_document(folder, capsys):
+    assert run(["--json", "eval", "explain", str(folder / "report.json")]) == 2
     told = json.loads(capsys.readouterr().out)
     assert (told["healthy"], told["with_data"], told["findings"][0]["symptom"]) == (False, False, "low_joins")
 
@@ -45,9 +44,8 @@ def test_json_is_one_document(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("named", "said"), [("report.md", "a page for people"), ("none.json", "check the path"), ("dataset.yaml", "`mode`")]
 )
-def test_what_is_no_report_is_an_error_and_not_a_finding(tmp_path, capsys, named, said):
-    _report(tmp_path, lost=0)
-    assert run(["eval", "explain", str(tmp_path / named)]) == 1
+def test_what_is_no_report_is_an_error_and_not_a_finding(folder, capsys, named, said):
+    assert run(["eval", "explain", str(folder / named)]) == 1
     assert said in " ".join(capsys.readouterr().err.split())
 
 

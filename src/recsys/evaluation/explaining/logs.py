@@ -13,7 +13,6 @@ from recsys.evaluation.engine import Engine, literal, open_engine
 from recsys.evaluation.errors import BadData, DataChanged
 from recsys.evaluation.experiment.trial import make_trial
 from recsys.evaluation.joining.fingerprint import fingerprint
-from recsys.evaluation.joining.joins import joins_by_day, joins_over_all, outcome_drops
 from recsys.evaluation.joining.judged import bring_together, slice_columns
 from recsys.evaluation.joining.together import Together
 from recsys.evaluation.reading.dataset import Dataset, read_dataset
@@ -295,9 +294,8 @@ def _bring(engine: Engine, report: Report, inputs: Dataset, folder: Path, progre
             raise DataChanged(_difference(report, rows))
     with progress("join"):
         judged = bring_together(engine, opened, report.config)
-        joins, days = joins_over_all(engine), joins_by_day(engine)
-        drops = outcome_drops(engine, judged, joins)
-    return Together(engine, report.config, opened, judged, joins, days, drops, report.integrity)
+    # The same data has the same joins: those of the report need no second look.
+    return Together(engine, report.config, opened, judged, report.joins, report.days, report.drops, report.integrity)
 
 
 def _difference(report: Report, rows: dict[str, int]) -> str:

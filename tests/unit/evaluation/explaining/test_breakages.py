@@ -89,7 +89,8 @@ def events_that_no_metric_counts(shop: Shop) -> Broken:
         row["event_type"] = "view"
     robot = shop.visit("robot", CONTROL, 0, "tv", first=True, traffic="bot")
     shop.log.act(robot, "i1")
-    return Broken(shop, "all_zero", "of other event types than what is measured: that counts click", seen, None, None)
+    cause = "of other event types than what is measured: that counts click"
+    return Broken(shop, "all_zero", cause, seen, None, None, mode="offline")
 
 
 def logged_only_when_clicked(shop: Shop) -> Broken:
@@ -115,11 +116,6 @@ BREAKAGES: tuple[Callable[[Shop], Broken], ...] = (
     events_that_no_metric_counts,
     logged_only_when_clicked,
 )
-
-
-@pytest.fixture(scope="module")
-def healthy(new_log: Callable[[], Log]) -> Shop:
-    return Shop(new_log())
 
 
 @pytest.fixture
@@ -162,8 +158,7 @@ def _by_report_alone(report: Report, broken: Broken) -> None:
     assert "--dataset" in told.findings[0].unseen
 
 
-def test_a_healthy_log_shows_nothing_and_every_symptom_was_asked(healthy: Shop) -> None:
-    report = healthy.run(metrics=("ctr", "revenue_per_request"), slice_keys=("device",))
+def test_a_healthy_log_shows_nothing_and_every_symptom_was_asked(healthy: Shop, report: Report) -> None:
     told = explain(report, dataset=healthy.log.dataset())
     assert told.healthy
     assert {finding.symptom for finding in (*told.ruled_out, *told.not_seen)} == set(SYMPTOMS) - {

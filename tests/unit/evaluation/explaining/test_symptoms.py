@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from msgspec.structs import replace
-from tests.unit.evaluation.explaining.shop import CANDIDATE, CONTROL, DAYS, Shop
+from tests.unit.evaluation.explaining.shop import CANDIDATE, CONTROL, DAYS
 
 from recsys.encoding import Invalid
 from recsys.evaluation import Report, explain, read_report
@@ -12,11 +12,6 @@ from recsys.evaluation.experiment.results import DayEffect
 from recsys.evaluation.explaining.explain import SYMPTOMS, causes_first
 from recsys.evaluation.explaining.finding import Finding, found
 from recsys.evaluation.parts import Day, Interval, Joins
-
-
-@pytest.fixture(scope="module")
-def report(new_log) -> Report:
-    return Shop(new_log()).run(slice_keys=("device",))
 
 
 class Answers(NamedTuple):

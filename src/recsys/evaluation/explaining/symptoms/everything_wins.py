@@ -13,7 +13,7 @@ __all__ = ["check_everything_wins"]
 
 _ALL = 0.98
 _NOT_ALL = 0.9
-"""Shares of requests that led to more than a view: lists are not acted on that often, and a whole log has the others."""
+"""Shares of requests that led to more than a view. Lists are not acted on that often; a whole log has the others."""
 _ENOUGH = 20
 
 _CAUSE = (
