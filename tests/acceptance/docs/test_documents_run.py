@@ -24,6 +24,8 @@ RUNBOOKS = [name for name in DOCUMENTS if name.startswith("runbooks/")]
 LESSONS = [name for name in DOCUMENTS if name not in RUNBOOKS]
 ALL = os.environ.get("RECSYS_DOCS") == "all"
 """Every document, as `make docs` has it. Else tutorials and runbooks, so that every push is tested soon."""
+BY_MAKE_DOCS = {"runbooks/evaluation-looks-wrong.md": "what it finds is tested by itself, in a tenth of the time"}
+"""Runbooks that wait for `make docs`, and why."""
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +52,8 @@ def test_a_runbook_ends_its_incident(
     document: str, template: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     assert document in SCENES, "a runbook is run against an incident: give it a scene"
+    if document in BY_MAKE_DOCS and not ALL:
+        pytest.skip(f"executed by `make docs`: {BY_MAKE_DOCS[document]}")
     _play(document, tmp_path, request)
 
 

@@ -14,6 +14,8 @@ __all__ = ["check_few_units"]
 
 _SHARES = {"requests": 0.1, "outcomes": 0.1, "value": 0.25}
 """What one unit may have of all of it. Money is spread the least evenly: of a hundred buyers one has a tenth."""
+_TIMES_FAIR = 10
+"""And as many times its fair share, which of few units is much."""
 _LEAST_UNITS = 20
 _FEW = 3.0
 """As many units as a metric must be worth, at least, when one arm has many times as much of it as the other."""
@@ -26,7 +28,7 @@ def check_few_units(report: Report, logs: "Logs | None") -> Finding:
         return _by_error(report)
     tops = {what: logs.top_unit(what) for what in _SHARES}
     judged = {what: top for what, top in tops.items() if top is not None and top.units >= _LEAST_UNITS}
-    above = {what: top for what, top in judged.items() if top.share > _SHARES[what]}
+    above = {what: top for what, top in judged.items() if top.share > max(_SHARES[what], _TIMES_FAIR / top.units)}
     if not judged:
         return not_seen("few_units", f"there are fewer than {_LEAST_UNITS} units: each is a large share of them")
     if not above:
