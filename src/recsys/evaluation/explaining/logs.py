@@ -37,13 +37,15 @@ class Days(NamedTuple):
 
 
 class Top(NamedTuple):
-    """The unit that has most of something: its share of all (0..1), of how many units, and some of its requests, those
-    with most of it first. ``first_day`` and ``last_day`` are the ends of the days on which it has a tenth or
-    more of what it has on its best.
+    """The unit that has most of something: its share of all (0..1), of how many units and rows that have any, and some
+    of its requests, those with most of it first.
+
+    ``first_day`` and ``last_day`` are the ends of the days on which it has a tenth or more of what it has on its best.
     """
 
     share: float
     units: int
+    rows: int
     first_day: str
     last_day: str
     requests: tuple[str, ...]
@@ -217,12 +219,12 @@ class Logs:
             "value": (f"{_COUNTING} AND event_type = 'conversion' AND value > 0", "value"),
         }[measure]
         rows = self._engine.rows(
-            f"SELECT unit, sum({amount}) AS most, sum(sum({amount})) OVER (), count(*) OVER () "  # noqa: S608 - ours
-            f"FROM ({source}) GROUP BY unit ORDER BY most DESC, unit LIMIT 1"
+            f"SELECT unit, sum({amount}) AS most, sum(sum({amount})) OVER (), count(*) OVER (), "  # noqa: S608 - ours
+            f"sum(count(*)) OVER () FROM ({source}) GROUP BY unit ORDER BY most DESC, unit LIMIT 1"
         )
         if not rows:
             return None
-        unit, most, whole, units = rows[0]
+        unit, most, whole, units, of = rows[0]
         # Days on which it has at least a tenth of what it has on its best: a price paid once is not of its other days.
         days = self._engine.rows(
             f"SELECT day FROM ({source}) WHERE unit = {unit} GROUP BY day "  # noqa: S608 - ours, and a number
@@ -232,7 +234,7 @@ class Logs:
             f"SELECT request_id, -max({amount}) AS place FROM ({source}) WHERE unit = {unit} GROUP BY 1"  # noqa: S608
         )
         share = float(most) / float(whole) if whole else 0.0
-        return Top(share, int(units), _named(days[0][0]), _named(days[-1][0]), ids)
+        return Top(share, int(units), int(of), _named(days[0][0]), _named(days[-1][0]), ids)
 
     def _slice(self, said: str) -> str:
         """Write which requests are of a slice, by its name in the report."""

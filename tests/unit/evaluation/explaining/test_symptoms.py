@@ -11,6 +11,7 @@ from recsys.evaluation import Report, explain, read_report
 from recsys.evaluation.experiment.results import DayEffect
 from recsys.evaluation.explaining.explain import SYMPTOMS, causes_first
 from recsys.evaluation.explaining.finding import Finding, found
+from recsys.evaluation.explaining.logs import Top
 from recsys.evaluation.parts import Day, Interval, Joins
 
 
@@ -170,6 +171,37 @@ def test_an_effect_that_wears_off_is_novelty_when_enough_came_back(report):
     assert check("novelty", with_experiment(report, by_time=by_time("since_first", stays))).verdict == "ruled_out"
     few = by_time("since_first", faded, units=20)
     assert check("novelty", with_experiment(report, by_time=few)).verdict == "not_seen"
+
+
+def top(share: float, *, units: int = 400, rows: int = 400) -> Top:
+    return Top(share, units, rows, DAYS[1], DAYS[1], ("r1",))
+
+
+@pytest.mark.parametrize(
+    ("requests", "outcomes", "verdict"),
+    [
+        (top(0.2), top(0.01), "found"),  # a robot
+        (top(0.01), top(0.2), "found"),  # a test account that clicks
+        (top(0.09), top(0.09), "ruled_out"),
+        (top(0.01), top(0.3, units=25), "ruled_out"),  # a keen one of few
+        (top(0.01), top(0.9, units=5, rows=30), "found"),
+        (top(0.01), top(0.9, units=2, rows=10), "ruled_out"),  # ten rows tell nothing
+        (top(0.5, units=3), top(0.9, units=3), "not_seen"),
+    ],
+)
+def test_one_unit_may_not_have_much_of_all(report, requests, outcomes, verdict):
+    class Tops:
+        def top_unit(self, measure: str) -> Top | None:
+            return {"requests": requests, "outcomes": outcomes, "value": None}[measure]
+
+    assert SYMPTOMS["few_units"](report, Tops()).verdict == verdict
+
+
+def test_of_an_amount_the_error_tells_that_one_unit_made_it(report):
+    alone = with_effect(report, metric="revenue_per_request:served", control=0.5, candidate=100.0, error=98.0)
+    assert check("few_units", alone).verdict == "found"
+    counts = with_effect(report, control=0.01, candidate=0.05, error=0.05 * 6**0.5 / 5)  # one against five
+    assert check("few_units", counts).verdict == "ruled_out"
 
 
 def test_traffic_that_is_mostly_bots_is_told(report):

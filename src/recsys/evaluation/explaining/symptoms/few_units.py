@@ -16,10 +16,16 @@ _SHARES = {"requests": 0.1, "outcomes": 0.1, "value": 0.25}
 """What one unit may have of all of it. Money is spread the least evenly: of a hundred buyers one has a tenth."""
 _TIMES_FAIR = 10
 """And as many times its fair share, which of few units is much."""
-_LEAST_UNITS = 20
-_FEW = 3.0
-"""As many units as a metric must be worth, at least, when one arm has many times as much of it as the other."""
-_MANY_TIMES = 2.0
+_LEAST = 20
+"""Units of a log in which one may be too many; where fewer have any outcome, one may have half, and so few rows tell
+nothing.
+"""
+_HALF = 0.5
+_FEW = 2.0
+"""As many units as a metric must be worth, at least, when one arm has many times as much of it as the other. Of counts,
+what is five times another is worth four, so that this tells of amounts alone.
+"""
+_MANY_TIMES = 5.0
 
 
 def check_few_units(report: Report, logs: "Logs | None") -> Finding:
@@ -27,15 +33,20 @@ def check_few_units(report: Report, logs: "Logs | None") -> Finding:
     if logs is None:
         return _by_error(report)
     tops = {what: logs.top_unit(what) for what in _SHARES}
-    judged = {what: top for what, top in tops.items() if top is not None and top.units >= _LEAST_UNITS}
-    above = {what: top for what, top in judged.items() if top.share > max(_SHARES[what], _TIMES_FAIR / top.units)}
-    if not judged:
-        return not_seen("few_units", f"there are fewer than {_LEAST_UNITS} units: each is a large share of them")
+    judged = {what: top for what, top in tops.items() if top is not None and top.rows >= _LEAST}
+    above = {what: top for what, top in judged.items() if top.share > _most(what, top)}
+    everybody = tops["requests"]
+    if everybody is None or everybody.units < _LEAST:
+        return not_seen("few_units", f"there are fewer than {_LEAST} units: each is a large share of them")
     if not above:
         shares = ", ".join(f"{percent(top.share)} of the {what}" for what, top in judged.items())
         return ruled_out("few_units", f"no unit has more than {shares}")
     what = max(above, key=lambda name: above[name].share / _SHARES[name])
     return _found(what, above[what], tops)
+
+
+def _most(what: str, top: "Top") -> float:
+    return max(_SHARES[what], _TIMES_FAIR / top.units) if top.units >= _LEAST else _HALF
 
 
 def _found(what: str, top: "Top", tops: "dict[str, Top | None]") -> Finding:
@@ -58,7 +69,7 @@ def _found(what: str, top: "Top", tops: "dict[str, Top | None]") -> Finding:
             if money
             else "look these requests up; mark them `traffic: bot` or `internal` in the context, or leave them out"
         ),
-        brings=("impossible_lift", "one_day", "novelty"),
+        brings=("impossible_lift", "one_day", "novelty", "other_checks"),
     )
 
 
@@ -77,11 +88,11 @@ def _by_error(report: Report) -> Finding:
                 evidence={"control": effect.control, effect.variant: effect.candidate, "error": effect.error},
                 cause="one unit, or very few, have nearly all of it: a robot, a test order, another currency",
                 next_step="find the unit: give --dataset",
-                brings=("impossible_lift", "one_day", "novelty"),
+                brings=("impossible_lift", "one_day", "novelty", "other_checks"),
                 unseen="which requests: give --dataset",
             )
     if effects:
-        said = "no figure that one arm has twice of is made by so few units that its error shows it"
+        said = "no figure that one arm has five times of is made by so few units that its error shows it"
         return ruled_out("few_units", said, unseen="the largest share of one unit: give --dataset")
     return not_seen("few_units", "no report says how much one unit has", unseen="the largest share: give --dataset")
 

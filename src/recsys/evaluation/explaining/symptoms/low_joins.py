@@ -40,7 +40,7 @@ def check_low_joins(report: Report, logs: "Logs | None") -> Finding:
         requests=logs.unmatched(first, last) if logs else (),
         cause=_cause(report, days, stretch, surface),
         next_step=_next_step(first, last, surface, has_logs=logs is not None),
-        brings=("all_zero", "uncounted_outcomes"),
+        brings=("all_zero", "uncounted_outcomes", "other_checks"),
         unseen="" if logs else "which requests, and by which event types: give --dataset",
     )
 

@@ -50,7 +50,7 @@ def check_missing_arm(report: Report, logs: "Logs | None") -> Finding | None:
         cause=cause,
         next_step=f"ask whoever writes the log of {missing.arm} for {_listed(missing.days)}; if it is lost, begin the "
         "window after it, for all arms alike",
-        brings=("low_joins", "sample_ratio", "one_day", "impossible_lift", "unrecorded_answers"),
+        brings=("low_joins", "sample_ratio", "one_day", "impossible_lift", "unrecorded_answers", "other_checks"),
         unseen="" if logs else "which requests: give --dataset",
     )
 
