@@ -16,7 +16,7 @@ OF_EXPERIMENTS = {"missing_arm", "crossovers", "one_day", "novelty", "impossible
 def check_report(report: Report) -> None:
     """Check that it keeps to the schema that is shipped, reads back as it was, and can be explained."""
     data = report.to_json()
-    assert read_report(data) == report
+    assert read_report(data).to_json() == data
     _keeps_to_its_schema(data)
     told = explain(data)
     asked = {finding.symptom for finding in (*told.findings, *told.ruled_out, *told.not_seen)}

@@ -12,7 +12,7 @@ from recsys.evaluation.experiment.results import DayEffect
 from recsys.evaluation.explaining.explain import SYMPTOMS, causes_first
 from recsys.evaluation.explaining.finding import Finding, found
 from recsys.evaluation.explaining.logs import Top
-from recsys.evaluation.parts import Day, Interval, Joins
+from recsys.evaluation.parts import Check, Day, Interval, Joins
 
 
 class Answers(NamedTuple):
@@ -171,6 +171,12 @@ def test_an_effect_that_wears_off_is_novelty_when_enough_came_back(report):
     assert check("novelty", with_experiment(report, by_time=by_time("since_first", stays))).verdict == "ruled_out"
     few = by_time("since_first", faded, units=20)
     assert check("novelty", with_experiment(report, by_time=few)).verdict == "not_seen"
+
+
+def test_a_check_that_holds_and_that_nobody_explains_is_told_as_it_stands(report):
+    strange = Check(name="strange", state="hold", value=1.0, threshold=0.0, sentence="it is strange")
+    seen = check("other_checks", replace(report, integrity=(*report.integrity, strange)))
+    assert (seen.verdict, seen.said) == ("found", "it is strange")
 
 
 def top(share: float, *, units: int = 400, rows: int = 400) -> Top:

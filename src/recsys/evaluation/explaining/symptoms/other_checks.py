@@ -25,15 +25,22 @@ _BY_CHECK = {
     ),
 }
 
+_ELSEWHERE = {
+    *("outcomes_matched", "duplicate_request_ids", "unrecorded", "clocks", "outcomes_counting"),
+    *("sample_ratio", "coin", "crossovers", "possible_lift"),
+    *("unsupported", "clipped", "mean_weight", "effective_sample", "largest_weight"),
+}
+"""Checks that a symptom of their own looks at."""
+
 
 def check_others(report: Report, _logs: "Logs | None") -> Finding | None:
-    """Report the checks that belong to no other symptom."""
+    """Report the checks that belong to no other symptom, those too that this room does not know yet."""
     if report.aa is not None:
         unsound = [line.metric for line in report.aa.lines if not line.sound]
         if not unsound:
             return ruled_out("other_checks", "the test of every metric finds as much as chance")
         return _found(f"the test of {', '.join(unsound)} finds too much or too little", "aa", dict.fromkeys(unsound))
-    asked = [check for check in report.integrity if check.name in _BY_CHECK]
+    asked = [check for check in report.integrity if check.name not in _ELSEWHERE]
     holding = [check for check in asked if check.state == "hold"]
     if holding:
         return _found(holding[0].sentence, holding[0].name, {check.name: check.value for check in holding})
@@ -41,5 +48,5 @@ def check_others(report: Report, _logs: "Logs | None") -> Finding | None:
 
 
 def _found(said: str, name: str, evidence: dict[str, float | None]) -> Finding:
-    cause, next_step = _BY_CHECK[name]
+    cause, next_step = _BY_CHECK.get(name, ("the data cannot be trusted", "see the check in the report"))
     return found("other_checks", said, evidence=evidence, cause=cause, next_step=next_step)
