@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from recsys.cli.changes import say_change
+from recsys.cli.explain import EPILOG, explain
 from recsys.cli.options import TenantOption, open_tenant
 from recsys.cli.terminal import escape, terminal
 from recsys.errors import UsageError
@@ -154,5 +154,11 @@ def _say(decision: "Decision", output: Path, applied: "Applied | None") -> None:
     terminal.say(f"[dim]report: {output}[/dim]")
     if applied is not None and not applied.changes:
         terminal.say(f"nothing applied: {escape(applied.why)}")
-    for change in applied.changes if applied is not None else ():
-        say_change(change)
+    if applied is not None and applied.changes:
+        from recsys.cli.changes import say_change
+
+        for change in applied.changes:
+            say_change(change)
+
+
+evaluation.command("explain", epilog=EPILOG)(explain)

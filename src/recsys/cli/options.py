@@ -2,14 +2,15 @@
 
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-import recsys
 from recsys.cli.terminal import terminal
 from recsys.errors import UsageError
-from recsys.library import Suite, Tenant
+
+if TYPE_CHECKING:
+    from recsys.library import Suite, Tenant
 
 __all__ = [
     "AttemptOption",
@@ -54,12 +55,14 @@ EvidenceOption = Annotated[
 ]
 
 
-def open_suite(*, create: bool = False) -> Suite:
+def open_suite(*, create: bool = False) -> "Suite":
     """Open the store the command line names."""
+    import recsys
+
     return recsys.open(terminal.store, log=terminal.log, create=create)
 
 
-def open_tenant(name: str | None) -> Tenant:
+def open_tenant(name: str | None) -> "Tenant":
     """Open the named tenant, or the only one there is."""
     suite = open_suite()
     if name is not None:
