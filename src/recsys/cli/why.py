@@ -33,7 +33,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(
         "why",
         epilog="Exit codes: 0 the replay is exact; 1 it differs, or cannot be made; 3 there is no record of it. "
-        "Example: recsys why 019ad3f2-6e1c-7b5a-9c43-5d2f8e0a1b77",
+        "Examples: recsys why 019ad3f2-6e1c-7b5a-9c43-5d2f8e0a1b77 · recsys why 019ad3f2-… --not socks-42",
     )(why)
 
 
@@ -44,6 +44,9 @@ def why(
     events: Annotated[
         Path | None,
         typer.Option(help="Look into this folder of records, instead of the store's and this host's."),
+    ] = None,
+    not_item: Annotated[
+        str | None, typer.Option("--not", help="Say why this item was not shown: the first step that dropped it.")
     ] = None,
     since: Annotated[
         str | None,
@@ -69,6 +72,7 @@ def why(
             spool=spool if spool.is_dir() else None,
             kept=events,
             since_s=None if since is None else time.time() - seconds_in(since),
+            not_item=not_item,
         )
     except NotRecorded as error:
         raise _NotFound(error.message, next_step=error.next_step) from None
@@ -80,6 +84,13 @@ def why(
 def _print(found: "Why") -> None:
     colour = _COLOURS[found.result]
     terminal.say(f"[{colour}]{found.result}[/{colour}]: {escape(found.because)}")
+    for missing in found.missing:
+        of = f" of {missing.variant}" if missing.variant else ""
+        step = "" if missing.step == "shown" else f"dropped by {missing.step}: "
+        needed = (
+            "" if missing.needed is None else f" (score {missing.score:.4f}; the last shown has {missing.needed:.4f})"
+        )
+        terminal.say(f"[bold]{escape(missing.item_id)}[/bold]{escape(of)}: {escape(step + missing.because + needed)}")
     _facts(found)
     _versions(found)
     _history(found)

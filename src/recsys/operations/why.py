@@ -16,13 +16,13 @@ from recsys.events import Decision, Exposure, Outcome
 from recsys.operations.provenance import Made, Version, made_at, versions_of
 from recsys.operations.recorded import Found, Records
 from recsys.operations.replaying import Replayed, Replays, Result
-from recsys.ranking import Answer, Ranked
+from recsys.ranking import Answer, Missing, Ranked
 from recsys.ranking import Warning as Notice
 from recsys.releases.erase import erased_in
 from recsys.releases.errors import NoReleases
 from recsys.releases.history import History
 from recsys.serving.ladder import HISTORY_BEST_EFFORT, NOTICES, Rung
-from recsys.snapshot import Snapshot, replay
+from recsys.snapshot import Snapshot, missing, replay
 from recsys.store import Store
 
 __all__ = ["Act", "Item", "LeftOut", "Why", "explained", "why"]
@@ -75,7 +75,8 @@ class Why(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``result``: ``exact``, the replay gave the same answer; ``differs``, it gave another one; ``unreplayable``, what it
     needs is not there. ``because`` says what differs or is missing, ``next_step`` what to do. ``request`` is what was
-    ranked, with the history that was used. ``replayed`` are the item ids of a replay that differs.
+    ranked, with the history that was used. ``replayed`` are the item ids of a replay that differs. ``missing``: what
+    became of the item that was asked about, of an exact replay.
     """
 
     tenant: str
@@ -110,6 +111,7 @@ class Why(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     weights: Mapping[str, float] = {}
     warnings: tuple[Notice, ...] = ()
     outcomes: tuple[Act, ...] = ()
+    missing: tuple[Missing, ...] = ()
 
 
 def why(
@@ -122,6 +124,7 @@ def why(
     kept: Path | None = None,
     since_s: float | None = None,
     now_s: float | None = None,
+    not_item: str | None = None,
 ) -> Why:
     """Find the record of an answer, replay it, and say all that is known of it.
 
@@ -135,6 +138,8 @@ def why(
         A folder of event files to look into instead of the spool and the store.
     since_s
         Look at all records written since this moment, in seconds since 1970; by default at the time the id tells.
+    not_item
+        Say why this item is not among those shown.
 
     Raises
     ------
@@ -153,6 +158,10 @@ def why(
     replayed = replays.of(found.exposure)
     acts = records.outcomes(plain.request_id, since_s=parse_rfc3339(plain.at, what="record"))
     told = _replayed(_with_people(plain, found.exposure), found.exposure, replayed)
+    if not_item is not None and told.result == "exact":
+        assert replayed.computed is not None
+        assert found.exposure.decision is not None
+        told = replace(told, missing=missing(replayed.computed.snapshot, found.exposure.decision, not_item))
     return replace(told, outcomes=tuple(_act(one) for one in acts if not {*_ids_of(one)} & erased))
 
 

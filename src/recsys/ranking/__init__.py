@@ -7,6 +7,7 @@ but the seed it is given.
 from recsys.ranking.core import ALGO_VERSION, Ranker
 from recsys.ranking.interleaving import interleave
 from recsys.ranking.memory import MemoryShelf
+from recsys.ranking.missing import Missing
 from recsys.ranking.request import Answer, Ranked, RecommendRequest, SimilarRequest, Warning
 from recsys.ranking.shelf import Shelf
 
@@ -14,6 +15,7 @@ __all__ = [
     "ALGO_VERSION",
     "Answer",
     "MemoryShelf",
+    "Missing",
     "Ranked",
     "Ranker",
     "RecommendRequest",

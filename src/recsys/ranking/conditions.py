@@ -65,6 +65,29 @@ class Conditions:
         conditions = cls(shelf, asked, candidates, context)
         return conditions if conditions.constrained or conditions.include is not None else None
 
+    def failing(self, item: int) -> list[str]:
+        """Return what an item does not fulfil, as the request calls it."""
+        shelf, one = self._shelf, np.array([item], dtype=np.int32)
+        tags, price = shelf.labels["tag"], float(shelf.price[item])
+        has = set(tags.of(item))
+        found = ["required_tags: one is on no item"] if self.impossible else []
+        if self.include is not None and item not in self.include:
+            found.append("candidates.include_ids")
+        found += [f"required_tags {tags.names[code]}" for code in self.required if code not in has]
+        found += [f"forbidden_tags {tags.names[code]}" for code in self._forbidden if code in has]
+        known = "unknown" if np.isnan(price) else f"{price:g}"
+        if self._min_price is not None and not price >= self._min_price:
+            found.append(f"min_price {self._min_price:g} (its price is {known})")
+        if self._max_price is not None and not price <= self._max_price:
+            found.append(f"max_price {self._max_price:g} (its price is {known})")
+        if self._after is not None and not shelf.created_at[item] >= self._after:
+            found.append("created_after")
+        for kind, codes in self._scopes:
+            labels = shelf.labels[kind]
+            if labels.labelled(one)[0] and not set(codes) & set(labels.of(item)):
+                found.append(f"context.{kind}")
+        return found
+
     def keep(self, items: I4 | I8) -> Flags:
         """Tell for each item whether it passes."""
         shelf = self._shelf

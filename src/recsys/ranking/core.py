@@ -17,6 +17,7 @@ from recsys.ranking.draws import Draws
 from recsys.ranking.evidence import Evidence
 from recsys.ranking.explaining import Told, explained, trace_of
 from recsys.ranking.exploring import draw
+from recsys.ranking.missing import Facts, Missing, first_drop
 from recsys.ranking.pool import Blend, best, walk
 from recsys.ranking.profile import overlap, seen, strength, tag_profile
 from recsys.ranking.request import Anchors, Answer, HistoryEvent, Ranked, RecommendRequest, SimilarRequest
@@ -99,21 +100,57 @@ class Ranker:
 
         See ``SIMILAR_WEIGHTS`` for what that is.
         """
-        asked = RecommendRequest(
-            surface=request.surface,
-            segment=request.segment,
-            k=request.k,
-            context=request.context,
-            anchors=Anchors(item_ids=(request.item_id,)),
-            candidates=request.candidates,
-            constraints=request.constraints,
-            options=request.options,
-            traffic=request.traffic,
-        )
-        return self._answer(asked, self._similar, now)
+        return self._answer(_as_recommend(request), self._similar, now)
+
+    def missing(
+        self, request: RecommendRequest | SimilarRequest, item_id: str, *, now: float, seed: str | None = None
+    ) -> Missing:
+        """Say why an item is not in the answer to a request: the first step that dropped it."""
+        if isinstance(request, SimilarRequest):
+            asked, weights = _as_recommend(request), self._similar
+        else:
+            asked, weights = request, self._weights_for(request)
+        draws = Draws("explore", seed) if self._drawn and seed is not None else None
+        k, blend, conditions, work = self._prepared(asked, weights, now, draws)
+        try:
+            places = [item for _, item in self._placed(k, blend, conditions, work)]
+            item = self.shelf.find(item_id)
+            facts = Facts(
+                blend=blend,
+                caps=work.caps,
+                conditions=conditions,
+                work=work,
+                places=places,
+                k=k,
+                left_out=frozenset(asked.candidates.exclude_ids),
+                blocking=() if item is None else self._book.blocking(item, now),
+                withdrawn=item is not None and self._book.is_withdrawn(item),
+            )
+            return first_drop(item_id, facts)
+        finally:
+            if blend.evidence is not None:
+                blend.evidence.close()
 
     def _answer(self, request: RecommendRequest, weights: Weights, now: float, draws: Draws | None = None) -> Answer:
-        work = Work(read_anchors(self.shelf, request), draws)
+        k, blend, conditions, work = self._prepared(request, weights, now, draws)
+        try:
+            places = self._placed(k, blend, conditions, work)
+            return self._told(request, places, blend, work)
+        finally:
+            if blend.evidence is not None:
+                blend.evidence.close()
+
+    def _prepared(
+        self, request: RecommendRequest, weights: Weights, now: float, draws: Draws | None
+    ) -> tuple[int, Blend, Conditions | None, Work]:
+        """Read a request: what it leaves out, what it asks of items, what its anchors say. Close the evidence."""
+        caps = Caps(
+            self.shelf,
+            per_tag=request.constraints.max_per_tag,
+            per_brand=self.config.diversity.max_per_brand,
+            per_category=self.config.diversity.max_per_category,
+        )
+        work = Work(read_anchors(self.shelf, request), caps, draws)
         standing = self._book.at(now)
         k = min(max(request.k, 1), self.config.limits.max_k)
         if k != request.k:
@@ -128,11 +165,7 @@ class Ranker:
                 work.excluded.add(item)
         conditions = Conditions.of(self.shelf, request.constraints, request.candidates, request.context)
         evidence = self._gather(weights, work)
-        try:
-            return self._ranked(request, k, Blend(self.shelf, standing, evidence, weights), conditions, work)
-        finally:
-            if evidence is not None:
-                evidence.close()
+        return k, Blend(self.shelf, standing, evidence, weights), conditions, work
 
     def _resolved(self, algorithm: str) -> Weights:
         return resolve(algorithm, self.config.weights, signals=self.shelf.signals)
@@ -176,16 +209,8 @@ class Ranker:
                 work.warn("SIGNAL_PARTIAL", known)
         return evidence
 
-    def _ranked(
-        self, request: RecommendRequest, k: int, blend: Blend, conditions: Conditions | None, work: Work
-    ) -> Answer:
-        standing, diversity = blend.standing, self.config.diversity
-        caps = Caps(
-            self.shelf,
-            per_tag=request.constraints.max_per_tag,
-            per_brand=diversity.max_per_brand,
-            per_category=diversity.max_per_category,
-        )
+    def _placed(self, k: int, blend: Blend, conditions: Conditions | None, work: Work) -> list[Scored]:
+        standing, diversity, caps = blend.standing, self.config.diversity, work.caps
         score = self._scorer(blend, work)
         lane = _lane_for(standing, conditions)
         if standing.pins:
@@ -204,12 +229,14 @@ class Ranker:
         if work.taste > 0.0:
             pool = [(minus * self._fit(item, work), item) for minus, item in pool]
             pool.sort()
+        work.considered = pool
         wanted = left if work.draws is None else len(pool)
         if diversity.mmr_lambda < 1.0:
             tags = self.shelf.labels["tag"]
             chosen = choose_diverse(pool, wanted, caps, tags=tags, mmr_lambda=diversity.mmr_lambda)
         else:
             chosen = choose(pool, wanted, caps)
+        work.order = chosen
         if work.draws is not None:
             chosen = self._explored(chosen, left, work, work.draws)
         places: list[Scored] = [(-score(item), item) for item in work.pinned] + chosen
@@ -220,7 +247,7 @@ class Ranker:
                 places.append((-score(item), item))
             if len(places) < k:
                 _warn_of_shortness(blend, work, returned=len(places), k=k, conditions=conditions, caps=caps)
-        return self._told(request, places, blend, work)
+        return places
 
     def _explored(self, order: list[Scored], left: int, work: Work, draws: Draws) -> list[Scored]:
         """Draw the first places that no pin has. Any part of a list that keeps the caps keeps them."""
@@ -281,6 +308,20 @@ class Ranker:
         if work.draws is not None:
             propensities = tuple(work.propensities + [1.0] * (len(items) - len(work.propensities)))
         return Answer(items, tuple(work.warnings), counts, trace, propensities)
+
+
+def _as_recommend(request: SimilarRequest) -> RecommendRequest:
+    return RecommendRequest(
+        surface=request.surface,
+        segment=request.segment,
+        k=request.k,
+        context=request.context,
+        anchors=Anchors(item_ids=(request.item_id,)),
+        candidates=request.candidates,
+        constraints=request.constraints,
+        options=request.options,
+        traffic=request.traffic,
+    )
 
 
 def _pool_size(k: int) -> int:

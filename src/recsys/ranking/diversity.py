@@ -15,10 +15,11 @@ Scored = tuple[float, int]
 class Caps:
     """How many of one tag, brand or category an answer may hold, and how many it holds so far."""
 
-    __slots__ = ("_limits",)
+    __slots__ = ("_kinds", "_limits")
 
     def __init__(self, shelf: Shelf, *, per_tag: int | None, per_brand: int | None, per_category: int | None) -> None:
         wanted = (("tag", per_tag), ("brand", per_brand), ("category", per_category))
+        self._kinds = [kind for kind, limit in wanted if limit is not None]
         self._limits: list[tuple[Labels, int, dict[int, int]]] = [
             (shelf.labels[kind], limit, {}) for kind, limit in wanted if limit is not None
         ]
@@ -36,6 +37,15 @@ class Caps:
             for code in labels.of(item):
                 counts[code] = counts.get(code, 0) + 1
         return True
+
+    def full(self, item: int) -> list[tuple[str, int, int]]:
+        """Return the caps that refuse an item now: kind, code and limit."""
+        return [
+            (kind, code, limit)
+            for kind, (labels, limit, counts) in zip(self._kinds, self._limits, strict=True)
+            for code in labels.of(item)
+            if counts.get(code, 0) >= limit
+        ]
 
 
 def choose(pool: Sequence[Scored], wanted: int, caps: Caps) -> list[Scored]:

@@ -78,7 +78,7 @@ class Standing:
         blocked = np.zeros(shelf.size, dtype=np.bool_)
         for rule in rules:
             if rule.action in ("block", "exclude"):
-                blocked[self._targets(rule)] = True
+                blocked[self.targets(rule)] = True
         self.blocked: Flags = blocked & ~gone
         self.out: Flags = gone | blocked
         self.out_bytes = self.out.tobytes()
@@ -155,7 +155,7 @@ class Standing:
     def _lifted(self, boosts: list[Rule]) -> F8 | None:
         lift: F8 | None = None
         for rule in boosts:
-            targets = self._targets(rule)
+            targets = self.targets(rule)
             if not len(targets):
                 continue
             if lift is None:
@@ -171,11 +171,11 @@ class Standing:
         return lift
 
     def _pin(self, rule: Rule) -> Pin:
-        targets = self._targets(rule)
+        targets = self.targets(rule)
         kept = targets[~self.out[targets]].tolist()
         return Pin(rule.id, tuple(kept), len(kept) if rule.max_pins is None else rule.max_pins)
 
-    def _targets(self, rule: Rule) -> I4:
+    def targets(self, rule: Rule) -> I4:
         """Return what a rule matches, without repeats: items as the rule lists them, others by popularity."""
         if rule.target_type == "item":
             found = (self._shelf.find(item_id) for item_id in rule.item_ids)
@@ -205,6 +205,21 @@ class RuleBook:
         ]
         self._edges = sorted({edge for _, start, end in self._rules for edge in (start, end)})
         self._spans: dict[int, Standing] = {}
+
+    def blocking(self, item: int, now: float) -> tuple[str, ...]:
+        """Return the ids of the block rules that keep an item out at a moment."""
+        standing = self.at(now)
+        return tuple(
+            sorted(
+                rule.id
+                for rule, start, end in self._rules
+                if rule.action in ("block", "exclude") and start <= now < end and item in standing.targets(rule)
+            )
+        )
+
+    def is_withdrawn(self, item: int) -> bool:
+        """Tell whether an item is never to be shown."""
+        return bool(np.isin(item, self._withdrawn))
 
     def at(self, now: float) -> Standing:
         """Return what holds at a moment (seconds since 1970); a rule's start is included, its end is not."""

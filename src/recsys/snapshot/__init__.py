@@ -1,6 +1,6 @@
 """One release of a tenant, verified, compiled for ranking and mapped from the host's own files."""
 
-from recsys.snapshot.answering import recommend, replay, similar
+from recsys.snapshot.answering import missing, recommend, replay, similar
 from recsys.snapshot.collecting import collect
 from recsys.snapshot.errors import SnapshotRejected
 from recsys.snapshot.floor import Floor, open_floor, write_floor
@@ -13,6 +13,7 @@ __all__ = [
     "Snapshot",
     "SnapshotRejected",
     "collect",
+    "missing",
     "narrowed",
     "open_floor",
     "open_release",

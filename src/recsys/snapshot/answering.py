@@ -5,10 +5,10 @@ import msgspec
 from recsys.documents import INTERLEAVED
 from recsys.encoding import convert
 from recsys.events import Decision
-from recsys.ranking import Answer, Ranker, RecommendRequest, SimilarRequest, Warning, interleave
+from recsys.ranking import Answer, Missing, Ranker, RecommendRequest, SimilarRequest, Warning, interleave
 from recsys.snapshot.opening import Snapshot
 
-__all__ = ["recommend", "replay", "similar"]
+__all__ = ["missing", "recommend", "replay", "similar"]
 
 
 def recommend(
@@ -37,12 +37,32 @@ def replay(snapshot: Snapshot, decision: Decision) -> Answer:
 
     The same answer comes out for every rung but ``floor``, which answers from another file.
     """
-    kind = decision.kind or ("similar" if "item_id" in decision.request else "recommend")
-    if kind == "similar":
+    if _kind_of(decision) == "similar":
         asked = convert(decision.request, SimilarRequest, what="decision record")
         return similar(snapshot, asked, now=decision.now, arm=decision.arm)
     request = convert(decision.request, RecommendRequest, what="decision record")
     return recommend(snapshot, request, now=decision.now, arm=decision.arm, seed=decision.seed)
+
+
+def missing(snapshot: Snapshot, decision: Decision, item_id: str) -> tuple[Missing, ...]:
+    """Say why an item is not in a recorded answer; of an interleaved one, for each of its two lists.
+
+    Empty where the release does not know the surface: then what is popular elsewhere was shown.
+    """
+    request: RecommendRequest | SimilarRequest
+    if _kind_of(decision) == "similar":
+        request, arm = convert(decision.request, SimilarRequest, what="decision record"), None
+    else:
+        request, arm = convert(decision.request, RecommendRequest, what="decision record"), decision.arm
+    snapshot = snapshot.arm(request.surface, decision.arm)
+    pair = snapshot.pair(request.surface, request.segment) if decision.arm == INTERLEAVED else None
+    if pair is not None:
+        return tuple(
+            msgspec.structs.replace(ranker.missing(request, item_id, now=decision.now), variant=name)
+            for name, ranker in pair.items()
+        )
+    ranker = snapshot.ranker(request.surface, request.segment, arm)
+    return () if ranker is None else (ranker.missing(request, item_id, now=decision.now, seed=decision.seed),)
 
 
 def similar(snapshot: Snapshot, request: SimilarRequest, *, now: float, arm: str | None = None) -> Answer:
@@ -50,6 +70,10 @@ def similar(snapshot: Snapshot, request: SimilarRequest, *, now: float, arm: str
     snapshot = snapshot.arm(request.surface, arm)
     ranker = snapshot.ranker(request.surface, request.segment)
     return _elsewhere(snapshot, request, now) if ranker is None else ranker.similar(request, now=now)
+
+
+def _kind_of(decision: Decision) -> str:
+    return decision.kind or ("similar" if "item_id" in decision.request else "recommend")
 
 
 def _elsewhere(snapshot: Snapshot, request: RecommendRequest | SimilarRequest, now: float) -> Answer:

@@ -349,3 +349,23 @@ def test_a_personal_signal_that_was_deleted_after_its_last_day_is_named(incident
     found = why(incident, exposure.request_id, cache=tmp_path / "elsewhere")
     assert found.result == "unreplayable"
     assert found.because == "cooc of home held personal data and were deleted after their last day"
+
+
+def test_why_not_names_the_first_step_that_dropped_it(incident, recorder):
+    block = {"id": "no-one", "action": "block", "item_ids": ["i04"]}
+    incident.releases.put_rules(canonical([block]), reason="recall")
+    exposure = recorder.record(ASKED, at=AT)
+    shown = exposure.items[0].item_id
+    (blocked,) = why(incident, exposure.request_id, not_item="i04").missing
+    assert (blocked.step, blocked.rules) == ("exclusions", ("no-one",))
+    (first,) = why(incident, exposure.request_id, not_item=shown).missing
+    assert (first.step, first.because) == ("shown", "it was shown at place 1")
+    (unknown,) = why(incident, exposure.request_id, not_item="nothing").missing
+    assert unknown.step == "candidates"
+    assert why(incident, exposure.request_id).missing == ()
+
+
+def test_why_not_of_similar_items(incident, recorder):
+    exposure = recorder.record(SimilarRequest(surface="home", item_id="i01", k=3), at=AT)
+    (anchor,) = why(incident, exposure.request_id, not_item="i01").missing
+    assert anchor.step == "exclusions"
