@@ -56,7 +56,7 @@ faults: $(STAMP) ## Break everything, at length: the full fault suite (about an 
 	RECSYS_FAULTS=full RECSYS_FAULTS_REPORT=var/faults $(BIN)/python -m pytest -n0 -p no:randomly tests/faults
 
 docs: $(STAMP) ## Check the documents: links, commands, pages generated from the code
-	RECSYS_DOCS=all $(BIN)/python -m pytest -n auto tests/unit/docs tests/acceptance/docs
+	RECSYS_DOCS=all $(BIN)/python -m pytest -n auto tests/unit/docs tests/acceptance
 
 serve: $(STAMP) ## Serve ./var/store on PORT (8000) and 8001
 	$(BIN)/recsys serve --port $(PORT)

@@ -9,6 +9,7 @@ import functools
 import itertools
 import json
 import os
+import signal
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -233,9 +234,14 @@ def _database() -> str:
 @functools.cache
 def _broker() -> tuple[Any, str]:
     confluent_kafka = pytest.importorskip("confluent_kafka", reason="pip install 'recsys-suite[dev]'")
-    producer = confluent_kafka.Producer({"bootstrap.servers": "", "test.mock.num.brokers": 1, "log_level": 0})
+    # The broker's thread ends for good at the first signal it is given; other tests send some to this process.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        producer = confluent_kafka.Producer({"bootstrap.servers": "", "test.mock.num.brokers": 1, "log_level": 0})
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     atexit.register(producer.flush, 1)
-    known = producer.list_topics(timeout=10).brokers.values()
+    known = producer.list_topics(timeout=20).brokers.values()
     return producer, ",".join(f"{broker.host}:{broker.port}" for broker in known)
 
 
@@ -247,15 +253,7 @@ def brokers() -> str:
 def new_topic(name: str = "") -> str:
     """Make a topic of four partitions, by default with a name that nobody has; the broker makes it when first asked."""
     name = name or f"events-{next(_NUMBERS)}"
-    from confluent_kafka import KafkaException
-
-    for left in (2, 1, 0):  # on a busy machine a connection may take longer than the client waits
-        try:
-            _broker()[0].list_topics(name, timeout=20)
-            break
-        except KafkaException:
-            if not left:
-                raise
+    _broker()[0].list_topics(name, timeout=20)
     return name
 
 

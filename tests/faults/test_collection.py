@@ -155,7 +155,7 @@ def test_no_interleaving_of_collectors_and_publishers_deletes_what_is_kept(count
         "F16", "schedules of store operations: collectors killed, publishers racing; nothing kept is deleted"
     ) as count:
         kills = deleted = steps = 0
-        for n in range(5_000 if FULL else 15):
+        for n in range(5_000 if FULL else 8):
             judge, played = schedule(1_000_000 * count.seed + n)
             kills, deleted, steps = kills + played.kills, deleted + judge.deleted, steps + played.steps
             count.survived()
@@ -179,7 +179,7 @@ def test_garbage_is_collected_under_publishers_and_readers_by_processes_that_are
     with counting(
         "F16", "changes while collectors loop and are killed and others pause; nothing kept is lost"
     ) as count:
-        publishes = 600 if FULL else 50
+        publishes = 600 if FULL else 25
         cores = len(os.sched_getaffinity(0))
         runs = [{"publishes": publishes // cores, "seed": 1_000 * count.seed + n} for n in range(cores)]
         notes = dict.fromkeys(("collections", "deleted", "finished", "kills", "pauses", "reads"), 0)

@@ -16,7 +16,7 @@ def test_a_publisher_killed_at_any_system_call_leaves_old_or_new_and_the_next_pu
     if why := why_not():
         pytest.skip(why)
     with counting("F1", f"SIGKILL at every file system call of {', '.join(ACTIONS)}") as count:
-        runs = [{"action": action, "most": 0 if FULL else 4, "seed": count.seed} for action in ACTIONS]
+        runs = [{"action": action, "most": 0 if FULL else 2, "seed": count.seed} for action in ACTIONS]
         for seen in side_by_side("publishing", "kills", tmp_path, runs):
             count.survived(seen["count"])
             count.bad += seen["bad"]

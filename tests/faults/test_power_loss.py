@@ -9,7 +9,7 @@ from tests.faults.processes import side_by_side
 
 
 def test_whatever_a_power_loss_leaves_holds_all_that_was_acknowledged_and_goes_on(tmp_path: Path, counting: Counting):
-    states = 12_000 if FULL else 300
+    states = 12_000 if FULL else 120
     with counting(
         "F3", "crash states: unforced changes dropped, torn or reordered; nothing acknowledged lost"
     ) as count:

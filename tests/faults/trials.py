@@ -95,7 +95,7 @@ class Trials:
     def _doings(self, trial: int) -> list[Callable[..., Change]]:
         manifest, max_k = self._dice.choice(self._manifests), self._dice.randint(1, 99)
         return [
-            lambda own, **more: own.ship("home", manifest, reports=[b'{"trial":%d}' % trial], **more),
+            lambda own, **more: own.ship("home", manifest, evidence=[b'{"trial":%d}' % trial], **more),
             lambda own, **more: own.put_config(config(limits={"max_k": max_k}), **more),
             lambda own, **more: own.withdraw([f"item-{trial}"], **more),
             lambda own, **more: own.hold(surface=f"s{trial}", **more),

@@ -21,7 +21,7 @@ def make(root: Path) -> None:
     revoke_key(store, "demo", gone.info.id, actor=ACTOR, reason="left")
     demo = Releases(store, "demo", actor=ACTOR)
     first, second, _ = (publish(store, "home", likes=likes) for likes in (1, 2, 3))
-    demo.ship("home", first, reason="first", reports=[b'{"decision":"ship"}'])
+    demo.ship("home", first, reason="first", evidence=[b'{"decision":"ship"}'])
     demo.put_config(config(limits={"max_k": 50}, surfaces={"home": {"weights": {"popularity": 1.0}}}))
     demo.put_rules(rules("no-mug", surface="pdp"))
     demo.ship("home", second, reason="second")

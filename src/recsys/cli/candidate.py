@@ -11,24 +11,31 @@ from recsys.cli.documents import read_document
 from recsys.cli.options import (
     AttemptOption,
     DryRunOption,
+    EvidenceOption,
     ReasonOption,
     SurfaceOption,
     TenantOption,
     open_tenant,
+    read_reports,
 )
 from recsys.cli.terminal import escape, terminal
 
 __all__ = ["add_to"]
 
-candidate = typer.Typer(no_args_is_help=True, help="Try other content on a share of people; promote it, or abort.")
+candidates = typer.Typer(no_args_is_help=True, help="Try other content on a share of people; promote it, or abort.")
+
+CandidateOption = Annotated[
+    str | None,
+    typer.Option("--candidate", help="The one that is meant, as `show` names it. Default: the one that runs."),
+]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the group to the command tree."""
-    app.add_typer(candidate, name="candidate")
+    app.add_typer(candidates, name="candidate")
 
 
-@candidate.command(
+@candidates.command(
     "start",
     epilog="Examples: recsys candidate start --surface home --share 0.1 --manifest sha256:… · "
     "recsys candidate start --surface home --share 0.5",
@@ -67,40 +74,54 @@ def start(
     finish_change(change)
 
 
-@candidate.command("promote", epilog="Example: recsys candidate promote --surface home --evidence report.json")
+@candidates.command("promote", epilog="Example: recsys candidate promote --surface home --evidence report.json")
 def promote(
     surface: SurfaceOption,
     tenant: TenantOption = None,
-    evidence: Annotated[
-        list[Path] | None, typer.Option(help="A report that justifies it; kept with the release.")
-    ] = None,
+    candidate: CandidateOption = None,
+    evidence: EvidenceOption = None,
     reason: ReasonOption = "",
     dry_run: DryRunOption = False,
     attempt: AttemptOption = None,
 ) -> None:
     """Make what the candidate serves live for everybody, and end it."""
-    reports = [read_document(path) for path in evidence or []]
-    candidates = open_tenant(tenant).releases.candidates
-    finish_change(candidates.promote(surface, reports=reports, reason=reason, dry_run=dry_run, attempt=attempt))
+    reports = read_reports(evidence)
+    finish_change(
+        open_tenant(tenant).releases.candidates.promote(
+            surface, candidate=candidate, evidence=reports, reason=reason, dry_run=dry_run, attempt=attempt
+        )
+    )
 
 
-@candidate.command("abort", epilog="Example: recsys candidate abort --surface home --hold --reason 'clicks fell'")
+@candidates.command("abort", epilog="Example: recsys candidate abort --surface home --hold --reason 'clicks fell'")
 def abort(
     surface: SurfaceOption,
     tenant: TenantOption = None,
     hold: Annotated[
         bool, typer.Option("--hold", help="Hold what it carried, so that nothing begins it again.")
     ] = False,
+    candidate: CandidateOption = None,
+    evidence: EvidenceOption = None,
     reason: ReasonOption = "",
     dry_run: DryRunOption = False,
     attempt: AttemptOption = None,
 ) -> None:
     """End the candidate; everybody gets what the surface serves. Passes under a hold."""
-    candidates = open_tenant(tenant).releases.candidates
-    finish_change(candidates.abort(surface, hold=hold, reason=reason, dry_run=dry_run, attempt=attempt))
+    reports = read_reports(evidence)
+    finish_change(
+        open_tenant(tenant).releases.candidates.abort(
+            surface,
+            candidate=candidate,
+            hold=hold,
+            evidence=reports,
+            reason=reason,
+            dry_run=dry_run,
+            attempt=attempt,
+        )
+    )
 
 
-@candidate.command("show")
+@candidates.command("show")
 def show(
     tenant: TenantOption = None,
     surface: Annotated[str | None, typer.Option("--surface", help="One surface only.")] = None,

@@ -10,7 +10,7 @@ from recsys.releases import Change
 from recsys.releases.waiting import Waited, wait_for_hosts
 from recsys.store import Objects
 
-__all__ = ["TimeoutOption", "WaitOption", "finish_and_wait", "finish_change"]
+__all__ = ["TimeoutOption", "WaitOption", "finish_and_wait", "finish_change", "say_change"]
 
 WaitOption = Annotated[bool, typer.Option("--wait", help="Return when every live serving host serves it; else exit 1.")]
 TimeoutOption = Annotated[
@@ -25,21 +25,8 @@ def finish_change(change: Change, **more: object) -> None:
     Raises :class:`~recsys.errors.OutcomeUnknown` when it is committed and cannot be printed: who asked does not know,
     and it did not plainly fail.
     """
-    undo = "" if change.dry_run else terminal.command(change.undo)  # what was not made has no undo
-
-    def people() -> None:
-        release = change.release
-        if change.dry_run and change.changed:
-            terminal.say(f"would make generation {release.generation} of {release.tenant}: {escape(change.why)}")
-        elif change.changed:
-            terminal.say(f"[bold]generation {release.generation}[/bold] of {release.tenant}: {escape(change.why)}")
-        else:
-            terminal.say(f"nothing changed: {escape(change.why)} (generation {release.generation} is in force)")
-        if undo:
-            terminal.say(f"[dim]undo:[/dim] {escape(undo)}")
-
     try:
-        terminal.finish({**change.document(), "undo": undo, **more}, people)
+        terminal.finish({**change.document(), "undo": _undo(change), **more}, lambda: say_change(change))
     except BrokenPipeError:
         raise  # who reads stopped reading; nothing is wrong here
     except OSError as error:
@@ -52,6 +39,23 @@ def finish_change(change: Change, **more: object) -> None:
             attempt=f"{release.attempt}@{release.generation - 1}",
             next_step="run the same command again; what is made already stays" if release.action == "create" else "",
         ) from error
+
+
+def say_change(change: Change) -> None:
+    """Print a change for people, with the command that takes it back."""
+    release, undo = change.release, _undo(change)
+    if change.dry_run and change.changed:
+        terminal.say(f"would make generation {release.generation} of {release.tenant}: {escape(change.why)}")
+    elif change.changed:
+        terminal.say(f"[bold]generation {release.generation}[/bold] of {release.tenant}: {escape(change.why)}")
+    else:
+        terminal.say(f"nothing changed: {escape(change.why)} (generation {release.generation} is in force)")
+    if undo:
+        terminal.say(f"[dim]undo:[/dim] {escape(undo)}")
+
+
+def _undo(change: Change) -> str:
+    return "" if change.dry_run else terminal.command(change.undo)  # what was not made has no undo
 
 
 def finish_and_wait(change: Change, objects: Objects, *, wait: bool, timeout_s: float) -> None:

@@ -2,18 +2,20 @@
 
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-import recsys
 from recsys.cli.terminal import terminal
 from recsys.errors import UsageError
-from recsys.library import Suite, Tenant
+
+if TYPE_CHECKING:
+    from recsys.library import Suite, Tenant
 
 __all__ = [
     "AttemptOption",
     "DryRunOption",
+    "EvidenceOption",
     "ExpectOption",
     "HostDirOption",
     "ReasonOption",
@@ -23,6 +25,7 @@ __all__ = [
     "day",
     "open_suite",
     "open_tenant",
+    "read_reports",
 ]
 
 TenantOption = Annotated[
@@ -46,14 +49,20 @@ HostDirOption = Annotated[
     Path, typer.Option("--host-dir", envvar="RECSYS_HOST_DIR", help="This host's serving directory.")
 ]
 AttemptOption = Annotated[str | None, typer.Option("--attempt", help="Resume an attempt whose outcome is unknown.")]
+EvidenceOption = Annotated[
+    list[Path] | None,
+    typer.Option("--evidence", help="A report that justifies it; kept with the release. May be repeated."),
+]
 
 
-def open_suite(*, create: bool = False) -> Suite:
+def open_suite(*, create: bool = False) -> "Suite":
     """Open the store the command line names."""
+    import recsys
+
     return recsys.open(terminal.store, log=terminal.log, create=create)
 
 
-def open_tenant(name: str | None) -> Tenant:
+def open_tenant(name: str | None) -> "Tenant":
     """Open the named tenant, or the only one there is."""
     suite = open_suite()
     if name is not None:
@@ -74,3 +83,16 @@ def day(text: str | None, *, default: date | None = None) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"`{text}` is not a day", next_step="write it like 2026-11-22") from None
+
+
+def read_reports(paths: list[Path] | None) -> list[bytes]:
+    """Return the bytes of the reports given as evidence."""
+    reports = []
+    for path in paths or []:
+        try:
+            reports.append(path.read_bytes())
+        except OSError as error:
+            raise UsageError(
+                f"cannot read {path}: {error.strerror}", next_step="give the JSON report of recsys eval run"
+            ) from None
+    return reports

@@ -16,6 +16,7 @@ from recsys.errors import UsageError
 from recsys.events.schemas import RankedItem, RankList
 from recsys.library import Recommendations
 from recsys.ranking.request import Answer, RecommendRequest
+from recsys.releases.ship import manifest_of
 
 __all__ = ["add_to"]
 
@@ -47,13 +48,16 @@ def recommend(
         bool, typer.Option("--explain", help="Show each signal's part of the score and the rules.")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Write ranklist.v1 lines here; with --requests.")] = None,
-    ranker: Annotated[str, typer.Option(help="The name of this ranker in the lists written.")] = "offline",
+    ranker: Annotated[
+        str | None, typer.Option(help="The name of this ranker in the lists written. Default: the manifest's digest.")
+    ] = None,
 ) -> None:
     """Rank offline with the core the service uses, at any generation; shows titles."""
     of = open_tenant(tenant)
     if requests is not None:
-        written = of.rank_all(_requests(requests, surface), at=at, manifest=manifest)
-        _write_lists(written, out, ranker)
+        release = of.releases.current() if at is None else of.releases.read(at)
+        named = ranker or manifest or manifest_of(release, surface) or "floor"
+        _write_lists(of.rank_all(_requests(requests, surface), at=at, manifest=manifest), out, named)
         return
     answer = of.recommend(
         surface,

@@ -2,7 +2,6 @@
 
 import enum
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
@@ -14,10 +13,12 @@ from recsys.cli.garbage import finish_collection, seconds_in
 from recsys.cli.options import (
     AttemptOption,
     DryRunOption,
+    EvidenceOption,
     ReasonOption,
     SurfaceOption,
     TenantOption,
     open_tenant,
+    read_reports,
 )
 from recsys.cli.terminal import escape, terminal
 from recsys.errors import UsageError
@@ -149,24 +150,17 @@ def ship(
     surface: SurfaceOption,
     manifest: Annotated[str, typer.Option(help="Digest of a published manifest.")],
     tenant: TenantOption = None,
-    evidence: Annotated[
-        list[Path] | None, typer.Option(help="A report that justifies it; kept with the release.")
-    ] = None,
+    evidence: EvidenceOption = None,
     reason: ReasonOption = "",
     dry_run: DryRunOption = False,
     attempt: AttemptOption = None,
 ) -> None:
     """Make a published manifest live on a surface."""
+    reports = read_reports(evidence)
     of = open_tenant(tenant)
-    reports = []
-    for path in evidence or []:
-        try:
-            reports.append(path.read_bytes())
-        except OSError as error:
-            raise UsageError(
-                f"cannot read {path}: {error.strerror}", next_step="give the JSON report of recsys eval run"
-            ) from None
-    finish_change(of.releases.ship(surface, manifest, reports=reports, reason=reason, dry_run=dry_run, attempt=attempt))
+    finish_change(
+        of.releases.ship(surface, manifest, evidence=reports, reason=reason, dry_run=dry_run, attempt=attempt)
+    )
 
 
 @releases.command(
@@ -184,10 +178,12 @@ def rollback(
     wait: WaitOption = False,
     timeout: TimeoutOption = 90.0,
     reason: ReasonOption = "",
+    evidence: EvidenceOption = None,
     dry_run: DryRunOption = False,
     attempt: AttemptOption = None,
 ) -> None:
     """Pull a lever: a new generation that names old content. Rolling back artifacts also holds them."""
+    reports = read_reports(evidence)
     of = open_tenant(tenant)
     change = of.releases.rollback(
         lever,
@@ -196,6 +192,7 @@ def rollback(
         further=further,
         no_hold=no_hold,
         reason=reason,
+        evidence=reports,
         dry_run=dry_run,
         attempt=attempt,
     )
@@ -224,13 +221,15 @@ def hold(
     surface: OneSurface = None,
     lever: Annotated[list[HeldLever] | None, typer.Option(help="What to hold; may be repeated. Default: all.")] = None,
     reason: ReasonOption = "",
+    evidence: EvidenceOption = None,
     dry_run: DryRunOption = False,
     attempt: AttemptOption = None,
 ) -> None:
     """Stop shipping: refuse changes until resumed. Rollbacks pass."""
+    reports = read_reports(evidence)
     finish_change(
         open_tenant(tenant).releases.hold(
-            surface=surface, levers=_levers(lever), reason=reason, dry_run=dry_run, attempt=attempt
+            surface=surface, levers=_levers(lever), reason=reason, evidence=reports, dry_run=dry_run, attempt=attempt
         )
     )
 

@@ -139,12 +139,14 @@ class Gate(Settings, frozen=True):
     """What new artifacts must keep to, on the requests of late, before they are shipped.
 
     ``max_empty_rate``: share of empty lists, unless as many are empty now. ``min_overlap``: mean share of items that a
-    list keeps. ``max_p99_ms``: of ranking alone, where the run is; ``None`` leaves it unjudged.
+    list keeps. ``max_p99_ms``: of ranking alone, where the run is; ``None`` leaves it unjudged. ``require_report``:
+    they come with a passing report of ``recsys eval run`` that judged exactly them.
     """
 
     max_empty_rate: float = 0.05
     min_overlap: float = 0.05
     max_p99_ms: float | None = None
+    require_report: bool = False
 
 
 class GateAt(Settings, frozen=True):
@@ -153,6 +155,7 @@ class GateAt(Settings, frozen=True):
     max_empty_rate: float | UnsetType = UNSET
     min_overlap: float | UnsetType = UNSET
     max_p99_ms: float | UnsetType | None = UNSET
+    require_report: bool | UnsetType = UNSET
 
 
 class Tuning(Settings, frozen=True):

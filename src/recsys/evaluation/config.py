@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from msgspec.structs import replace
+
 from recsys.evaluation.aa.config import AaSettings
 from recsys.evaluation.errors import SettingsInvalid
 from recsys.evaluation.experiment.config import ExperimentSettings
@@ -11,7 +13,7 @@ from recsys.evaluation.interleaving.config import InterleavingSettings
 from recsys.evaluation.measuring.metrics import Metric
 from recsys.evaluation.offline.config import RELEVANT, Offline, Relevance
 from recsys.evaluation.ope.config import OpeSettings
-from recsys.evaluation.settings import Attribution, Integrity, Settings, Unit, read_settings
+from recsys.evaluation.settings import Apply, Attribution, Integrity, Settings, Unit, read_settings
 
 __all__ = ["Config", "Mode", "read_config"]
 
@@ -22,7 +24,9 @@ Asked = Offline | ExperimentSettings | InterleavingSettings | OpeSettings | AaSe
 
 
 class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``mode`` says which of the parts is asked; the others may stand there and are not looked at."""
+    """``mode`` says which of the parts is asked; the others may stand there and are not looked at. ``apply``: what
+    ``--apply`` may do.
+    """
 
     mode: Mode = "offline"
     offline: Offline | None = None
@@ -32,6 +36,7 @@ class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     aa: AaSettings | None = None
     integrity: Integrity = Integrity()
     attribution: Attribution = Attribution()
+    apply: Apply = Apply()
 
     @property
     def asked(self) -> Asked:
@@ -79,8 +84,8 @@ class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.asked.asked()
 
 
-def read_config(source: str | Path | Mapping[str, Any] | Config) -> Config:
-    """Read and check a config file (YAML) or mapping.
+def read_config(source: str | Path | Mapping[str, Any] | Config, *, experiment_id: str | None = None) -> Config:
+    """Read and check a config file (YAML) or mapping; ``experiment_id`` takes the place of its own.
 
     Raises
     ------
@@ -93,5 +98,17 @@ def read_config(source: str | Path | Mapping[str, Any] | Config) -> Config:
     if config.part is None:
         name = "aa" if config.mode == "aa-check" else config.mode
         raise SettingsInvalid(f"config: mode {config.mode} and no `{name}:`", next_step="say what is asked")
+    if experiment_id is not None:
+        config = _of_experiment(config, experiment_id)
     config.asked.check()
     return config
+
+
+def _of_experiment(config: Config, experiment_id: str) -> Config:
+    if config.mode == "experiment" and config.experiment is not None:
+        return replace(config, experiment=replace(config.experiment, experiment_id=experiment_id))
+    if config.mode == "interleaving" and config.interleaving is not None:
+        return replace(config, interleaving=replace(config.interleaving, experiment_id=experiment_id))
+    raise SettingsInvalid(
+        f"an experiment id for mode {config.mode}", next_step="modes with one: experiment, interleaving"
+    )

@@ -23,7 +23,9 @@ F = TypeVar("F", bound=Facts)
 
 
 class Rule(msgspec.Struct, Generic[F], frozen=True, kw_only=True):
-    """``finds`` returns what makes the rule fire, as sentences; none and the next rule is asked."""
+    """``finds`` returns what makes the rule fire, as sentences; none and the next rule is asked. ``freezes``: nothing
+    more may be shipped before somebody has looked.
+    """
 
     name: str
     outcome: Outcome
@@ -31,6 +33,7 @@ class Rule(msgspec.Struct, Generic[F], frozen=True, kw_only=True):
     otherwise: str
     what_to_do: str
     lever: str
+    freezes: bool = False
 
 
 def holding(facts: Facts) -> tuple[str, ...]:
@@ -74,6 +77,7 @@ def decide_by(
         how_sure=how_sure,
         what_to_do=rule.what_to_do,
         lever=rule.lever,
+        freezes=rule.freezes,
         steps=tuple(steps),
         inputs={
             "integrity": {check.name: check.value for check in facts.integrity},

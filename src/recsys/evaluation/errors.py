@@ -3,7 +3,7 @@
 from recsys.encoding import did_you_mean
 from recsys.errors import Refused, UsageError
 
-__all__ = ["BadData", "NoBaseline", "NotComparable", "NotInData", "SettingsInvalid"]
+__all__ = ["BadData", "DataChanged", "NoBaseline", "NotComparable", "NotInData", "SettingsInvalid"]
 
 
 class SettingsInvalid(UsageError):
@@ -55,3 +55,14 @@ class NotComparable(Refused):
             next_step="make the baseline report again on the same exposures, outcomes and settings",
         )
         self.differences = differences
+
+
+class DataChanged(Refused):
+    """The data is not what a report was made of, so it cannot explain it."""
+
+    def __init__(self, difference: str) -> None:
+        super().__init__(
+            f"the data is not what the report was made of: {difference}",
+            next_step="run the evaluation again on the data as it is and explain that report, or leave --dataset out",
+        )
+        self.difference = difference

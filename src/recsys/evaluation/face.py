@@ -23,6 +23,7 @@ def evaluate(
     config: str | Path | Mapping[str, Any] | Config,
     baseline: str | Path | bytes | Report | None = None,
     allow_no_baseline: bool = False,
+    experiment_id: str | None = None,
     progress: Progress = silent,
 ) -> Report:
     """Judge logs and say what to do.
@@ -35,6 +36,8 @@ def evaluate(
         The JSON report of an earlier run to compare with.
     allow_no_baseline
         Run without one: gates on a drop are then not judged.
+    experiment_id
+        The experiment to judge, in place of the config's.
     progress
         Told which stage is under way.
 
@@ -53,7 +56,7 @@ def evaluate(
     from recsys.evaluation.engine import open_engine
     from recsys.evaluation.joining.together import bring
 
-    settings = read_config(config)
+    settings = read_config(config, experiment_id=experiment_id)
     inputs, folder = read_dataset(dataset)
     if settings.mode == "offline" and baseline is None and not allow_no_baseline:
         raise NoBaseline

@@ -127,7 +127,9 @@ class Step(Part, frozen=True, kw_only=True):
 
 
 class Decision(Part, frozen=True, kw_only=True):
-    """What to do and why. ``rule`` decided; ``inputs`` and ``thresholds`` are what it looked at."""
+    """What to do and why. ``rule`` decided; ``inputs`` and ``thresholds`` are what it looked at. ``freezes``: nothing
+    more is to be shipped before somebody has looked.
+    """
 
     outcome: Outcome
     rule: str
@@ -135,6 +137,7 @@ class Decision(Part, frozen=True, kw_only=True):
     how_sure: str
     what_to_do: str
     lever: str
+    freezes: bool = False
     steps: tuple[Step, ...]
     inputs: Mapping[str, Any]
     thresholds: Mapping[str, Any]

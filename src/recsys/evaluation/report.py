@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import to_builtins
 
-from recsys.encoding import canonical, decode
+from recsys.encoding import Invalid, canonical, decode
 from recsys.evaluation.errors import BadData
 from recsys.evaluation.rendering import html, markdown
 from recsys.evaluation.results import Results
@@ -62,11 +62,32 @@ class Report(Results, frozen=True, kw_only=True):
 
 
 def read_report(source: str | Path | bytes) -> Report:
-    """Read a report's JSON; raises :class:`~recsys.encoding.Invalid` when it is not one."""
+    """Read a report's JSON.
+
+    Raises
+    ------
+    Invalid
+        When it is not one; of a page for people (Markdown, HTML) it says how to get the JSON.
+    BadData
+        When there is no such file.
+    """
     if isinstance(source, bytes):
-        return decode(source, Report, what="report")
+        return _read(source, what="report")
     try:
         data = Path(source).read_bytes()
     except OSError as error:
         raise BadData(f"report {source}: {error.strerror}", next_step="check the path") from None
-    return decode(data, Report, what=f"report {source}")
+    return _read(data, what=f"report {source}")
+
+
+def _read(data: bytes, *, what: str) -> Report:
+    page = data.lstrip()[:1] in (b"#", b"<")
+    if page:
+        raise Invalid(what, "a page for people, and not the report itself", suggestion=_JSON)
+    try:
+        return decode(data, Report, what=what)
+    except Invalid as error:
+        raise Invalid(what, error.problem, suggestion=error.next_step or _JSON) from None
+
+
+_JSON = "give the JSON that `recsys eval run --output report.json` writes; run it again if only the page was kept"

@@ -11,7 +11,7 @@ from recsys.encoding import Invalid, convert
 from recsys.evaluation.errors import SettingsInvalid
 from recsys.yaml_file import read_yaml
 
-__all__ = ["Attribution", "Integrity", "Settings", "Share", "Unit", "read_settings"]
+__all__ = ["Apply", "Attribution", "Integrity", "Lever", "Settings", "Share", "Unit", "read_settings"]
 
 T = TypeVar("T")
 Unit = Literal["anonymous_id", "user_id", "session_id", "request_id"]
@@ -42,6 +42,22 @@ class Attribution(Settings, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     window_h: Annotated[float, Meta(gt=0, le=24 * 366)] = 24.0
     require_shown: bool = True
+
+
+class Lever(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rollback: which lever, to the content of which generation."""
+
+    lever: Literal["config", "rules", "artifacts", "all"]
+    to: Annotated[int, Meta(ge=1)]
+
+
+class Apply(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What ``--apply`` may do beyond a hold where what was judged is no candidate: on which ``surface``, and which
+    ``rollback``.
+    """
+
+    surface: str | None = None
+    rollback: Lever | None = None
 
 
 def read_settings(source: str | Path | Mapping[str, Any], kind: type[T], *, what: str) -> tuple[T, Path]:

@@ -23,6 +23,7 @@ from recsys.releases.errors import (
     NoCandidate,
     told,
 )
+from recsys.releases.evidence import check_reported
 from recsys.releases.hold import covering, said
 from recsys.releases.plan import Draft, Facts, NoChange
 from recsys.releases.record import (
@@ -156,13 +157,14 @@ class Promote(msgspec.Struct, frozen=True, kw_only=True):
     """Make exactly what a candidate serves live for everybody, and end it.
 
     Its manifest becomes the surface's; of its documents the surface's own part takes the place of that part in what
-    is in force. ``since`` is the candidate that ran when the command started, ``None`` where none did.
+    is in force. ``since`` is the candidate that is meant, ``None`` where none ran when the command started.
+    ``evidence``: digests of the reports that come with it.
     """
 
     surface: str
     since: int | None
     carries: tuple[Lever, ...] = ()
-    reports: tuple[bytes, ...] = ()
+    evidence: tuple[str, ...] = ()
 
     @property
     def action(self) -> Action:
@@ -182,11 +184,14 @@ class Promote(msgspec.Struct, frozen=True, kw_only=True):
                 return NoChange(f"candidate {self.surface}-{self.since} is promoted already by {told(by)}")
             raise LostRace(candidate_of(self.surface), by)
         check_candidate(head, self.surface, now)
+        name = name_of(self.surface, now)
+        if now.manifest is not None:
+            check_reported(head, self.surface, now.manifest, self.evidence, facts, candidate=name)
         live, blobs = arm_of(head, self.surface, facts.document)
         return Draft(
             release=live,
-            why=f"candidate {name_of(self.surface, now)} is live on {self.surface}: {', '.join(carried(now))}",
-            blobs=(*self.reports, *blobs),
+            why=f"candidate {name} is live on {self.surface}: {', '.join(carried(now))}",
+            blobs=blobs,
             forward=True,
         )
 

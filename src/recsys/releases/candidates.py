@@ -8,13 +8,14 @@ import msgspec
 
 from recsys.documents import canonical_config, canonical_rules
 from recsys.encoding import digest
-from recsys.errors import UsageError
+from recsys.errors import NotFound, UsageError
 from recsys.releases.arm import candidate_in, candidates_in, carried, name_of
 from recsys.releases.attempt import Attempt
 from recsys.releases.candidate import Abort, Begin, Promote
 from recsys.releases.carrier import Carrier
 from recsys.releases.change import Change
-from recsys.releases.record import Candidate, Lever, Release, Unit
+from recsys.releases.evidence import gathered
+from recsys.releases.record import Action, Candidate, Lever, Release, Unit
 from recsys.store import check_name
 from recsys.store.names import check_digest
 
@@ -45,19 +46,17 @@ class Candidates:
         found = []
         for where, candidate in candidates_in(head):
             if surface in (None, where):
-                begun = self._releases.read(candidate.since)
-                found.append(
-                    RunningCandidate(
-                        name=name_of(where, candidate),
-                        surface=where,
-                        carries=carried(candidate),
-                        candidate=candidate,
-                        actor=begun.actor,
-                        at=begun.at,
-                        reason=begun.reason,
-                    )
-                )
+                found.append(_told(where, candidate, self._releases.read(candidate.since)))
         return tuple(found)
+
+    def named(self, name: str) -> RunningCandidate | None:
+        """Return the candidate of this name as it began, whether it still runs or not."""
+        surface, _, since = name.rpartition("-")
+        if not since.isdecimal() or not 0 < int(since) <= self._releases.current().generation:
+            return None
+        release = self._releases.read(int(since))
+        found = candidate_in(release, surface)
+        return None if found is None or found.since != release.generation else _told(surface, found, release)
 
     def start(
         self,
@@ -110,52 +109,83 @@ class Candidates:
         surface: str,
         *,
         reason: str = "",
-        evidence: Iterable[str] = (),
-        reports: Iterable[bytes] = (),
+        candidate: str | None = None,
+        evidence: Iterable[str | bytes] = (),
         dry_run: bool = False,
         attempt: Attempt | str | None = None,
     ) -> Change:
-        """Make what the candidate of a surface serves live for everybody, and end it. ``evidence`` and ``reports`` as
-        for :meth:`~recsys.releases.Releases.ship`.
+        """Make what the candidate of a surface serves live for everybody, and end it.
+
+        ``candidate``: the name of the one that is meant; default the one that runs now. ``evidence`` as for
+        :meth:`~recsys.releases.Releases.ship`.
         """
-        begun = self._releases.begin(attempt, "promote", surface=surface)
-        _, runs = self._at(begun, surface)
+        kept = gathered(evidence)
+        begun, meant = self._meant(attempt, "promote", surface, candidate)
         intent = Promote(
             surface=check_name(surface, what="surface"),
-            since=runs.since if runs else None,
-            carries=carried(runs) if runs else (),
-            reports=tuple(reports),
+            since=meant.since if meant else None,
+            carries=carried(meant) if meant else (),
+            evidence=kept.digests,
         )
-        kept = (*(check_digest(named) for named in evidence), *(digest(report) for report in intent.reports))
         return self._releases.carry(intent, reason=reason, evidence=kept, dry_run=dry_run, attempt=begun)
 
     def abort(
         self,
         surface: str,
         *,
+        candidate: str | None = None,
         hold: bool = False,
         reason: str = "",
+        evidence: Iterable[str | bytes] = (),
         dry_run: bool = False,
         attempt: Attempt | str | None = None,
     ) -> Change:
         """End the candidate of a surface; everybody gets what the surface serves. Passes under holds.
 
-        ``hold``: hold what it carried on that surface, in the same release.
+        ``candidate`` and ``evidence`` as for :meth:`promote`. ``hold``: hold what it carried on that surface, in the
+        same release.
         """
-        begun = self._releases.begin(attempt, "abort", surface=surface, hold=hold)
-        _, runs = self._at(begun, surface)
+        begun, meant = self._meant(attempt, "abort", surface, candidate, hold=hold)
         intent = Abort(
             surface=check_name(surface, what="surface"),
-            since=runs.since if runs else None,
-            carries=carried(runs) if runs else (),
+            since=meant.since if meant else None,
+            carries=carried(meant) if meant else (),
             hold=hold,
             reason=reason,
             actor=self._releases.actor,
             at=self._releases.now(),
         )
-        return self._releases.carry(intent, reason=reason, dry_run=dry_run, attempt=begun)
+        kept = gathered(evidence)
+        return self._releases.carry(intent, reason=reason, evidence=kept, dry_run=dry_run, attempt=begun)
+
+    def _meant(
+        self, attempt: Attempt | str | None, action: Action, surface: str, name: str | None, **asked: object
+    ) -> tuple[Attempt, Candidate | None]:
+        """Begin a try, and return with it the candidate that is meant: the one named, running or not, or the one that
+        runs.
+        """
+        if name is None:
+            begun = self._releases.begin(attempt, action, surface=surface, **asked)
+            return begun, self._at(begun, surface)[1]
+        begun = self._releases.begin(attempt, action, surface=surface, candidate=name, **asked)
+        meant = self.named(name)
+        if meant is None or meant.surface != surface:
+            raise NotFound(f"{surface} never ran a candidate {name}", next_step="names: recsys candidate show")
+        return begun, meant.candidate
 
     def _at(self, begun: Attempt, surface: str) -> tuple[Release, Candidate | None]:
         """Return the release a try began at and the candidate that ran there then."""
         start = self._releases.seen_by(begun)
         return start, candidate_in(start, surface)
+
+
+def _told(surface: str, candidate: Candidate, begun: Release) -> RunningCandidate:
+    return RunningCandidate(
+        name=name_of(surface, candidate),
+        surface=surface,
+        carries=carried(candidate),
+        candidate=candidate,
+        actor=begun.actor,
+        at=begun.at,
+        reason=begun.reason,
+    )

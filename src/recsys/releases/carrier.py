@@ -4,6 +4,7 @@ from typing import Protocol
 
 from recsys.releases.attempt import Attempt
 from recsys.releases.change import Change
+from recsys.releases.evidence import NO_EVIDENCE, Evidence
 from recsys.releases.plan import Gate, Intent
 from recsys.releases.record import Action, Release
 
@@ -34,7 +35,7 @@ class Carrier(Protocol):
         reason: str,
         dry_run: bool,
         attempt: Attempt,
-        evidence: tuple[str, ...] = (),
+        evidence: Evidence = NO_EVIDENCE,
         gate: Gate | None = None,
     ) -> Change:
         """Carry an intent into the log."""

@@ -26,6 +26,7 @@ from recsys.releases.errors import (
     NotUnderstood,
     told,
 )
+from recsys.releases.evidence import NO_EVIDENCE, Evidence
 from recsys.releases.history import Entry, History, broken_link
 from recsys.releases.hold import newly_held
 from recsys.releases.plan import Draft, Gate, Intent, NoChange
@@ -47,7 +48,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     attempt: Attempt
     reason: str = ""
-    evidence: tuple[str, ...] = ()
+    evidence: Evidence = NO_EVIDENCE
     dry_run: bool = False
 
 
@@ -85,11 +86,11 @@ class Committer:
             return done
         base = self._history.newest()
         if base is not None and words.attempt.resumed and 0 < words.attempt.start < base.release.generation:
-            base, _ = self._past(intent, self._history.entry(words.attempt.start), words.attempt)
+            base, _ = self._past(intent, self._history.entry(words.attempt.start), words)
         gated: tuple[str, ...] | None = None
         for _ in range(MOST_RACES):
             head = None if base is None else base.release
-            planned = self._planned(intent, head)
+            planned = self._planned(intent, head, words)
             if isinstance(planned, NoChange):
                 assert head is not None
                 return Change(release=head, changed=False, why=planned.why, dry_run=words.dry_run)
@@ -108,7 +109,7 @@ class Committer:
                 held=_holds_more(head, release),
             )
             if not self._settled(planned, release, head, words):
-                base, again = self._past(intent, base, words.attempt)
+                base, again = self._past(intent, base, words)
                 if _made_by(base.release, words.attempt, intent.action):
                     return replace(change, release=base.release, verified=True)
                 gated = None if again else gated
@@ -120,14 +121,14 @@ class Committer:
         """Refuse for a tenant that was deleted; see :class:`recsys.access.Standing`."""
         self._standing.check()
 
-    def _planned(self, intent: Intent, head: Release | None) -> Draft | NoChange:
+    def _planned(self, intent: Intent, head: Release | None, words: Words) -> Draft | NoChange:
         if head is None:
             if not isinstance(intent, Create):
                 raise NoReleases(self._history.tenant)
             return intent.first()
         if head.requires.format > FORMAT:
             raise NewerFormat(head, FORMAT)
-        return intent.plan(head, self._history)
+        return intent.plan(head, _With(self._history, words.evidence.reports))
 
     def _stamped(self, planned: Draft, intent: Intent, words: Words, base: Entry | None) -> Release:
         generation = 1 if base is None else base.release.generation + 1
@@ -142,7 +143,7 @@ class Committer:
             actor=words.actor,
             action=intent.action,
             reason=words.reason,
-            evidence=words.evidence,
+            evidence=words.evidence.digests,
             changed={**planned.release.changed, **dict.fromkeys(sorted(moved), generation)},
             restores=planned.restores,
             supersedes=supersedes,
@@ -152,15 +153,15 @@ class Committer:
 
     def _settled(self, planned: Draft, release: Release, head: Release | None, words: Words) -> bool:
         """Write, verify and append; tell whether it is committed (or would be) rather than lost."""
-        tenant, blobs = release.tenant, self._store.blobs
+        tenant, blobs, named = release.tenant, self._store.blobs, (*words.evidence.reports, *planned.blobs)
         if not words.dry_run:
             self._store.require_sound()
-            for data in planned.blobs:
+            for data in named:
                 blobs.put(tenant, data)
-        pending = planned.blobs if words.dry_run else ()
+        pending = named if words.dry_run else ()
         Closure(blobs, tenant, pending=pending).check(release, head, forward=planned.forward)
         if head is not None:
-            self._check_not_condemned(release, head, planned.blobs)
+            self._check_not_condemned(release, head, named)
             self._check_understood(release, head)
         if words.dry_run:
             return True
@@ -185,14 +186,14 @@ class Committer:
         if head.condemned is None or release.condemned != head.condemned:
             return
         facts = _With(self._history, blobs)
-        named = newly_named(head, release, facts, today=self._store.blobs.today())
-        if not named:
+        found = newly_named(head, release, facts, today=self._store.blobs.today())
+        if not found:
             return  # what stands there is not among it
         try:
             condemned = msgspec.json.decode(self._history.document(head.condemned), type=frozenset[str])
         except (Missing, Corrupt, msgspec.DecodeError) as error:
-            raise BeingCollected(head, min(named)) from error  # it may be
-        hit = condemned & named
+            raise BeingCollected(head, min(found)) from error  # it may be
+        hit = condemned & found
         if hit:
             raise BeingCollected(head, min(hit))
 
@@ -204,7 +205,7 @@ class Committer:
             if behind:
                 raise NotUnderstood(release, behind)
 
-    def _past(self, intent: Intent, base: Entry | None, attempt: Attempt) -> tuple[Entry, bool]:
+    def _past(self, intent: Intent, base: Entry | None, words: Words) -> tuple[Entry, bool]:
         """Consult the table for every release that came in between.
 
         Returns the newest record to go on from and whether the gate must run again; or the record of our
@@ -216,7 +217,7 @@ class Committer:
         clash: tuple[str, Release] | None = None
         for generation in range(seen + 1, newest.release.generation + 1):
             theirs = self._history.entry(generation)
-            if _made_by(theirs.release, attempt, intent.action):
+            if _made_by(theirs.release, words.attempt, intent.action):
                 return theirs, again
             needs = cell(intent.action, theirs.release.action)
             before = self._history.entry(generation - 1) if generation > 1 else None
@@ -228,7 +229,7 @@ class Committer:
                 again = True
             if Needs.APART in needs and intent.writes & moved:
                 clash = (sorted(intent.writes & moved)[0], theirs.release)
-        if clash is not None and isinstance(self._planned(intent, newest.release), Draft):
+        if clash is not None and isinstance(self._planned(intent, newest.release, words), Draft):
             raise LostRace(*clash)
         return newest, again
 

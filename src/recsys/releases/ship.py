@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from recsys.releases.arm import candidate_in, name_of
 from recsys.releases.errors import told
+from recsys.releases.evidence import check_reported
 from recsys.releases.expect import Expect
 from recsys.releases.hold import check_ship
 from recsys.releases.plan import Draft, Facts, NoChange
@@ -30,11 +31,11 @@ def with_manifest(release: Release, surface: str, manifest: str | None) -> Relea
 
 
 class Ship(msgspec.Struct, frozen=True, kw_only=True):
-    """Make this manifest live on this surface. ``reports`` are evidence that may not be stored yet."""
+    """Make this manifest live on this surface. ``evidence``: digests of the reports that come with it."""
 
     surface: str
     manifest: str
-    reports: tuple[bytes, ...] = ()
+    evidence: tuple[str, ...] = ()
     expect: Expect | None = None
 
     @property
@@ -53,11 +54,11 @@ class Ship(msgspec.Struct, frozen=True, kw_only=True):
             since = told(facts.record(head.changed.get(part, head.generation)))
             return NoChange(f"{self.surface} serves this manifest already, since {since}")
         check_ship(head, self.surface)
+        check_reported(head, self.surface, self.manifest, self.evidence, facts)
         runs = candidate_in(head, self.surface)
         beside = f"; what candidate {name_of(self.surface, runs)} is compared with has changed" if runs else ""
         return Draft(
             release=with_manifest(head, self.surface, self.manifest),
             why=f"{self.surface} serves {self.manifest[:19]}{beside}",
-            blobs=self.reports,
             forward=True,
         )

@@ -19,6 +19,7 @@ from recsys.releases.collected import telling
 from recsys.releases.commit import Committer, Words
 from recsys.releases.create import Create
 from recsys.releases.diff import Diff, diff_releases
+from recsys.releases.evidence import NO_EVIDENCE, Evidence, gathered
 from recsys.releases.expect import Expect
 from recsys.releases.history import History
 from recsys.releases.hold import PlaceHold, Resume, all_levers
@@ -156,8 +157,7 @@ class Releases:
         manifest: str,
         *,
         reason: str = "",
-        evidence: Iterable[str] = (),
-        reports: Iterable[bytes] = (),
+        evidence: Iterable[str | bytes] = (),
         expect: str | None = None,
         gate: Gate | None = None,
         dry_run: bool = False,
@@ -165,18 +165,17 @@ class Releases:
     ) -> Change:
         """Make a published manifest live on a surface.
 
-        ``evidence``: digests of stored reports kept with the release; ``reports``: more of them as bytes, stored
-        with it. ``expect``: refuse unless the surface's
-        artifacts stand as in this generation (``N`` or ``N:sha256:…``). ``gate`` judges the release that
-        would be committed, again when config or rules change on the way.
+        ``evidence``: reports kept with the release, as digests of stored ones, or as bytes that are stored with it.
+        ``expect``: refuse unless the surface's artifacts stand as in this generation (``N`` or ``N:sha256:…``).
+        ``gate`` judges the release that would be committed, again when config or rules change on the way.
         """
+        kept = gathered(evidence)
         intent = Ship(
             surface=check_name(surface, what="surface"),
             manifest=check_digest(manifest),
-            reports=tuple(reports),
+            evidence=kept.digests,
             expect=None if expect is None else Expect.parse(expect),
         )
-        kept = (*(check_digest(named) for named in evidence), *(digest(report) for report in intent.reports))
         begun = self.begin(attempt, "ship", surface=surface, manifest=manifest)
         return self.carry(intent, reason=reason, evidence=kept, gate=gate, dry_run=dry_run, attempt=begun)
 
@@ -235,6 +234,7 @@ class Releases:
         further: bool = False,
         no_hold: bool = False,
         reason: str = "",
+        evidence: Iterable[str | bytes] = (),
         dry_run: bool = False,
         attempt: Attempted = None,
     ) -> Change:
@@ -263,7 +263,7 @@ class Releases:
                 actor=self.actor,
                 since=self.now(),
             )
-            change = self.carry(intent, reason=reason, dry_run=dry_run, attempt=begun)
+            change = self.carry(intent, reason=reason, evidence=gathered(evidence), dry_run=dry_run, attempt=begun)
         return msgspec.structs.replace(change, lever=lever, surface=pulled.surface)
 
     def undo(
@@ -294,6 +294,7 @@ class Releases:
         surface: str | None = None,
         levers: Iterable[str] | None = None,
         reason: str = "",
+        evidence: Iterable[str | bytes] = (),
         dry_run: bool = False,
         attempt: Attempted = None,
     ) -> Change:
@@ -306,7 +307,7 @@ class Releases:
             since=self.now(),
         )
         begun = self.begin(attempt, "hold", surface=surface, levers=intent.levers)
-        return self.carry(intent, reason=reason, dry_run=dry_run, attempt=begun)
+        return self.carry(intent, reason=reason, evidence=gathered(evidence), dry_run=dry_run, attempt=begun)
 
     def resume(
         self,
@@ -385,7 +386,7 @@ class Releases:
         reason: str,
         dry_run: bool,
         attempt: Attempt,
-        evidence: tuple[str, ...] = (),
+        evidence: Evidence = NO_EVIDENCE,
         gate: Gate | None = None,
     ) -> Change:
         """Carry an intent into the log; ``attempt`` from :meth:`begin`."""

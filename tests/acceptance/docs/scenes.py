@@ -224,6 +224,26 @@ def _fill_table(address: str, rows: Sequence[dict[str, Any]]) -> None:
                 copy.write_row([row["ts"], *(row.get(name) for name in names)])
 
 
+def evaluation_looks_wrong(shop: Shop) -> Directions:
+    """A week of logs, and on its third day the export of exposures stopped after a quarter of them."""
+    some_logs(shop)
+    exposures, outcomes = (shop.folder / "logs" / stream / "2026.jsonl" for stream in ("exposures", "outcomes"))
+    rows = [(line, msgspec.json.decode(line)) for line in exposures.read_bytes().splitlines(keepends=True)]
+    week = sorted({row["ts"][:10] for _, row in rows})[-7:]
+    whole = [(line, row) for line, row in rows if row["ts"][:10] in week]
+    asked = {row["request_id"] for _, row in whole}
+    done = outcomes.read_bytes().splitlines(keepends=True)
+    outcomes.write_bytes(b"".join(line for line in done if msgspec.json.decode(line)["request_id"] in asked))
+    third = [line for line, row in whole if row["ts"][:10] == week[2]]
+    lost = set(third[len(third) // 4 :])
+    exposures.write_bytes(b"".join(line for line, _ in whole if line not in lost))
+
+    def mend() -> None:
+        exposures.write_bytes(b"".join(line for line, _ in whole))
+
+    return {"the export is whole": mend}
+
+
 def some_logs(shop: Shop) -> Directions:
     """Logs of lists that were shown, and the two files of the page as a reader saves them."""
     page = (Path(__file__).parents[3] / "docs/how-to/evaluate-offline.md").read_text()
@@ -249,6 +269,7 @@ SCENES: Mapping[str, Callable[[Shop], Directions]] = {
     "runbooks/hold-and-resume.md": quiet,
     "runbooks/store-unavailable.md": store_unavailable,
     "how-to/collect-garbage.md": quiet,
+    "runbooks/evaluation-looks-wrong.md": evaluation_looks_wrong,
     "runbooks/restore-from-backup.md": put_back_from_a_backup,
     "how-to/back-up-and-restore.md": quiet,
     "how-to/prove-the-log.md": quiet,

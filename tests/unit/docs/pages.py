@@ -1,4 +1,7 @@
-"""Pages of the reference that are made from the code. ``python -m tests.unit.docs.pages`` writes them anew."""
+"""Pages of the reference, and the schema of reports, that are made from the code.
+
+``python -m tests.unit.docs.pages`` writes them anew.
+"""
 
 import ast
 import inspect
@@ -6,16 +9,21 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import typer
 from tests.unit.docs.api_page import api
 
 from recsys.cli.app import EXIT_CODES, app
+from recsys.encoding import canonical
+from recsys.evaluation import Report
 from recsys.operations import thresholds
 from recsys.operations.thresholds import THRESHOLDS, Thresholds
 
-__all__ = ["DOCS", "GENERATED", "write"]
+__all__ = ["DOCS", "GENERATED", "REPORT_SCHEMA", "report_schema", "write"]
 
 DOCS = Path(__file__).parents[3] / "docs"
+REPORT_SCHEMA = DOCS.parent / "src/recsys/evaluation/report.v1.schema.json"
+"""Beside the code, so that it is installed with it."""
 
 _BEGIN, _END = "<!-- made from the code: begin -->\n", "<!-- made from the code: end -->\n"
 
@@ -52,6 +60,11 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "reference/health.md": health,
 }
 """Which page holds which generated part, between two comments; the rest of a page is written by people."""
+
+
+def report_schema() -> bytes:
+    """Return the JSON Schema of a report of any mode, as canonical JSON in one line."""
+    return canonical(msgspec.json.schema(Report)) + b"\n"
 
 
 def write(name: str) -> str:
@@ -104,3 +117,4 @@ def _docstrings(kind: type) -> dict[str, str]:
 if __name__ == "__main__":
     for page in GENERATED:
         (DOCS / page).write_text(write(page))
+    REPORT_SCHEMA.write_bytes(report_schema())

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from tests.unit.evaluation.every_mode import check_report
 
 from recsys.evaluation import evaluate
 from recsys.evaluation.errors import BadData
@@ -26,6 +27,7 @@ def run(log, **asked):
 def test_a_metric_that_many_units_make_is_sound(log):
     fill(log, units=400, keen=lambda unit: (unit % 10) / 10)
     report = run(log)
+    check_report(report)
     (line,) = report.aa.lines
     assert (report.decision.outcome, report.decision.rule) == ("pass", "sound")
     assert line.low <= line.false_positives <= line.high
@@ -37,6 +39,7 @@ def test_a_metric_that_a_few_units_make_is_told(log):
     fill(log, units=200, keen=lambda unit: 1.0 if unit == 7 else 0.0)
     report = run(log)
     assert (report.decision.outcome, report.decision.rule) == ("hold", "unsound")
+    check_report(report)
 
 
 def test_too_few_units_are_refused(log):

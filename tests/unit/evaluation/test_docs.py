@@ -6,10 +6,16 @@ from pathlib import Path
 import pytest
 import yaml
 
+from recsys.evaluation import errors
+from recsys.evaluation.aa import rules as aa
 from recsys.evaluation.config import read_config
 from recsys.evaluation.experiment.rules import RULES
+from recsys.evaluation.explaining.explain import SYMPTOMS
+from recsys.evaluation.interleaving import rules as interleaving
 from recsys.evaluation.joining.joins import REASONS
 from recsys.evaluation.measuring.metrics import METRICS
+from recsys.evaluation.offline import rules as offline
+from recsys.evaluation.ope import rules as ope
 from recsys.evaluation.ope.config import OpeSettings
 from recsys.evaluation.parts import EXIT_CODES
 from recsys.evaluation.reading.dataset import read_dataset
@@ -18,6 +24,7 @@ from recsys.evaluation.settings import Integrity
 DOCS = Path(__file__).parents[3] / "docs"
 REFERENCE = (DOCS / "reference" / "metrics.md").read_text(encoding="utf-8")
 EXPERIMENTS = (DOCS / "reference" / "experiments.md").read_text(encoding="utf-8")
+TROUBLE = (DOCS / "reference" / "troubleshooting-evaluation.md").read_text(encoding="utf-8")
 HOW_TOS = {
     name: (DOCS / "how-to" / f"{name}.md").read_text(encoding="utf-8")
     for name in (
@@ -67,6 +74,24 @@ def test_the_rules_of_experiments_stand_in_their_order():
 @pytest.mark.parametrize("name", ["sample_ratio", "crossovers", "possible_lift", "assignments_matched", "complement"])
 def test_every_check_of_experiments_is_listed(name):
     assert f"| `{name}` |" in EXPERIMENTS
+
+
+def rows(heading: str) -> list[str]:
+    section = TROUBLE.split(f"## {heading}\n")[1].split("\n## ")[0]
+    return re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE)
+
+
+def test_every_symptom_stands_in_the_order_it_is_asked_in():
+    assert rows("Symptoms") == list(SYMPTOMS)
+
+
+def test_every_rule_that_holds_is_explained():
+    rules = [*RULES, *aa.RULES, *interleaving.RULES, *offline.RULES, *ope.RULES]
+    assert set(rows("Reasons to hold")) == {rule.name for rule in rules if rule.outcome == "hold"}
+
+
+def test_every_error_is_explained():
+    assert set(rows("Errors")) == {*errors.__all__, "Invalid"}
 
 
 def test_every_estimator_and_check_of_off_policy_is_listed():

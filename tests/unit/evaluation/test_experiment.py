@@ -7,6 +7,7 @@ import typing
 
 import pytest
 from tests.unit.evaluation.conftest import Log, at
+from tests.unit.evaluation.every_mode import check_report
 
 from recsys.documents import experiments
 from recsys.errors import UsageError
@@ -79,6 +80,7 @@ def test_a_better_arm_is_shipped(trial):
     trial.arm("taste", units=300, rate=0.5)
     report = trial.run()
     assert (report.decision.outcome, report.decision.rule, report.exit_code) == ("ship", "success", 0)
+    check_report(report)
     seen = effect(report, "ctr:served")
     assert seen.verdict == "better"
     assert seen.interval == seen.sequential

@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 from scipy import stats
+from tests.unit.evaluation.every_mode import check_report
 
 from recsys.evaluation import evaluate
 from recsys.evaluation.errors import NotInData
@@ -49,6 +50,7 @@ def test_the_list_that_people_take_from_goes_on(draft):
     for unit in range(60):
         draft.show(unit=f"u{unit}", click="new" if unit % 5 else "old")
     report = draft.run()
+    check_report(report)
     found = report.interleaving
     assert (report.decision.outcome, report.decision.rule) == ("pass", "candidate_preferred")
     assert (found.votes.wins, found.votes.losses, found.votes.ties) == (48, 12, 0)
@@ -102,6 +104,7 @@ def test_a_coin_that_falls_to_one_side_holds(draft):
     report = draft.run()
     assert report.decision.rule == "integrity"
     assert "coin" in report.decision.what_happened
+    check_report(report)
 
 
 def test_bots_have_no_say(draft):

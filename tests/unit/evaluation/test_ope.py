@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 import pytest
 from tests.unit.evaluation.conftest import at
+from tests.unit.evaluation.every_mode import check_report
 
 from recsys.evaluation import evaluate
 from recsys.evaluation.errors import NotInData, SettingsInvalid
@@ -136,6 +137,7 @@ def fill(log, *, requests=600, good="b", target_good=0.8):
 def test_a_policy_that_would_earn_more_goes_on(log):
     fill(log)
     report = run(log)
+    check_report(report)
     first = report.ope.estimates[0]
     assert (report.decision.outcome, report.decision.rule, report.exit_code) == ("pass", "better", 0)
     assert first.interval.low < 0.8 * 0.5 + 0.2 * 0.1 < first.interval.high
@@ -155,6 +157,7 @@ def test_a_policy_the_log_hardly_shows_is_held(log):
     show(log, 999, ["b"], logging=[0.001], target=[0.99], click="b")
     report = run(log)
     assert report.decision.rule == "integrity"
+    check_report(report)
     held = {check.name for check in report.integrity if check.state == "hold"}
     assert {"effective_sample", "largest_weight"} <= held
 
@@ -172,6 +175,7 @@ def test_an_item_without_support_is_held(log):
     show(log, 9999, ["c"], logging=[0.0], target=[0.5])
     report = run(log)
     assert next(c for c in report.integrity if c.name == "unsupported").state == "hold"
+    check_report(report)
 
 
 def test_clipping_is_told(log):

@@ -23,6 +23,13 @@ class Shop:
     def releases(self) -> Releases:
         return Releases(self.store, self.tenant, actor=self.actor)
 
+    def copy(self) -> "Shop":
+        """Return a shop of its own with the same past; of one in memory."""
+        store = open_store("memory:")
+        for key in self.store.objects.keys(""):
+            store.objects.replace(key, self.store.objects.read(key))
+        return Shop(store, self.tenant, self.actor)
+
 
 def new_shop(address: str = "memory:") -> Shop:
     store = open_store(address)

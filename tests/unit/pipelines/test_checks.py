@@ -48,13 +48,18 @@ def visits(number, *, shift_h=0, prefix="i", users=120, visits_a_day=80):
     return rows
 
 
-@pytest.fixture
-def shop(tmp_path):
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
     """A shop that serves the first 34 days."""
-    made = new_shop()
-    go(made, tmp_path, [visits(number) for number in range(DAYS - 1)], end=day_of(DAYS - 2))
-    assert made.releases.current().generation == 2
-    return made
+    shop = new_shop()
+    go(shop, tmp_path_factory.mktemp("shop"), [visits(number) for number in range(DAYS - 1)], end=day_of(DAYS - 2))
+    assert shop.releases.current().generation == 2
+    return shop
+
+
+@pytest.fixture
+def shop(made):
+    return made.copy()
 
 
 def go(shop, tmp_path, days, **options):

@@ -232,7 +232,7 @@ def test_promoting_makes_exactly_the_arm_live(shop: Shop):
     begin(shop)
     shop.theirs.put_config(config(limits={"max_k": 12}))
     arm, _ = arm_of(shop.theirs.current(), "home", lambda named: shop.store.blobs.read(TENANT, named))
-    change = shop.ours.candidates.promote("home", reports=[b'{"better": true}'], reason="it is better")
+    change = shop.ours.candidates.promote("home", evidence=[b'{"better": true}'], reason="it is better")
     assert parts_of(change.release) == parts_of(arm)
     assert change.release.evidence == (digest(b'{"better": true}'),)
     assert set(change.parts) == {"config", "rules", "artifacts:home", "candidate:home"}

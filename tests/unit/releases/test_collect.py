@@ -174,7 +174,7 @@ def test_what_holds_and_candidates_began_with_stays_and_what_stood_before():
 def test_evidence_stays_and_old_lists_of_withdrawn_items_go():
     shop, _ = shipped(1)
     first = shop.theirs.withdraw(["mug"]).release
-    report = shop.theirs.ship("home", shop.m(5), reports=[b"{}"]).release
+    report = shop.theirs.ship("home", shop.m(5), evidence=[b"{}"]).release
     for likes in range(6, 9):
         shop.theirs.ship("home", shop.m(likes))
     newest = shop.theirs.withdraw(["cup"]).release

@@ -180,9 +180,9 @@ def test_a_dry_ship_checks_its_reports_and_stores_none():
     shop = busy()
     manifest = shop.m(3)
     before = set(shop.store.objects.keys(""))
-    tried = shop.ours.ship("home", manifest, reports=[b'{"verdict":"ship"}'], dry_run=True)
+    tried = shop.ours.ship("home", manifest, evidence=[b'{"verdict":"ship"}'], dry_run=True)
     assert set(shop.store.objects.keys("")) == before
-    done = shop.ours.ship("home", manifest, reports=[b'{"verdict":"ship"}'])
+    done = shop.ours.ship("home", manifest, evidence=[b'{"verdict":"ship"}'])
     assert done.release.evidence == tried.release.evidence == (digest(b'{"verdict":"ship"}'),)
     assert shop.store.blobs.read(TENANT, done.release.evidence[0]) == b'{"verdict":"ship"}'
 

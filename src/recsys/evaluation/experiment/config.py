@@ -62,8 +62,8 @@ class ExperimentSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fie
         Share of units that were seen in more than one arm.
     """
 
-    experiment_id: str
     primary_metrics: tuple[str, ...]
+    experiment_id: str = ""
     control_variant: str = "control"
     variants: Mapping[str, Positive] = {}
     unit: Unit = "anonymous_id"
@@ -99,6 +99,9 @@ class ExperimentSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fie
 
     def check(self) -> None:
         """Check what types cannot say."""
+        if not self.experiment_id:
+            next_step = "add it, or give --experiment-id; a candidate's: recsys candidate show"
+            raise SettingsInvalid("config: no experiment.experiment_id", next_step=next_step)
         if not self.primary_metrics:
             raise SettingsInvalid("config: experiment.primary_metrics is empty", next_step="say what is to get better")
         for metric in self.asked():

@@ -162,7 +162,11 @@ class SliceEffect(Part, frozen=True, kw_only=True):
 
 
 class ExperimentResult(Part, frozen=True, kw_only=True):
+    """``tenants`` and ``surfaces``: whose experiment it was and where it ran, as far as the log says."""
+
     experiment_id: str
+    tenants: tuple[str, ...] = ()
+    surfaces: tuple[str, ...] = ()
     control: str
     arms: tuple[Arm, ...]
     effects: tuple[Effect, ...]

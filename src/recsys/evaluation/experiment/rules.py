@@ -107,6 +107,7 @@ RULES: tuple[Rule[Facts], ...] = (
     Rule(
         name="integrity",
         outcome="hold",
+        freezes=True,
         finds=holding,
         otherwise="the data can be trusted",
         what_to_do="Decide nothing and leave the share as it is. Find out why the data is so, mend it, and begin anew "
@@ -140,6 +141,7 @@ RULES: tuple[Rule[Facts], ...] = (
     Rule(
         name="deteriorated",
         outcome="hold",
+        freezes=True,
         finds=_deteriorated,
         otherwise="nothing measured got worse",
         what_to_do="Do not ship. Decide whether the loss is worth it, or change the candidate.",

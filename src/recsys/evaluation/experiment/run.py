@@ -52,6 +52,8 @@ def run_experiment(together: Together) -> Report:
     requests = dict(engine.rows("SELECT arm, count(*) FROM evaluated JOIN arms USING (unit) GROUP BY 1"))
     found = ExperimentResult(
         experiment_id=asked.experiment_id,
+        tenants=trial.tenants,
+        surfaces=trial.surfaces,
         control=trial.control,
         arms=tuple(
             Arm(

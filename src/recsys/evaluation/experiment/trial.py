@@ -16,7 +16,8 @@ class Trial(NamedTuple):
 
     ``meant``: the share each arm was meant to get. ``seen`` counts arms that nobody was meant to get as well.
     ``crossovers`` are units that were seen in more than one arm. ``assigned_only``: by arm, units that were assigned
-    and whose requests are not in the exposures, where assignments were given.
+    and whose requests are not in the exposures, where assignments were given. ``tenants`` and ``surfaces``: whose and
+    where it ran, as the exposures say.
     """
 
     control: str
@@ -26,6 +27,8 @@ class Trial(NamedTuple):
     crossovers: int
     requests_without_unit: int
     assigned_only: dict[str, int]
+    tenants: tuple[str, ...]
+    surfaces: tuple[str, ...]
 
 
 def make_trial(together: Together) -> Trial:
@@ -63,7 +66,15 @@ def make_trial(together: Together) -> Trial:
         crossovers=crossovers,
         requests_without_unit=without,
         assigned_only={str(arm): units for arm, units in engine.rows(alone)} if by_assignments else {},
+        tenants=_places(engine, "tenant"),
+        surfaces=_places(engine, "surface"),
     )
+
+
+def _places(engine: Engine, name: str) -> tuple[str, ...]:
+    """Return what exposures of the experiment say under a name, up to a hundred values."""
+    found = f"SELECT DISTINCT {name} FROM served WHERE variant IS NOT NULL AND {name} <> '' ORDER BY 1 LIMIT 100"  # noqa: S608
+    return tuple(str(row[0]) for row in engine.rows(found))
 
 
 def _check_there(engine: Engine, asked: ExperimentSettings, *, by_assignments: bool) -> None:

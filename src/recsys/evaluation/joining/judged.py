@@ -215,7 +215,7 @@ def _unit(columns: dict[str, str], config: Config) -> tuple[list[str], str]:
 def _of_experiment(asked: ExperimentSettings, *, context: bool) -> list[str]:
     """Write which arm a request says it was served by, and whether the config leaves it out."""
     if not context:
-        return ["NULL::VARCHAR AS variant", "false AS excluded"]
+        return [*(f"NULL::VARCHAR AS {name}" for name in ("variant", "tenant", "surface")), "false AS excluded"]
     left_out = [
         f"{_said(key)} IN ({', '.join(map(literal, values))})"
         for key, values in sorted(asked.exclude.items())
@@ -224,6 +224,8 @@ def _of_experiment(asked: ExperimentSettings, *, context: bool) -> list[str]:
     return [
         f"CASE WHEN {_said('experiment_id')} = {literal(asked.experiment_id)} "
         "THEN nullif(context['experiment_variant'], '') END AS variant",
+        f"{_said('tenant_id')} AS tenant",
+        f"{_said('surface')} AS surface",
         f"coalesce({' OR '.join(left_out)}, false) AS excluded" if left_out else "false AS excluded",
     ]
 

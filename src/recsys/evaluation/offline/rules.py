@@ -51,6 +51,7 @@ RULES: tuple[Rule[Facts], ...] = (
     Rule(
         name="integrity",
         outcome="hold",
+        freezes=True,
         finds=holding,
         otherwise="the data can be trusted",
         what_to_do="Decide nothing on this data. Find out why it is so, repair the logging or the export, run again.",

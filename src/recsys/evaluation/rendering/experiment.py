@@ -15,7 +15,8 @@ def findings(results: Results) -> list[Section]:
     """Return effects, guardrails, what else was computed, and where things differ."""
     found = _of(results)
     return [
-        Section("Effects", _EFFECTS_NOTE, _effects(results)),
+        Section("Effects", _EFFECTS_NOTE, _effects(_of(results))),
+        Section("Behind the effects", _BEHIND_NOTE, _behind(_of(results))),
         Section("Guardrails", _GUARDRAILS_NOTE, _guardrails(found), said=tuple(g.sentence for g in found.guardrails)),
         Section("Ceilings of each arm", _CEILINGS_NOTE, _ceilings(found)),
         Section("Power", _POWER_NOTE, _power(found)),
@@ -34,7 +35,11 @@ def findings(results: Results) -> list[Section]:
 
 _EFFECTS_NOTE = (
     "Candidate minus control, with units as they were first assigned. `p` is corrected for the number of metrics of "
-    "the same role. The interval that decides comes first; the fixed and the sequential one stand side by side."
+    "the same role; intervals are those of the inference that decides."
+)
+_BEHIND_NOTE = (
+    "The change's intervals by both kinds of inference, what was done to the units' sums before, and the relative "
+    "effect to believe, given what effects are usually like."
 )
 _GUARDRAILS_NOTE = "Harm is how much worse than control: above its margin the arm is rolled back, below it is harmless."
 _CEILINGS_NOTE = (
@@ -92,51 +97,64 @@ def _name(each: Effect, found: ExperimentResult) -> str:
     return each.metric if len(found.arms) == 2 else f"{each.metric} of {each.variant}"
 
 
-def _effects(results: Results) -> Table:
+def _effects(found: ExperimentResult) -> Table:
     columns = (
-        Column("arm"),
         Column("metric"),
         Column("role"),
         Column("verdict", "state"),
         Column("control", "number"),
         Column("candidate", "number"),
         Column("change", "number"),
-        Column(interval_title(results), "number"),
         Column("relative", "number"),
         Column("its interval", "number"),
         Column("p", "number"),
+    )
+    return without_empty_columns(table(columns, (_effect(each, found) for each in found.effects)))
+
+
+def _behind(found: ExperimentResult) -> Table:
+    columns = (
+        Column("metric"),
         Column("fixed interval", "number"),
         Column("sequential interval", "number"),
         Column("units", "number"),
         Column("how", "word"),
         Column("to believe", "number"),
     )
-    return without_empty_columns(table(columns, (_effect(each) for each in _of(results).effects)))
+    rows = (
+        (
+            _name(each, found),
+            span(each.fixed, sign=True),
+            span(each.sequential, sign=True),
+            f"{each.units:,}",
+            _how(each),
+            percent(each.shrunk),
+        )
+        for each in found.effects
+    )
+    return without_empty_columns(table(columns, rows))
 
 
-def _effect(each: Effect) -> Row:
-    change, interval = value_and_span(each.absolute, each.interval, sign=True)
+def _how(each: Effect) -> str:
+    how = "–" if each.method == "plain" else each.method
+    return how if each.removed is None else f"{how}, {percent(each.removed)} of the variance removed"
+
+
+def _effect(each: Effect, found: ExperimentResult) -> Row:
+    change, _ = value_and_span(each.absolute, each.interval, sign=True)
     within = "–"
     if each.relative_interval is not None:
         within = f"{percent(each.relative_interval.low)} to {percent(each.relative_interval.high)}"
-    how = "–" if each.method == "plain" else each.method
     return (
-        each.variant,
-        each.metric,
+        _name(each, found),
         ", ".join(each.roles),
         each.verdict,
         figure(each.control),
         figure(each.candidate),
         change,
-        interval,
         percent(each.relative),
         within,
         f"{each.p_adjusted:.2g}",
-        span(each.fixed, sign=True),
-        span(each.sequential, sign=True),
-        f"{each.units:,}",
-        how if each.removed is None else f"{how}, {percent(each.removed)} of the variance removed",
-        percent(each.shrunk),
     )
 
 
