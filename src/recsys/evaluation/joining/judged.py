@@ -30,9 +30,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     duplicate_outcomes: int
 
 
-def bring_together(
-    engine: Engine, opened: dict[str, Opened], config: Config, keep: Keep, *, named_slices: bool
-) -> Judged:
+def bring_together(engine: Engine, opened: dict[str, Opened], config: Config, keep: Keep) -> Judged:
     """Make ``shown``, ``matched`` and ``evaluated`` in the engine, of what is kept.
 
     Raises
@@ -46,7 +44,7 @@ def bring_together(
     slices = slice_columns(config)
     _shown(engine, slices)
     _check_slices(engine, config.slice_keys, context="context" in opened["exposures"].columns)
-    if not named_slices:
+    if not keep.named_slices:
         _name_slices_afterwards(engine, slices)
     (kept,) = engine.row("SELECT count(*) FROM outcomes")
     named = ["request_id"] if keep.ids else []
@@ -157,7 +155,7 @@ def _keys(engine: Engine) -> tuple[str, ...]:
     return tuple(row[0] for row in engine.rows(f"SELECT DISTINCT unnest(map_keys(context)) FROM ({sample})"))  # noqa: S608
 
 
-def request_columns(columns: dict[str, str], config: Config, *, named_slices: bool) -> str:
+def request_columns(columns: dict[str, str], config: Config, keep: Keep) -> str:
     """Write what each request is: whose, by whom, in which slices, how it was answered, in which arm."""
     unit, known = _unit(columns, config)
     context = "context" in columns
@@ -184,7 +182,7 @@ def request_columns(columns: dict[str, str], config: Config, *, named_slices: bo
         keys = enumerate(config.ope.context_keys)
         shown += [f"coalesce({_said(key) if context else 'NULL'}, '') AS context_{number}" for number, key in keys]
     shown += [
-        f"{_named(name, words) if named_slices else words} AS {name}"
+        f"{_named(name, words) if keep.named_slices else words} AS {name}"
         for name, words in _slice_words(columns, config).items()
     ]
     return ", ".join(shown)

@@ -15,19 +15,23 @@ __all__ = ["Keep", "keep_exposures", "keep_outcomes", "what_to_keep"]
 
 
 class Keep(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept beside the narrow columns: request ids as they are written, and lists."""
+    """What is kept beside the narrow columns: request ids as they are written, and lists. ``named_slices``: values of
+    slices have numbers from the start.
+    """
 
     ids: bool
     lists: bool
+    named_slices: bool
 
 
-def what_to_keep(config: Config, roles: set[str], *, ids: bool) -> Keep:
+def what_to_keep(config: Config, roles: set[str], *, ids: bool, named_slices: bool) -> Keep:
     """Say what a mode reads again; ``ids``: whether somebody wants to name requests."""
     reranked = config.mode == "offline" and "ranklists" in roles
     catalogue = config.mode == "offline" and any(metric.family == "catalogue" for metric in config.metrics())
     return Keep(
         ids=ids or config.mode != "offline" or reranked,
         lists=config.mode in ("ope", "interleaving") or reranked or catalogue,
+        named_slices=named_slices,
     )
 
 

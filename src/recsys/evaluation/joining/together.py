@@ -11,14 +11,14 @@ from recsys.evaluation.joining.fingerprint import fingerprint, judged_on, split
 from recsys.evaluation.joining.integrity import check_integrity
 from recsys.evaluation.joining.joins import joins_by_day, joins_over_all, outcome_drops
 from recsys.evaluation.joining.judged import Judged, bring_together, name_slices, request_columns
-from recsys.evaluation.joining.kept import keep_exposures, keep_outcomes, what_to_keep
+from recsys.evaluation.joining.kept import Keep, keep_exposures, keep_outcomes, what_to_keep
 from recsys.evaluation.measuring.measures import check_answerable
 from recsys.evaluation.parts import Check, Data, Day, Drop, Joins, RoleData
 from recsys.evaluation.reading.dataset import Dataset
 from recsys.evaluation.reading.sources import Opened, locate_sources, open_source
 from recsys.progress import Progress
 
-__all__ = ["Together", "bring", "describe"]
+__all__ = ["Together", "bring", "describe", "read_roles"]
 
 
 class Together(NamedTuple):
@@ -42,23 +42,29 @@ def bring(
     ``ids``: keep request ids as they are written, for who wants to name requests.
     """
     with progress("read and check"):
-        located = locate_sources(engine, dataset, folder)
-        keep = what_to_keep(config, set(located), ids=ids)
-        done = keep_outcomes(engine, located["outcomes"], keep)
-        found = located["exposures"].columns
-        # Of lines every look reads all of the text.
-        named = not located["exposures"].lines and name_slices(engine, found, config)
-        columns = request_columns(found, config, named_slices=named)
-        shown = keep_exposures(engine, located["exposures"], keep, columns=columns)
-        read = {"exposures": shown, "outcomes": done}
-        opened = {role: read.get(role) or open_source(engine, found) for role, found in located.items()}
+        opened, keep = read_roles(engine, dataset, folder, config, ids=ids)
     with progress("join"):
-        judged = bring_together(engine, opened, config, keep, named_slices=named)
+        judged = bring_together(engine, opened, config, keep)
         check_answerable(engine, config, reranked=judged.reranked)
         joins, days = joins_over_all(engine), joins_by_day(engine)
         drops = outcome_drops(engine, judged, joins)
         checks = check_integrity(engine, config, judged=judged, joins=joins, days=days, drops=drops)
     return Together(engine, config, opened, judged, joins, days, drops, checks)
+
+
+def read_roles(
+    engine: Engine, dataset: Dataset, folder: Path, config: Config, *, ids: bool
+) -> tuple[dict[str, Opened], Keep]:
+    """Read every role and check its rows; exposures and outcomes are kept narrow, as :class:`Keep` says."""
+    located = locate_sources(engine, dataset, folder)
+    exposures = located["exposures"]
+    # Of lines every look reads all of the text.
+    named = not exposures.lines and name_slices(engine, exposures.columns, config)
+    keep = what_to_keep(config, set(located), ids=ids, named_slices=named)
+    done = keep_outcomes(engine, located["outcomes"], keep)
+    shown = keep_exposures(engine, exposures, keep, columns=request_columns(exposures.columns, config, keep))
+    read = {"exposures": shown, "outcomes": done}
+    return {role: read.get(role) or open_source(engine, each) for role, each in located.items()}, keep
 
 
 def describe(together: Together) -> Data:
