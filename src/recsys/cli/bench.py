@@ -1,7 +1,7 @@
 """``recsys bench``: measurements anyone can repeat."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -155,4 +155,30 @@ def bench_releases(
     from recsys.lab.bench.releases import run
 
     report = run(publishers=publishers, seconds=seconds, folder=folder, progress=terminal.progress)
+    terminal.finish(report, lambda: terminal.say(report.table()))
+
+
+@bench.command("eval", epilog="Example: recsys bench eval --exposures 10000000 --outcomes 3000000 --folder var/bench")
+def bench_eval(
+    exposures: Annotated[int, typer.Option(help="How many exposures.", min=500)] = 10_000_000,
+    outcomes: Annotated[int, typer.Option(help="How many outcomes; a multiple of 6.", min=600)] = 3_000_000,
+    items: Annotated[int, typer.Option(help="How many items each list has.")] = 10,
+    slices: Annotated[int, typer.Option(help="How many slices, of three keys together.")] = 48,
+    kinds: Annotated[str, typer.Option(help="Kinds of files to judge, with commas.")] = "parquet,jsonl",
+    mode: Annotated[
+        Literal["offline", "experiment", "ope"],
+        typer.Option(help="What is evaluated; beside offline stands a bare query."),
+    ] = "offline",
+    seed: Annotated[int, typer.Option(help="Same seed and shape, same log.", min=0, max=1_000_000)] = 1,
+    folder: Annotated[Path | None, typer.Option(help="Keep the log here, and take it if it is there.")] = None,
+) -> None:
+    """Measure an evaluation of a large log: time and memory, beside the bare query that finds the same numbers."""
+    from recsys.lab.bench.evaluation import run
+    from recsys.lab.bench.log import LogShape
+
+    wanted = tuple(kinds.split(","))
+    if not set(wanted) <= {"parquet", "jsonl"}:
+        raise UsageError(f"--kinds {kinds} are no kinds of files", next_step="parquet, jsonl, or both with a comma")
+    shape = LogShape(exposures=exposures, outcomes=outcomes, items=items, slices=slices, mode=mode, seed=seed)
+    report = run(shape, kinds=wanted, folder=folder, progress=terminal.progress, say=terminal.say)
     terminal.finish(report, lambda: terminal.say(report.table()))

@@ -63,7 +63,7 @@ def evaluate(
     earlier = baseline if baseline is None or isinstance(baseline, Report) else read_report(baseline)
     try:
         with open_engine() as engine:
-            together = bring(engine, dataset=inputs, folder=folder, config=settings, progress=progress)
+            together = bring(engine, dataset=inputs, folder=folder, config=settings, progress=progress, ids=False)
             with progress("measure"):
                 return _run(together, baseline=earlier)
     except duckdb.Error as error:

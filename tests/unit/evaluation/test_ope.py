@@ -8,6 +8,7 @@ import math
 import random
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 from tests.unit.evaluation.conftest import at
@@ -217,6 +218,24 @@ def test_a_log_without_propensities_is_refused(log, missing):
             del item[missing]
     with pytest.raises(NotInData, match="no shown item has one"):
         run(log)
+
+
+@pytest.mark.parametrize("without", ["logging_propensity", "propensity"])
+def test_parquet_says_the_same_with_the_fields_that_somebody_filled(log, tmp_path, without):
+    """Lines have every field of an item; a file only those it was written with, or a struct that lacks some."""
+    fill(log, requests=100)
+    for exposure in log.rows["exposures"]:
+        for item in exposure["items"]:
+            known = item.pop("logging_propensity")
+            item["propensity" if without == "logging_propensity" else "logging_propensity"] = known
+    lines = log.dataset()
+    exposures = tmp_path / "exposures.parquet"
+    duckdb.execute(
+        f"COPY (SELECT * FROM read_json('{lines['exposures']['path']}', timestampformat = '-', dateformat = '-')) "
+        f"TO '{exposures}' (FORMAT parquet)"
+    )
+    table = run(log, dataset={"exposures": {"type": "parquet", "path": str(exposures)}})
+    assert table.ope == run(log).ope
 
 
 def test_a_model_without_the_targets_lists_is_refused(log):

@@ -24,7 +24,7 @@ def run_aa(together: Together) -> Report:
     asked = config.aa
     assert asked is not None
     engine.run("CREATE OR REPLACE TEMP VIEW evaluated AS SELECT * FROM exposures WHERE by_user AND has_unit")
-    score_requests(engine, config, reranked=False, only="SEMI JOIN evaluated USING (request_id)")
+    score_requests(engine, config, reranked=False, only="SEMI JOIN evaluated USING (request)")
     data = describe(together)
     if data.units < _LEAST_UNITS:
         raise BadData(f"{data.units} units are too few to split", next_step=f"give logs of at least {_LEAST_UNITS}")

@@ -30,7 +30,7 @@ def balance_of(engine: Engine, config: Config, trial: Trial) -> tuple[RatioLine,
     lines += [_line(f"day {rfc3339(day * _DAY_S)[:10]}", units, trial) for day, units in _by_first(days)]
     for number, (key, _) in enumerate(zip(config.slice_keys, slice_columns(config), strict=True), start=1):
         rows = engine.rows(
-            "SELECT slice, arm, count(*) FROM unit_served JOIN arms USING (unit) WHERE which = $number "
+            "SELECT slice, arm, count(*) FROM unit_sums JOIN arms USING (unit) WHERE which = $number "
             "GROUP BY ALL ORDER BY ALL",
             number=number,
         )

@@ -85,12 +85,11 @@ def _units(
 ) -> dict[str, tuple[Values, Values, Values]]:
     """Return y, n and x of each unit, by arm, in the order of the units."""
     mean = mean_of(config, metric)
-    scored = "unit_served" if metric.family == "service" else "unit_scored"
-    y = f"coalesce({scored}.{mean.column}, 0)"
+    y = mean.column
     rows = engine.run(
         f"SELECT arm, {f'least({y}, {cap})' if cap is not None else y}::DOUBLE AS y, "  # noqa: S608 - of ours
-        f"coalesce({mean.over}, 0)::DOUBLE AS n, coalesce(x, 0)::DOUBLE AS x "
-        "FROM unit_served LEFT JOIN unit_scored USING (which, slice, unit) JOIN arms USING (unit) "
+        f"{mean.over}::DOUBLE AS n, coalesce(x, 0)::DOUBLE AS x "
+        "FROM unit_sums JOIN arms USING (unit) "
         "LEFT JOIN before USING (unit) WHERE which = 0 ORDER BY unit"
     ).fetchnumpy()
     names = np.asarray(rows["arm"])

@@ -16,7 +16,6 @@ from recsys.evaluation.measuring.measures import (
     mean_of,
     moments_sql,
     read_moments,
-    service_columns,
 )
 from recsys.evaluation.measuring.metrics import Metric
 from recsys.evaluation.statistics.corrections import adjusted
@@ -50,7 +49,7 @@ def money_caps(engine: Engine, config: Config, asked: ExperimentSettings) -> dic
         if metric.name == "revenue_per_request" and asked.winsorise < 1:
             column = mean_of(config, metric).column
             (cap,) = engine.row(
-                f"SELECT quantile_disc({column}, {asked.winsorise}) FROM unit_scored "  # noqa: S608 - of ours
+                f"SELECT quantile_disc({column}, {asked.winsorise}) FROM unit_sums "  # noqa: S608 - of ours
                 f"WHERE which = 0 AND {column} > 0 AND unit IN (SELECT unit FROM arms)"
             )
             if cap is not None:
@@ -68,7 +67,6 @@ def arm_ratios(
     means = [mean_of(config, metric) for metric in config.metrics() if metric.family != "quantile"]
     holes = {
         "moments": ", ".join(moments_sql(mean, capped_at=caps.get(mean.metric)) for mean in means) or "0",
-        "service": "".join(f", unit_served.{column}" for column in service_columns(config)),
         "where": where,
     }
     found: dict[tuple[int, str], dict[Metric, dict[str, Ratio | None]]] = {}
@@ -83,20 +81,23 @@ def quantiles_of(engine: Engine, metrics: Sequence[Metric], *, confidence: float
     """Return each latency's quantile by arm; requests without a latency are left out, not counted as 0."""
     if not metrics:
         return {}
-    rows = engine.run(
-        "SELECT arms.arm, e.unit, e.latency_ms FROM evaluated AS e JOIN arms USING (unit) "
-        "WHERE e.latency_ms IS NOT NULL ORDER BY ALL"
-    ).fetchnumpy()
-    names, unit = np.asarray(rows["arm"]), np.asarray(rows["unit"])
-    latency: npt.NDArray[Any] = np.asarray(rows["latency_ms"], dtype=np.float64)
     found: dict[Metric, dict[str, Ratio]] = {metric: {} for metric in metrics}
-    for arm in np.unique(names):
-        inside = names == arm
-        _, owners = np.unique(unit[inside], return_inverse=True)
+    # One arm after the other, and never its name beside each of millions of requests. Their order moves nothing.
+    for (arm,) in engine.rows("SELECT DISTINCT arm FROM arms ORDER BY 1"):
+        rows = engine.run(
+            "SELECT e.unit, e.latency_ms::DOUBLE AS latency_ms FROM evaluated AS e "
+            "SEMI JOIN (SELECT unit FROM arms WHERE arm = $arm) AS inside USING (unit) WHERE e.latency_ms IS NOT NULL",
+            arm=arm,
+        ).fetchnumpy()
+        latency: npt.NDArray[Any] = np.asarray(rows["latency_ms"], dtype=np.float64)
+        if not len(latency):
+            continue
+        _, owners = np.unique(np.asarray(rows["unit"]), return_inverse=True)
+        del rows
         for metric in metrics:
             share = metric.definition.share
             assert share is not None
-            seen = quantile(latency[inside], owners, share, confidence=confidence)
+            seen = quantile(latency, owners, share, confidence=confidence)
             if seen is not None:
                 found[metric][str(arm)] = Ratio(seen.value, seen.variance, seen.units)
     return found

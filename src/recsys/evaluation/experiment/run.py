@@ -31,7 +31,7 @@ from recsys.evaluation.statistics.ratios import Ratio
 
 __all__ = ["run_experiment"]
 
-_JUDGED_ALONE = "JOIN (SELECT request_id, unit FROM evaluated) AS judged USING (request_id)"
+_JUDGED_ALONE = "JOIN (SELECT request, unit FROM evaluated) AS judged USING (request)"
 
 
 def run_experiment(together: Together) -> Report:

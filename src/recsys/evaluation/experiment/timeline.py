@@ -45,7 +45,7 @@ def effects_by_time(
     engine.script(
         "unit_days",
         holes={
-            "service": "".join(f", {sql}" for sql in served.values()),
+            "service": "".join(f", sum({sql}) AS {column}" for column, sql in served.items()),
             "sums": "".join(f", sum(s.{column}) AS {column}" for column in scored),
         },
     )

@@ -52,7 +52,7 @@ def make_trial(together: Together) -> Trial:
     engine.script("arms")
     seen = {str(arm): int(units) for arm, units in engine.rows("SELECT arm, count(*) FROM arms GROUP BY 1 ORDER BY 1")}
     _check_arms(asked, seen)
-    listed = ("request_id", "unit", "has_unit", "day", "failed", "empty", "fell_back", "latency_ms")
+    listed = ("request", "unit", "has_unit", "day", "failed", "empty", "fell_back", "latency_ms")
     names = ", ".join(f"served.{name}" for name in (*listed, *slice_columns(config)))
     engine.script("trial", holes={"listed": names})
     (crossovers,) = engine.row("SELECT count_if(variants > 1) FROM arms")

@@ -14,9 +14,8 @@ from recsys.evaluation.errors import BadData, DataChanged
 from recsys.evaluation.experiment.trial import make_trial
 from recsys.evaluation.joining.fingerprint import fingerprint
 from recsys.evaluation.joining.judged import bring_together, slice_columns
-from recsys.evaluation.joining.together import Together
+from recsys.evaluation.joining.together import Together, read_roles
 from recsys.evaluation.reading.dataset import Dataset, read_dataset
-from recsys.evaluation.reading.sources import open_sources
 from recsys.evaluation.report import Report
 from recsys.progress import Progress
 
@@ -289,13 +288,13 @@ def open_logs(
 
 def _bring(engine: Engine, report: Report, inputs: Dataset, folder: Path, progress: Progress) -> Together:
     with progress("read and check"):
-        opened = open_sources(engine, inputs, folder)
+        opened, keep = read_roles(engine, inputs, folder, report.config, ids=True)
         here = fingerprint(opened)
         if here != report.data.fingerprint:
             rows = {role: each.rows for role, each in opened.items()}
             raise DataChanged(_difference(report, rows))
     with progress("join"):
-        judged = bring_together(engine, opened, report.config)
+        judged = bring_together(engine, opened, report.config, keep)
     # The same data has the same joins: those of the report need no second look.
     return Together(engine, report.config, opened, judged, report.joins, report.days, report.drops, report.integrity)
 

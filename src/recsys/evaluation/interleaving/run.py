@@ -33,7 +33,7 @@ def run_interleaving(together: Together) -> Report:
     asked = config.interleaving
     assert asked is not None
     _evaluated(together, asked)
-    score_requests(engine, config, reranked=False, only="SEMI JOIN evaluated USING (request_id)")
+    score_requests(engine, config, reranked=False, only="SEMI JOIN evaluated USING (request)")
     data = describe(together)
     slices = slice_columns(config)
     engine.script(

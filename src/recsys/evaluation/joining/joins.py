@@ -17,7 +17,7 @@ def joins_over_all(engine: Engine) -> Joins:
     """Count over every exposure (by whomever) and every outcome."""
     (exposures,) = engine.row("SELECT exposures FROM shown WHERE which = 0")
     outcomes, matched, acted_on = engine.row(
-        "SELECT (SELECT count(*) FROM outcomes), count(*), count(DISTINCT request_id) FROM matched"
+        "SELECT (SELECT count(*) FROM outcomes), count(*), count_if(first) FROM matched"
     )
     return _joins(exposures, acted_on, outcomes, matched)
 
@@ -25,7 +25,7 @@ def joins_over_all(engine: Engine) -> Joins:
 def joins_by_day(engine: Engine) -> tuple[Day, ...]:
     """Count per UTC day: exposures by the day they were shown, outcomes by the day they happened."""
     shown = dict(engine.rows("SELECT value::BIGINT, exposures FROM shown WHERE which = -1"))
-    acted_on = dict(engine.rows("SELECT day, count(DISTINCT request_id) FROM matched GROUP BY day"))
+    acted_on = dict(engine.rows("SELECT day, count_if(first) FROM matched GROUP BY day"))
     done = dict(engine.rows("SELECT day, count(*) FROM outcomes GROUP BY day"))
     matched = dict(engine.rows("SELECT outcome_day, count(*) FROM matched GROUP BY outcome_day"))
     return tuple(
@@ -45,15 +45,14 @@ def joins_by_slice(engine: Engine, config: Config) -> dict[tuple[str, str], Join
     columns = zip(config.slice_keys, slice_columns(config), strict=True)
     for number, (key, column) in enumerate(columns, start=1):
         shown = dict(engine.rows("SELECT value, exposures FROM shown WHERE which = $number", number=number))
-        acted_on = dict(engine.rows(f"SELECT {column}, count(DISTINCT request_id) FROM matched GROUP BY 1"))  # noqa: S608
+        acted_on = dict(engine.rows(f"SELECT {column}, count_if(first) FROM matched GROUP BY 1"))  # noqa: S608
         done: dict[str, int] = {}
         matched: dict[str, int] = {}
         if key == "surface":
             done = dict(engine.rows("SELECT surface, count(*) FROM outcomes WHERE surface IS NOT NULL GROUP BY 1"))
             matched = dict(
                 engine.rows(
-                    "SELECT surface, count(*) FROM outcomes SEMI JOIN exposures USING (request_id) "
-                    "WHERE surface IS NOT NULL GROUP BY 1"
+                    "SELECT outcome_surface, count(*) FROM matched WHERE outcome_surface IS NOT NULL GROUP BY 1"
                 )
             )
         for value in sorted(shown):

@@ -5,12 +5,13 @@ judge.
 import msgspec
 
 from recsys.evaluation.config import Config
-from recsys.evaluation.engine import Engine, identifier, literal, sql_text
+from recsys.evaluation.engine import Engine, literal
 from recsys.evaluation.errors import BadData, NotInData
 from recsys.evaluation.experiment.config import ExperimentSettings
+from recsys.evaluation.joining.kept import Keep, column
 from recsys.evaluation.reading.sources import Opened
 
-__all__ = ["NO_VALUE", "Judged", "bring_together"]
+__all__ = ["NO_VALUE", "Judged", "bring_together", "name_slices", "request_columns", "slice_columns"]
 
 NO_VALUE = "(none)"
 """The slice of requests whose context lacks the key."""
@@ -29,8 +30,8 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     duplicate_outcomes: int
 
 
-def bring_together(engine: Engine, opened: dict[str, Opened], config: Config) -> Judged:
-    """Make ``exposures``, ``outcomes``, ``matched`` and ``evaluated`` in the engine.
+def bring_together(engine: Engine, opened: dict[str, Opened], config: Config, keep: Keep) -> Judged:
+    """Make ``shown``, ``matched`` and ``evaluated`` in the engine, of what is kept.
 
     Raises
     ------
@@ -39,29 +40,27 @@ def bring_together(engine: Engine, opened: dict[str, Opened], config: Config) ->
     BadData
         When ranklists hold several rankers, a request twice, or a request nobody made.
     """
-    engine.script("duplicates")
     ids, rows = engine.row("SELECT count(*), coalesce(sum(rows), 0)::BIGINT FROM duplicates")
-    has_context = "context" in opened["exposures"].columns
     slices = slice_columns(config)
-    engine.script(
-        "exposures",
-        holes={
-            "columns": _columns(opened["exposures"].columns, config),
-            "unique": sql_text("exposures_unique") if ids else "SELECT * FROM exposures_read",
-        },
-    )
     _shown(engine, slices)
-    _check_slices(engine, config.slice_keys, known=_keys(engine) if has_context else ())
-    _outcomes(engine, opened["outcomes"])
+    _check_slices(engine, config.slice_keys, context="context" in opened["exposures"].columns)
+    if not keep.named_slices:
+        _name_slices_afterwards(engine, slices)
     (kept,) = engine.row("SELECT count(*) FROM outcomes")
+    named = ["request_id"] if keep.ids else []
     engine.script(
         "matched",
-        holes={"slices": "".join(f", e.{name}" for name in slices)},
+        holes={
+            "columns": "".join(f", e.{name}" for name in named)
+            + "".join(f", {_named(name, f'e.{name}')} AS {name}" for name in slices)
+        },
         window_us=round(config.attribution.window_h * 3_600_000_000),
         require_shown=config.attribution.require_shown,
     )
     reranked = config.mode == "offline" and "ranklists" in opened
-    ranker = _evaluated(engine, reranked=reranked, slices=slices)
+    listed = [*named, *(["items"] if keep.lists else [])]
+    answered = ["failed", "empty", "fell_back", "latency_ms"] if answers_matter(config) else []
+    ranker = _evaluated(engine, reranked=reranked, columns=[*listed, *answered, *slices])
     return Judged(
         reranked=reranked,
         ranker=ranker,
@@ -81,16 +80,60 @@ def _shown(engine: Engine, slices: list[str]) -> None:
     engine.script(
         "shown",
         holes={
+            "cells": ", ".join(["day", *slices]),
             "which": "CASE WHEN GROUPING(day) = 0 THEN -1 "
             + " ".join(f"WHEN GROUPING({name}) = 0 THEN {number}" for number, name in numbered)
             + " ELSE 0 END",
-            "value": "coalesce(day::VARCHAR" + "".join(f", {name}" for name in slices) + ", '')",
+            "value": "coalesce(day::VARCHAR" + "".join(f", {name}::VARCHAR" for name in slices) + ", '')",
             "sets": "(), (day)" + "".join(f", ({name})" for name in slices),
         },
     )
 
 
-def _check_slices(engine: Engine, keys: tuple[str, ...], *, known: tuple[str, ...]) -> None:
+def name_slices(engine: Engine, columns: dict[str, str], config: Config) -> bool:
+    """Number the values of each slice key before the exposures are read: a value then takes a byte or two, not a text.
+
+    It takes a look at the contexts alone, cheap where columns lie apart. Says whether there are few values.
+    """
+    if not config.slice_keys or "context" not in columns:
+        return False
+    words = _slice_words(columns, config)
+    listed = ", ".join(f"list(DISTINCT {sql})" for sql in words.values())
+    found = engine.row(f"SELECT {listed} FROM exposures_read")  # noqa: S608 - ours, and quoted
+    if any(not values or len(values) > MAX_SLICE_VALUES for values in found):
+        return False
+    for name, values in zip(words, found, strict=True):
+        _make_type(engine, name, sorted(values))
+    return True
+
+
+def _name_slices_afterwards(engine: Engine, slices: list[str]) -> None:
+    for number, name in enumerate(slices, start=1):
+        values = engine.rows("SELECT value FROM shown WHERE which = $number ORDER BY value", number=number)
+        _make_type(engine, name, [str(value) for (value,) in values])
+    if slices:
+        engine.run("ALTER VIEW exposures RENAME TO exposures_in_words")
+        named = ", ".join(f"{_named(name)} AS {name}" for name in slices)
+        engine.run(f"CREATE TEMP VIEW exposures AS SELECT * REPLACE ({named}) FROM exposures_in_words")  # noqa: S608
+
+
+def _make_type(engine: Engine, name: str, values: list[str]) -> None:
+    engine.run(f"CREATE TYPE {name}_value AS ENUM ({', '.join(map(literal, values))})")
+
+
+def _named(name: str, words: str | None = None) -> str:
+    return f"({words or name})::{name}_value"
+
+
+def _slice_words(columns: dict[str, str], config: Config) -> dict[str, str]:
+    context = "context" in columns
+    return {
+        name: f"coalesce({_said(key) if context else 'NULL::VARCHAR'}, {literal(NO_VALUE)})"
+        for key, name in zip(config.slice_keys, slice_columns(config), strict=True)
+    }
+
+
+def _check_slices(engine: Engine, keys: tuple[str, ...], *, context: bool) -> None:
     for number, key in enumerate(keys, start=1):
         values, given = engine.row(
             "SELECT count(*), count_if(value <> $none) FROM shown WHERE which = $number",
@@ -98,6 +141,7 @@ def _check_slices(engine: Engine, keys: tuple[str, ...], *, known: tuple[str, ..
             number=number,
         )
         if not given:
+            known = _keys(engine) if context else ()
             raise NotInData("slice key", key, reason="no exposure has it in its context", known=known)
         if values > MAX_SLICE_VALUES:
             raise BadData(
@@ -111,7 +155,7 @@ def _keys(engine: Engine) -> tuple[str, ...]:
     return tuple(row[0] for row in engine.rows(f"SELECT DISTINCT unnest(map_keys(context)) FROM ({sample})"))  # noqa: S608
 
 
-def _columns(columns: dict[str, str], config: Config) -> str:
+def request_columns(columns: dict[str, str], config: Config, keep: Keep) -> str:
     """Write what each request is: whose, by whom, in which slices, how it was answered, in which arm."""
     unit, known = _unit(columns, config)
     context = "context" in columns
@@ -123,22 +167,30 @@ def _columns(columns: dict[str, str], config: Config) -> str:
         f"({known}) AS has_unit",
         f"{_by_user('context') if context else 'true'} AS by_user",
         f"{_said('unrecorded', 'BIGINT') if context else 'NULL::BIGINT'} AS unrecorded",
-        f"{_column('error', columns, kind='VARCHAR')} IS NOT NULL AS failed",
-        "len(items) = 0 AS empty",
-        f"coalesce({rung}, 'live') <> 'live' AS fell_back",
-        f"{rung} IS NOT NULL AS knows_rung",
-        f"{_column('latency_ms', columns, kind='DOUBLE')} AS latency_ms",
     ]
+    if answers_matter(config):
+        shown += [
+            f"{column('error', columns, kind='VARCHAR')} IS NOT NULL AS failed",
+            "len(items) = 0 AS empty",
+            f"coalesce({rung}, 'live') <> 'live' AS fell_back",
+            f"{rung} IS NOT NULL AS knows_rung",
+            f"{column('latency_ms', columns, kind='DOUBLE')} AS latency_ms",
+        ]
     if config.experiment is not None and config.mode == "experiment":
         shown += _of_experiment(config.experiment, context=context)
     if config.ope is not None and config.mode == "ope":
         keys = enumerate(config.ope.context_keys)
         shown += [f"coalesce({_said(key) if context else 'NULL'}, '') AS context_{number}" for number, key in keys]
     shown += [
-        f"coalesce({_said(key)}, {literal(NO_VALUE)}) AS {name}"
-        for key, name in zip(config.slice_keys, slice_columns(config), strict=True)
+        f"{_named(name, words) if keep.named_slices else words} AS {name}"
+        for name, words in _slice_words(columns, config).items()
     ]
     return ", ".join(shown)
+
+
+def answers_matter(config: Config) -> bool:
+    """Say whether anybody asks how requests were answered: errors, empties, rungs, latencies."""
+    return config.mode != "offline" or any(metric.family == "service" for metric in config.metrics())
 
 
 _ALONE = "'request:' || request_id"
@@ -186,21 +238,11 @@ def _by_user(context: str) -> str:
     return f"coalesce({context}['traffic'], 'user') = 'user'"
 
 
-def _column(name: str, columns: dict[str, str], *, kind: str) -> str:
-    return f"{identifier(name)}::{kind}" if name in columns else f"NULL::{kind}"
-
-
-def _outcomes(engine: Engine, opened: Opened) -> None:
-    kinds = {"value": "DOUBLE", "surface": "VARCHAR", "event_id": "VARCHAR"}
-    holes = {name: _column(name, opened.columns, kind=kind) for name, kind in kinds.items()}
-    engine.script("outcomes", holes=holes)
-
-
-def _evaluated(engine: Engine, *, reranked: bool, slices: list[str]) -> str | None:
-    answered = ("failed", "empty", "fell_back", "latency_ms")
-    listed = ", ".join(["request_id", "unit", "has_unit", "day", *answered, *slices])
+def _evaluated(engine: Engine, *, reranked: bool, columns: list[str]) -> str | None:
+    listed = ", ".join(["request", "unit", "has_unit", "day", *(name for name in columns if name != "items")])
     if not reranked:
-        engine.run(f"CREATE TEMP VIEW evaluated AS SELECT {listed}, items FROM exposures WHERE by_user")  # noqa: S608
+        items = ", items" if "items" in columns else ""
+        engine.run(f"CREATE TEMP VIEW evaluated AS SELECT {listed}{items} FROM exposures WHERE by_user")  # noqa: S608
         return None
     rankers = [row[0] for row in engine.rows("SELECT DISTINCT ranker FROM ranklists_read ORDER BY 1 LIMIT 5")]
     if len(rankers) > 1:

@@ -10,14 +10,15 @@ from recsys.evaluation.errors import BadData
 from recsys.evaluation.joining.fingerprint import fingerprint, judged_on, split
 from recsys.evaluation.joining.integrity import check_integrity
 from recsys.evaluation.joining.joins import joins_by_day, joins_over_all, outcome_drops
-from recsys.evaluation.joining.judged import Judged, bring_together
+from recsys.evaluation.joining.judged import Judged, bring_together, name_slices, request_columns
+from recsys.evaluation.joining.kept import Keep, keep_exposures, keep_outcomes, what_to_keep
 from recsys.evaluation.measuring.measures import check_answerable
 from recsys.evaluation.parts import Check, Data, Day, Drop, Joins, RoleData
 from recsys.evaluation.reading.dataset import Dataset
-from recsys.evaluation.reading.sources import Opened, open_sources
+from recsys.evaluation.reading.sources import Opened, locate_sources, open_source
 from recsys.progress import Progress
 
-__all__ = ["Together", "bring", "describe"]
+__all__ = ["Together", "bring", "describe", "read_roles"]
 
 
 class Together(NamedTuple):
@@ -33,12 +34,17 @@ class Together(NamedTuple):
     integrity: tuple[Check, ...]
 
 
-def bring(engine: Engine, *, dataset: Dataset, folder: Path, config: Config, progress: Progress) -> Together:
-    """Read every role, join them and check them; raises as :func:`recsys.evaluation.evaluate` does."""
+def bring(
+    engine: Engine, *, dataset: Dataset, folder: Path, config: Config, progress: Progress, ids: bool = True
+) -> Together:
+    """Read every role, join them and check them; raises as :func:`recsys.evaluation.evaluate` does.
+
+    ``ids``: keep request ids as they are written, for who wants to name requests.
+    """
     with progress("read and check"):
-        opened = open_sources(engine, dataset, folder)
+        opened, keep = read_roles(engine, dataset, folder, config, ids=ids)
     with progress("join"):
-        judged = bring_together(engine, opened, config)
+        judged = bring_together(engine, opened, config, keep)
         check_answerable(engine, config, reranked=judged.reranked)
         joins, days = joins_over_all(engine), joins_by_day(engine)
         drops = outcome_drops(engine, judged, joins)
@@ -46,8 +52,23 @@ def bring(engine: Engine, *, dataset: Dataset, folder: Path, config: Config, pro
     return Together(engine, config, opened, judged, joins, days, drops, checks)
 
 
+def read_roles(
+    engine: Engine, dataset: Dataset, folder: Path, config: Config, *, ids: bool
+) -> tuple[dict[str, Opened], Keep]:
+    """Read every role and check its rows; exposures and outcomes are kept narrow, as :class:`Keep` says."""
+    located = locate_sources(engine, dataset, folder)
+    exposures = located["exposures"]
+    # Of lines every look reads all of the text.
+    named = not exposures.lines and name_slices(engine, exposures.columns, config)
+    keep = what_to_keep(config, set(located), ids=ids, named_slices=named)
+    done = keep_outcomes(engine, located["outcomes"], keep)
+    shown = keep_exposures(engine, exposures, keep, columns=request_columns(exposures.columns, config, keep))
+    read = {"exposures": shown, "outcomes": done}
+    return {role: read.get(role) or open_source(engine, each) for role, each in located.items()}, keep
+
+
 def describe(together: Together) -> Data:
-    """Say what was judged, from ``evaluated``, ``scored`` and ``unit_served``.
+    """Say what was judged, from ``evaluated``, ``scored`` and ``unit_totals``.
 
     Raises
     ------
@@ -57,11 +78,11 @@ def describe(together: Together) -> Data:
     engine, opened, judged = together.engine, together.opened, together.judged
     start, end, not_users = engine.row("SELECT first_us, last_us, not_by_users FROM shown WHERE which = 0")
     requests, without, content = engine.row(
-        "SELECT count(*), count_if(NOT has_unit), coalesce(sum(hash(request_id)::HUGEINT), 0) FROM evaluated"
+        "SELECT count(*), count_if(NOT has_unit), coalesce(sum(request::HUGEINT), 0) FROM evaluated"
     )
     if not requests:
         raise BadData("exposures: no request is by a user", next_step="is all of it traffic of bots or our own?")
-    (units,) = engine.row("SELECT count(*) FROM unit_served WHERE which = 0")
+    (units,) = engine.row("SELECT count(*) FROM unit_totals")
     (relevant,) = engine.row("SELECT coalesce(count_if(relevant), 0) FROM scored")
     return Data(
         roles=tuple(RoleData(role=role, files=len(each.paths), rows=each.rows) for role, each in opened.items()),

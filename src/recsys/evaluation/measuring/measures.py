@@ -100,53 +100,69 @@ def _check_logged(engine: Engine, metric: Metric) -> None:
 
 
 def score_requests(engine: Engine, config: Config, *, reranked: bool, only: str = "", unit: str = "m.unit") -> None:
-    """Make ``acted``, ``scored``, ``unit_served`` and ``unit_scored`` in the engine.
+    """Make ``acted``, ``scored``, ``unit_cells``, ``unit_totals`` and ``unit_sums`` in the engine.
 
     ``only``: SQL that joins ``matched AS m`` with what is judged, where that is not every request; ``unit``: where the
     unit stands after it.
     """
     slices = slice_columns(config)
+    any_slices = "".join(f", any_value({name}) AS {name}" for name in slices)
     grades = " ".join(f"WHEN '{event}' THEN {grade}" for event, grade in sorted(config.relevance.items()))
     engine.script(
         "acted",
         holes={
             "unit": unit,
-            "slices": "".join(f", any_value(m.{name}) AS {name}" for name in slices),
+            "slices": "".join(f", m.{name}" for name in slices),
+            "any_slices": any_slices,
             "grade": f"CASE m.event_type {grades} ELSE 0 END",
             "list_rank": _RERANKED_RANK if reranked else "m.shown_rank",
-            "lists": "JOIN evaluated AS e USING (request_id)" if reranked else only,
+            "lists": "JOIN evaluated AS e USING (request)" if reranked else only,
         },
     )
     engine.script(
         "scored",
         holes={
-            "slices": "".join(f", any_value({name}) AS {name}" for name in slices),
+            "any_slices": any_slices,
             "columns": "".join(f", {name}" for name in slices),
             "values": ", ".join(_values(config)) or "0 AS nothing",
         },
     )
-    sets = ", ".join(["(unit)", *(f"(unit, {name})" for name in slices)])
-    which = (
-        "CASE " + " ".join(f"WHEN GROUPING({name}) = 0 THEN {n + 1}" for n, name in enumerate(slices)) + " ELSE 0 END"
-    )
-    names = {
-        "which": which if slices else "0",
-        "slice": f"coalesce({', '.join(slices)}, '')" if slices else "''",
-        "sets": sets,
-    }
+    _sum_units(engine, config, slices)
+
+
+def _sum_units(engine: Engine, config: Config, slices: list[str]) -> None:
     served, scored = service_columns(config), scored_columns(config)
-    engine.script("unit_served", holes={**names, "sums": "".join(f", {each}" for each in served.values())})
-    sums = ", ".join(f"sum({column}) AS {column}" for column in scored) or "0 AS nothing"
-    engine.script("unit_scored", holes={**names, "sums": sums})
+    engine.script(
+        "unit_cells",
+        holes={
+            "keys": ", ".join(["unit", *slices]),
+            "served": "".join(f", sum({sql})::BIGINT AS {name}" for name, sql in served.items())
+            + "".join(f", 0 AS {name}" for name in scored),
+            "scored": ", 0" * len(served) + "".join(f", sum({name})::BIGINT" for name in scored),
+        },
+    )
+    engine.run(f"CREATE TEMP TABLE unit_totals AS {unit_sums_sql(config, which=0)}")
+    if config.mode != "offline":
+        parts = " UNION ALL ".join(unit_sums_sql(config, which=which) for which in range(len(slices) + 1))
+        engine.run(f"CREATE TEMP TABLE unit_sums AS {parts}")
+
+
+def unit_sums_sql(config: Config, *, which: int) -> str:
+    """Write the sums of each unit, in each slice of the ``which``-th key; of 0, over all its requests."""
+    columns = sorted([*service_columns(config), *scored_columns(config)])
+    key = [slice_columns(config)[which - 1]] if which else []
+    holes = {
+        "which": str(which),
+        "slice": f"{key[0]}::VARCHAR" if key else "''",
+        "keys": ", ".join(["unit", *key]),
+        "sums": "".join(f", sum({column})::BIGINT AS {column}" for column in columns),
+    }
+    return sql_text("unit_sums", holes)
 
 
 def service_columns(config: Config) -> dict[str, str]:
-    """Return the SQL of the sums over a unit's requests that need no outcome, by column."""
-    return {
-        mean.column: f"sum({mean.metric.value_sql()}) AS {mean.column}"
-        for mean in means_of(config)
-        if mean.metric.family == "service"
-    }
+    """Return the SQL of a request's values that need no outcome, by column."""
+    return {mean.column: mean.metric.value_sql() for mean in means_of(config) if mean.metric.family == "service"}
 
 
 def scored_columns(config: Config) -> list[str]:
@@ -172,12 +188,12 @@ def _values(config: Config) -> list[str]:
 def measure_means(engine: Engine, config: Config) -> dict[tuple[str, str] | None, tuple[Measured, ...]]:
     """Return every mean over all (under ``None``) and in each slice (under its key and value)."""
     means = means_of(config)
-    holes = {
-        "service": "".join(f", unit_served.{column}" for column in service_columns(config)),
-        "moments": ", ".join(moments_sql(mean) for mean in means) or "0",
-    }
+    moments = ", ".join(moments_sql(mean) for mean in means) or "0"
     found: dict[tuple[str, str] | None, tuple[Measured, ...]] = {}
-    for which, value, *sums in engine.rows(sql_text("moments", holes)):
+    # One key after the other: the units of all keys at once would need four times the memory.
+    units = ["FROM unit_totals", *(unit_sums_sql(config, which=n + 1) for n in range(len(config.slice_keys)))]
+    rows = [row for one in units for row in engine.rows(sql_text("moments", {"units": one, "moments": moments}))]
+    for which, value, *sums in rows:
         where = None if which == 0 else (config.slice_keys[which - 1], str(value))
         found[where] = tuple(
             _measured(mean, read_moments(mean, sums, at=number), config) for number, mean in enumerate(means)
@@ -187,20 +203,19 @@ def measure_means(engine: Engine, config: Config) -> dict[tuple[str, str] | None
 
 def unit_values(engine: Engine, mean: Mean) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Return each unit's y and n, in the order of the units' hashes; units without n are 0."""
-    scored = "unit_served" if mean.metric.family == "service" else "unit_scored"
     found = engine.run(
-        f"SELECT coalesce({scored}.{mean.column}, 0)::DOUBLE AS y, coalesce({mean.over}, 0)::DOUBLE AS n "  # noqa: S608
-        "FROM unit_served LEFT JOIN unit_scored USING (which, slice, unit) WHERE which = 0 ORDER BY unit"
+        f"SELECT {mean.column}::DOUBLE AS y, {mean.over}::DOUBLE AS n "  # noqa: S608 - columns of ours
+        "FROM unit_totals ORDER BY unit"
     ).fetchnumpy()
     return np.asarray(found["y"]) / mean.metric.scale, np.asarray(found["n"])
 
 
 def moments_sql(mean: Mean, *, capped_at: int | None = None) -> str:
     """Write what a ratio and its variance need of units' sums: six whole numbers, read by :func:`read_moments`."""
-    y, n = f"coalesce({mean.column}, 0)::HUGEINT", f"{mean.over}::HUGEINT"
+    y, n = mean.column, mean.over
     if capped_at is not None:
-        y = f"least({y}, {capped_at}::HUGEINT)"
-    return f"count_if({n} > 0), sum({n}), sum({n} * {n}), sum({y}), sum({y} * {y}), sum({y} * {n})"
+        y = f"least({y}, {capped_at})"
+    return f"count_if({n} > 0), sum({n}), sum({n} * {n}), sum({y}), sum({y}::HUGEINT * {y}), sum({y}::HUGEINT * {n})"
 
 
 def read_moments(mean: Mean, sums: Sequence[int | None], *, at: int) -> Moments:

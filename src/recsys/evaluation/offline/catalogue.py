@@ -26,7 +26,7 @@ def measure_catalogue(engine: Engine, config: Config) -> tuple[Measured, ...]:
     wanted = [metric for metric in config.metrics() if metric.family == "catalogue"]
     if not wanted:
         return ()
-    requests, units = engine.row("SELECT sum(served)::BIGINT, count(*) FROM unit_served WHERE which = 0")
+    requests, units = engine.row("SELECT sum(served)::BIGINT, count(*) FROM unit_totals")
     (acting,) = engine.row("SELECT count(DISTINCT unit) FROM acted WHERE grade > 0")
     found = {}
     for k in sorted({metric.k or 0 for metric in wanted}):

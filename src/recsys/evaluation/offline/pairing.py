@@ -52,8 +52,7 @@ def units_of(engine: Engine, config: Config) -> Units:
     """Read every unit's sums over the judged requests."""
     by_label: dict[str, Mean] = {mean.metric.label: mean for mean in means_of(config)}
     columns = sorted({mean.column for mean in by_label.values()})
-    # A unit's sum fits 64 bits: 10^10 a request leaves room for 9·10^8 requests of one unit.
-    values = ", ".join(f"coalesce({column}, 0)::BIGINT AS {column}" for column in columns)
+    values = ", ".join(columns)
     found = engine.run(sql_text("paired", {"values": values or "0 AS nothing"})).fetchnumpy()
     return Units(
         np.asarray(found["served"], dtype=np.int64),

@@ -29,8 +29,8 @@ def run_ope(together: Together) -> Report:
     engine, config = together.engine, together.config
     asked = config.ope
     assert asked is not None
-    engine.run("CREATE OR REPLACE TEMP VIEW evaluated AS SELECT * FROM exposures WHERE by_user AND len(items) > 0")
-    score_requests(engine, config, reranked=False, only="SEMI JOIN evaluated USING (request_id)")
+    engine.run("CREATE OR REPLACE TEMP VIEW evaluated AS SELECT * FROM exposures WHERE by_user AND NOT empty")
+    score_requests(engine, config, reranked=False, only="SEMI JOIN evaluated USING (request)")
     data = describe(together)
     shown = read_shown(engine, asked)
     logged = _logged(shown.placed, asked)

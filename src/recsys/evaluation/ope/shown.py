@@ -1,5 +1,6 @@
 """The log as arrays: what was shown, how likely it was, how likely the target policy shows it, and what it earned."""
 
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,7 +33,10 @@ def read_shown(engine: Engine, asked: OpeSettings) -> Shown:
     (items,) = engine.row("SELECT sum(len(items)) FROM evaluated")
     if items > _MOST_ITEMS:
         raise BadData(f"{items:,} shown items are more than {_MOST_ITEMS:,}", next_step="give a part of the log")
-    holes = {"context": "".join(f", context_{number}" for number in range(len(asked.context_keys)))}
+    holes = {
+        "context": "".join(f", context_{number}" for number in range(len(asked.context_keys))),
+        **_propensities(engine),
+    }
     found = engine.run(sql_text("placed", holes), event=asked.reward_event).fetchnumpy()
     logging = np.ma.filled(np.ma.asarray(found["logging"], dtype=np.float64), np.nan)
     target = np.ma.filled(np.ma.asarray(found["target"], dtype=np.float64), np.nan)
@@ -57,3 +61,14 @@ def read_shown(engine: Engine, asked: OpeSettings) -> Shown:
         clipped=float(low.mean()),
         unsupported=float(unsupported.mean()),
     )
+
+
+def _propensities(engine: Engine) -> dict[str, str]:
+    """Write where an item says how likely it was; Parquet has only the fields that somebody filled."""
+    (kind,) = engine.row("SELECT typeof(items) FROM evaluated LIMIT 1")
+    known = set(re.findall(r"\w*propensity\b", kind))
+    logging = [f"s.one.{name}" for name in ("logging_propensity", "propensity") if name in known]
+    return {
+        "logging": f"coalesce({', '.join(logging)})" if logging else "NULL::DOUBLE",
+        "target": "s.one.target_propensity" if "target_propensity" in known else "NULL::DOUBLE",
+    }

@@ -134,16 +134,21 @@ _EVENTS = "('view', 'click', 'conversion')"
 _UNNAMED = "len(list_filter(items, lambda x: coalesce(x.item_id, '') = '')) > 0"
 _RANKS = "list_transform(items, lambda x: x.rank)"
 _BAD_RANKS = (
-    f"CASE WHEN {_RANKS} = range(1, len(items) + 1) THEN false ELSE "
     f"len(list_filter(items, lambda x: coalesce(x.rank, 0) < 1 OR x.rank > {MAX_RANK})) > 0 "
-    f"OR len(list_distinct({_RANKS})) <> len(items) END"
+    f"OR len(list_distinct({_RANKS})) <> len(items)"
 )
-"""The usual list is already in order; only another is looked at closely."""
+_UNUSUAL = "len(list_filter(items, lambda x, i: x.rank IS DISTINCT FROM i OR coalesce(x.item_id, '') = '')) > 0"
+"""The usual list is already in order and all of it is named; only another is looked at closely."""
 
 
 def problem_sql(columns: dict[str, str], schema: Schema) -> str:
     """Return the SQL that is true of a row that breaks the schema."""
-    return " OR ".join(f"coalesce({condition}, false)" for _, _, condition in _problems(columns, schema)) or "false"
+    found = [(field, f"coalesce({condition}, false)") for field, _, condition in _problems(columns, schema)]
+    plain = [condition for field, condition in found if field != "items"]
+    lists = " OR ".join(condition for field, condition in found if field == "items")
+    if lists:
+        plain.append(f"CASE WHEN {_UNUSUAL} OR items IS NULL THEN {lists} ELSE false END")
+    return " OR ".join(plain) or "false"
 
 
 def first_bad_rows(

@@ -1,7 +1,8 @@
 """Opens the inputs of a run: checks every row, and gives each role one table-like name in the engine.
 
-Rows of a database are laid down as files first. Lines are checked one by one and then rewritten as Parquet in the
-engine's folder, so that everything after reads the same way, whatever the input was, and never the text twice.
+Rows of a database are laid down as files first. Lines are checked by decoding each, unless all of a large role are of
+the usual form. Exposures and outcomes are then read in one pass, whatever the input was
+(:mod:`recsys.evaluation.joining.kept`).
 """
 
 from pathlib import Path
@@ -23,8 +24,9 @@ from recsys.evaluation.reading.parquet import (
     problem_sql,
 )
 from recsys.evaluation.reading.schemas import ROLES, Schema
+from recsys.evaluation.reading.usual import all_usual
 
-__all__ = ["Opened", "open_sources"]
+__all__ = ["Located", "Opened", "locate_sources", "open_source"]
 
 _SHOWN = (
     "STRUCT(item_id VARCHAR, rank BIGINT, propensity DOUBLE, logging_propensity DOUBLE, target_propensity DOUBLE)[]"
@@ -41,51 +43,82 @@ _JSON_TYPES = {
 """How JSON fields are read; every other is text."""
 
 
-class Opened(msgspec.Struct, frozen=True, kw_only=True):
-    """One role as read: from which files, how many rows, an order-free sum of their hashes, and its columns."""
+_READ_ONCE = ("exposures", "outcomes")
+"""Roles that are read in one pass; the lines of others are laid down as Parquet, because they are read several times.
+"""
+
+
+class Located(msgspec.Struct, frozen=True, kw_only=True):
+    """One role as found: from which files, whether they are lines (JSONL, not Parquet), its columns, and the SQL that
+    reads it. The engine has a view ``<role>_read`` of it.
+    """
 
     role: str
     paths: tuple[Path, ...]
     lines: bool
-    """JSONL, not Parquet."""
-    rows: int
-    content: int
     columns: dict[str, str]
 
 
-def open_sources(engine: Engine, dataset: Dataset, folder: Path) -> dict[str, Opened]:
-    """Open and check every role; the engine then has a view ``<role>_read`` for each.
+class Opened(Located, frozen=True, kw_only=True):
+    """One role as read: how many rows, and an order-free sum of their hashes."""
+
+    rows: int
+    content: int
+
+
+def locate_sources(engine: Engine, dataset: Dataset, folder: Path) -> dict[str, Located]:
+    """Find every role and check its columns, and its lines; the engine then has a view ``<role>_read`` for each, with
+    ``content``, a hash of the row, and ``bad``, whether it breaks its schema.
+
+    Raises
+    ------
+    BadData
+        For files that are not there or do not fit, and any line that breaks its schema (the first are named).
+    """
+    return {role: _locate(engine, role, source, folder) for role, source in dataset.roles().items()}
+
+
+def open_source(engine: Engine, located: Located, *, kept: str | None = None) -> Opened:
+    """Count a role's rows; ``kept``: SQL of ``content`` and ``bad`` of each, where they were read already.
 
     Raises
     ------
     BadData
         For any row that breaks its schema (the first are named), and for a role without rows.
     """
-    return {role: _open(engine, role, source, folder) for role, source in dataset.roles().items()}
+    role, schema = located.role, ROLES[located.role]
+    rows, bad, content = engine.row(
+        f"SELECT count(*), count_if(bad), sum(content::HUGEINT) FROM {kept or f'{role}_read'}"  # noqa: S608 - ours
+    )
+    if bad and located.lines:
+        # Decoding has the last word, and the words for it.
+        _check_jsonl(engine, role, located.paths, schema)
+    elif bad:
+        _refuse(engine, role, rows, bad, first_bad_rows(engine, located.paths, located.columns, schema, keep=3))
+    if rows == 0:
+        raise _nothing(role, located.paths)
+    return Opened(**msgspec.structs.asdict(located), rows=rows, content=int(content or 0))
 
 
-def _open(engine: Engine, role: str, source: Source, folder: Path) -> Opened:
+def _locate(engine: Engine, role: str, source: Source, folder: Path) -> Located:
     schema = ROLES[role]
-    paths = tables = _laid_down(engine, role, source, folder)
+    paths = _laid_down(engine, role, source, folder)
     lines = source.type in ("jsonl", "postgres")
     if lines:
-        _check_jsonl(engine, role, paths, schema)
-        tables = (_rewrite(engine, role, paths, schema),)
-        problem = "false"
-        columns = columns_of(engine, tables, schema)
+        usual = role in _READ_ONCE and all_usual(engine, paths, schema)
+        if not usual:
+            _check_jsonl(engine, role, paths, schema)
+        table = lines_sql(paths, schema)
+        if role not in _READ_ONCE:
+            table = files_sql((_rewrite(engine, role, table),))
+        columns = {name: str(kind) for name, kind, *_ in engine.rows(f"DESCRIBE SELECT * FROM {table}")}  # noqa: S608
+        problem = problem_sql(columns, schema) if usual else "false"
     else:
-        columns = columns_of(engine, tables, schema)
+        table = files_sql(paths)
+        columns = columns_of(engine, paths, schema)
         problem = problem_sql(columns, schema)
-    rows, bad, content = engine.row(
-        f"SELECT count(*), count_if({problem}), sum(hash({', '.join(known_columns(columns))})::HUGEINT) "  # noqa: S608
-        f"FROM {files_sql(tables)}"
-    )
-    if bad:
-        _refuse(engine, role, rows, bad, first_bad_rows(engine, tables, columns, schema, keep=3))
-    if rows == 0:
-        raise BadData(f"{role}: no rows in {paths[0]}", next_step="an export that failed? there is nothing to judge")
-    engine.run(f"CREATE TEMP VIEW {role}_read AS {_view(columns, tables)}")
-    return Opened(role=role, paths=paths, lines=lines, rows=rows, content=int(content or 0), columns=columns)
+    engine.run(f"CREATE VIEW {role}_read AS {_view(columns, table, problem)}")
+    return Located(role=role, paths=paths, lines=lines, columns=columns)
 
 
 def _laid_down(engine: Engine, role: str, source: Source, folder: Path) -> tuple[Path, ...]:
@@ -112,7 +145,7 @@ def _check_jsonl(engine: Engine, role: str, paths: tuple[Path, ...], schema: Sch
         errors = tuple(error for found in checked for error in found.errors)
         _refuse(engine, role, sum(found.rows for found in checked), bad, errors[:3])
     if not any(found.rows for found in checked):
-        raise BadData(f"{role}: no rows in {paths[0]}", next_step="an export that failed? there is nothing to judge")
+        raise _nothing(role, paths)
 
 
 def _refuse(engine: Engine, role: str, rows: int, bad: int, errors: tuple[LineError, ...]) -> None:
@@ -122,24 +155,30 @@ def _refuse(engine: Engine, role: str, rows: int, bad: int, errors: tuple[LineEr
     )
 
 
-def _rewrite(engine: Engine, role: str, paths: tuple[Path, ...], schema: Schema) -> Path:
+def _nothing(role: str, paths: tuple[Path, ...]) -> BadData:
+    next_step = "an export that failed? there is nothing to judge"
+    return BadData(f"{role}: no rows in {paths[0]}", next_step=next_step)
+
+
+def lines_sql(paths: tuple[Path, ...], schema: Schema) -> str:
+    """Return the table function reading these lines."""
     listed = ", ".join(literal(str(path)) for path in paths)
     fields = sorted(schema.fields - {"decision"})
     types = ", ".join(f"{literal(name)}: {literal(_JSON_TYPES.get(name, 'VARCHAR'))}" for name in fields)
+    return f"read_json([{listed}], format = 'newline_delimited', columns = {{{types}}})"
+
+
+def _rewrite(engine: Engine, role: str, table: str) -> Path:
     target = engine.folder / f"{role}.parquet"
-    engine.run(
-        f"COPY (SELECT {', '.join(identifier(name) for name in fields)} "  # noqa: S608
-        f"FROM read_json([{listed}], format = 'newline_delimited', columns = {{{types}}})) "
-        f"TO {literal(str(target))} (FORMAT parquet, COMPRESSION lz4)"
-    )
+    engine.run(f"COPY (SELECT * FROM {table}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION lz4)")  # noqa: S608
     return target
 
 
-def _view(columns: dict[str, str], tables: tuple[Path, ...]) -> str:
-    """Return the role's rows with ``ts_us``, ``context`` as a map, ``content`` as a row hash, and every
-    column there is.
+def _view(columns: dict[str, str], table: str, problem: str) -> str:
+    """Return the role's rows with ``ts_us``, ``context`` as a map, ``content`` as a row hash, whether each is ``bad``,
+    and every column there is.
     """
-    shown = [f"hash({', '.join(known_columns(columns))}) AS content"]
+    shown = [f"hash({', '.join(known_columns(columns))}) AS content", f"({problem}) AS bad"]
     for name, kind in sorted(columns.items()):
         if name == "ts":
             shown.append(f"{moment_sql(kind)} AS ts_us")
@@ -149,7 +188,7 @@ def _view(columns: dict[str, str], tables: tuple[Path, ...]) -> str:
             shown.append("event_type::VARCHAR AS event_type")
         elif name != "decision":
             shown.append(identifier(name))
-    return f"SELECT {', '.join(shown)} FROM {files_sql(tables)}"  # noqa: S608
+    return f"SELECT {', '.join(shown)} FROM {table}"  # noqa: S608
 
 
 def _context(kind: str) -> str:

@@ -1,12 +1,8 @@
--- What a ratio of sums over units and its cluster-robust variance need, for every mean and slice, in whole numbers.
--- In: unit_served, unit_scored.  Out: one row per slice: which, slice, and the named sums.
--- Holes: moments, service (columns of unit_served, with leading comma).
-WITH units AS (
-    SELECT which, slice, unit, served, coalesce(relevant, 0) AS relevant, coalesce(viewed, 0) AS viewed,
-           unit_scored.* EXCLUDE (which, slice, unit, relevant, viewed) ${service}
-    FROM unit_served LEFT JOIN unit_scored USING (which, slice, unit)
-)
+-- What a ratio of sums over units and its cluster-robust variance need, for every mean in each slice of one key, in whole
+-- numbers.
+-- In: rows as of unit_sums.  Out: one row per slice: which, slice, and the named sums.
+-- Holes: units (SQL of those rows), moments.
 SELECT which, slice, ${moments}
-FROM units
+FROM (${units})
 GROUP BY which, slice
 ORDER BY which, slice
