@@ -61,7 +61,11 @@ def open_sources(engine: Engine, dataset: Dataset, folder: Path) -> dict[str, Op
     BadData
         For any row that breaks its schema (the first are named), and for a role without rows.
     """
-    return {role: _open(engine, role, source, folder) for role, source in dataset.roles().items()}
+    try:
+        return {role: _open(engine, role, source, folder) for role, source in dataset.roles().items()}
+    except BadData as error:
+        # Where rows of a database were laid down is gone by now, and nobody's business.
+        raise BadData(error.message.replace(f"{engine.folder}/", ""), next_step=error.next_step) from None
 
 
 def _open(engine: Engine, role: str, source: Source, folder: Path) -> Opened:
@@ -69,7 +73,7 @@ def _open(engine: Engine, role: str, source: Source, folder: Path) -> Opened:
     paths = tables = _laid_down(engine, role, source, folder)
     lines = source.type in ("jsonl", "postgres")
     if lines:
-        _check_jsonl(engine, role, paths, schema)
+        _check_jsonl(role, paths, schema)
         tables = (_rewrite(engine, role, paths, schema),)
         problem = "false"
         columns = columns_of(engine, tables, schema)
@@ -81,7 +85,7 @@ def _open(engine: Engine, role: str, source: Source, folder: Path) -> Opened:
         f"FROM {files_sql(tables)}"
     )
     if bad:
-        _refuse(engine, role, rows, bad, first_bad_rows(engine, tables, columns, schema, keep=3))
+        _refuse(role, rows, bad, first_bad_rows(engine, tables, columns, schema, keep=3))
     if rows == 0:
         raise BadData(f"{role}: no rows in {paths[0]}", next_step="an export that failed? there is nothing to judge")
     engine.run(f"CREATE TEMP VIEW {role}_read AS {_view(columns, tables)}")
@@ -105,18 +109,18 @@ def _laid_down(engine: Engine, role: str, source: Source, folder: Path) -> tuple
     return find_files(to.name, folder=engine.folder, role=role)
 
 
-def _check_jsonl(engine: Engine, role: str, paths: tuple[Path, ...], schema: Schema) -> None:
+def _check_jsonl(role: str, paths: tuple[Path, ...], schema: Schema) -> None:
     checked = [check_lines(path, schema, keep=3) for path in paths]
     bad = sum(found.bad for found in checked)
     if bad:
         errors = tuple(error for found in checked for error in found.errors)
-        _refuse(engine, role, sum(found.rows for found in checked), bad, errors[:3])
+        _refuse(role, sum(found.rows for found in checked), bad, errors[:3])
     if not any(found.rows for found in checked):
         raise BadData(f"{role}: no rows in {paths[0]}", next_step="an export that failed? there is nothing to judge")
 
 
-def _refuse(engine: Engine, role: str, rows: int, bad: int, errors: tuple[LineError, ...]) -> None:
-    named = "; ".join(str(error).removeprefix(f"{engine.folder}/") for error in errors)
+def _refuse(role: str, rows: int, bad: int, errors: tuple[LineError, ...]) -> None:
+    named = "; ".join(map(str, errors))
     raise BadData(
         f"{role}: {bad} of {rows} rows break the schema: {named}", next_step="recsys eval validate lists more of them"
     )
@@ -154,7 +158,7 @@ def _view(columns: dict[str, str], tables: tuple[Path, ...]) -> str:
 
 def _context(kind: str) -> str:
     if kind.startswith("MAP("):
-        return "context"
+        return "CAST(context AS MAP(VARCHAR, VARCHAR))" if kind != "MAP(VARCHAR, VARCHAR)" else "context"
     if kind.startswith("STRUCT("):
         # Through JSON, so that a field that is absent in a row is absent in its map.
         return "CAST(to_json(context) AS MAP(VARCHAR, VARCHAR))"
