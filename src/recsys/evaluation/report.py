@@ -1,5 +1,6 @@
 """The report: results with their views. Its canonical JSON is the truth; Markdown and HTML are views of it."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,7 @@ from msgspec import to_builtins
 from recsys.encoding import canonical, decode
 from recsys.evaluation.errors import BadData
 from recsys.evaluation.rendering import html, markdown
-from recsys.evaluation.results import Results
+from recsys.evaluation.results import FORMAT, Results
 
 if TYPE_CHECKING:
     import pandas
@@ -64,9 +65,30 @@ class Report(Results, frozen=True, kw_only=True):
 def read_report(source: str | Path | bytes) -> Report:
     """Read a report's JSON; raises :class:`~recsys.encoding.Invalid` when it is not one."""
     if isinstance(source, bytes):
-        return decode(source, Report, what="report")
+        return _checked(decode(source, Report, what="report"), "report")
     try:
         data = Path(source).read_bytes()
     except OSError as error:
         raise BadData(f"report {source}: {error.strerror}", next_step="check the path") from None
-    return decode(data, Report, what=f"report {source}")
+    what = f"report {source}"
+    if data[:1] != b"{":
+        raise BadData(f"{what}: is no JSON", next_step="give the JSON of a report, not a page made of it")
+    return _checked(decode(data, Report, what=what), what)
+
+
+def _checked(report: Report, what: str) -> Report:
+    """Refuse a report that another version wrote, or whose sums by unit do not fit together: they were cut or changed,
+    and what is subtracted of them would be no difference.
+    """
+    if report.format != FORMAT:
+        raise BadData(f"{what}: format {report.format}, and this reads {FORMAT}", next_step="make the report again")
+    if report.offline is not None:
+        pairing = report.offline.pairing
+        for label, places in pairing.positions.items():
+            sums = pairing.sums.get(label, ())
+            in_order = all(a < b for a, b in pairwise((-1, *places, pairing.units)))
+            whole = all(-(1 << 63) <= each < 1 << 63 for each in sums)
+            if not (in_order and whole and len(sums) == len(places) and label in pairing.scale):
+                next_step = "make the baseline again, and keep it as it is"
+                raise BadData(f"{what}: the sums of `{label}` by unit are damaged", next_step=next_step)
+    return report

@@ -10,6 +10,7 @@ from recsys.evaluation.errors import BadData
 from recsys.evaluation.joining.fingerprint import fingerprint, judged_on, split
 from recsys.evaluation.joining.integrity import check_integrity
 from recsys.evaluation.joining.joins import joins_by_day, joins_over_all, outcome_drops
+from recsys.evaluation.joining.judgeable import check_judgeable
 from recsys.evaluation.joining.judged import Judged, bring_together
 from recsys.evaluation.measuring.measures import check_answerable
 from recsys.evaluation.parts import Check, Data, Day, Drop, Joins, RoleData
@@ -39,6 +40,7 @@ def bring(engine: Engine, *, dataset: Dataset, folder: Path, config: Config, pro
         opened = open_sources(engine, dataset, folder)
     with progress("join"):
         judged = bring_together(engine, opened, config)
+        check_judgeable(engine, opened, config)
         check_answerable(engine, config, reranked=judged.reranked)
         joins, days = joins_over_all(engine), joins_by_day(engine)
         drops = outcome_drops(engine, judged, joins)

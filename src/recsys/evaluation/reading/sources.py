@@ -76,7 +76,7 @@ def _open(engine: Engine, role: str, source: Source, folder: Path) -> Opened:
         _check_jsonl(role, paths, schema)
         tables = (_rewrite(engine, role, paths, schema),)
         problem = "false"
-        columns = columns_of(engine, tables, schema)
+        columns = columns_of(engine, tables, schema, checked=True)
     else:
         columns = columns_of(engine, tables, schema)
         problem = problem_sql(columns, schema)
