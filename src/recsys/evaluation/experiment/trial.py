@@ -74,9 +74,9 @@ def _check_there(engine: Engine, asked: ExperimentSettings, *, by_assignments: b
     if not by_assignments and "context" not in _columns(engine, "exposures_read"):
         reason = "the exposures have no context, and there are no assignments"
         raise NotInData("experiment", asked.experiment_id, reason=reason)
-    known = [row[0] for row in engine.rows(f"SELECT DISTINCT {name} FROM {source} WHERE {name} <> '' LIMIT 100")]  # noqa: S608
-    if asked.experiment_id not in known:
-        raise NotInData("experiment", asked.experiment_id, reason="no row names it", known=tuple(map(str, known)))
+    names = [row[0] for row in engine.rows(f"SELECT DISTINCT {name} FROM {source} WHERE {name} <> '' LIMIT 100")]  # noqa: S608
+    if asked.experiment_id not in names:
+        raise NotInData("experiment", asked.experiment_id, reason="no row names it", known=tuple(map(str, names)))
     counted, of_unit = engine.row("SELECT count(*), count_if(has_unit) FROM exposures WHERE variant IS NOT NULL")
     whose = "exposure of the experiment"
     if by_assignments:
@@ -87,8 +87,10 @@ def _check_there(engine: Engine, asked: ExperimentSettings, *, by_assignments: b
             experiment=asked.experiment_id,
         )
     if counted and not of_unit:
-        has_context = "context" in _columns(engine, "exposures_read")
-        raise no_unit(engine, asked.unit, has_context=has_context, whose=whose)
+        said: str | None = "context['unit_type']"
+        if by_assignments:
+            said = "unit_type" if "unit_type" in _columns(engine, source) else None
+        raise no_unit(engine, asked.unit, said=said, table=source, whose=whose)
 
 
 def _columns(engine: Engine, table: str) -> set[str]:

@@ -31,7 +31,8 @@ def check_judgeable(engine: Engine, opened: dict[str, Opened], config: Config) -
         and config.mode != "experiment"
         and not _any(engine, "exposures", "by_user AND has_unit")
     ):
-        raise no_unit(engine, config.unit, has_context="context" in opened["exposures"].columns)
+        said = "context['unit_type']" if "context" in opened["exposures"].columns else None
+        raise no_unit(engine, config.unit, said=said, table="exposures_read")
     if config.mode == "ope" and not _any(engine, "exposures", "by_user AND len(items) > 0"):
         raise BadData(
             "exposures: every list is empty", next_step="there is nothing that could have been shown otherwise"
@@ -44,15 +45,15 @@ def check_judgeable(engine: Engine, opened: dict[str, Opened], config: Config) -
                 raise BadData(f"{role}: no list of {lists:,} has an item at rank 1", next_step=next_step)
 
 
-def no_unit(engine: Engine, unit: str, *, has_context: bool, whose: str = "request") -> NotInData:
-    """Say which units there are instead."""
+def no_unit(engine: Engine, unit: str, *, said: str | None, table: str, whose: str = "request") -> NotInData:
+    """Say which units there are instead. ``said``: SQL of the kind of unit a row of ``table`` says it has."""
     kinds: list[str] = []
-    if has_context:
-        rows = engine.rows("SELECT DISTINCT context['unit_type'] FROM exposures_read LIMIT 10")
+    if said is not None:
+        rows = engine.rows(f"SELECT DISTINCT {said} FROM {table} LIMIT 10")  # noqa: S608 - of ours
         kinds = sorted(str(row[0]) for row in rows if row[0])
     found = f"there are: {', '.join(kinds) or '(none)'}"
     if unit in kinds:
-        found = "context.unit_type says it, and context.unit_id is empty"
+        found = "unit_type says it, and unit_id is empty"
     return NotInData("unit", unit, reason=f"no {whose} has one; {found}")
 
 
