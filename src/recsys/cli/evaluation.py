@@ -1,6 +1,8 @@
 """``recsys eval``, also installed as ``recsys-eval``: decide from logs."""
 
+import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -108,6 +110,7 @@ def run(
     from recsys.evaluation import evaluate
     from recsys.evaluation.config import read_config
 
+    _check_output(output, {"dataset": dataset, "config": config, "baseline": baseline})
     settings = read_config(config, experiment_id=experiment_id)
     if mode is not None and mode != settings.mode:
         raise UsageError(f"--mode {mode}, and the config says {settings.mode}", next_step="make them agree")
@@ -144,6 +147,30 @@ def run(
 
 def _applied(applied: "Applied") -> dict[str, object]:
     return {"action": applied.action, "why": applied.why, "changes": [each.document() for each in applied.changes]}
+
+
+def _check_output(output: Path | None, inputs: Mapping[str, Path | None]) -> None:
+    """Look before a long run whether its report can be written, and over nothing that was read.
+
+    Raises
+    ------
+    UsageError
+        Saying which path, and why not.
+    """
+    if output is None:
+        return
+    for name, path in inputs.items():
+        if path is not None and output.exists() and path.exists() and output.samefile(path):
+            raise UsageError(f"--output {output} is the {name} itself", next_step="write the report to another file")
+    problem = ""
+    if output.is_dir():
+        problem = "is a folder"
+    elif not output.parent.is_dir():
+        problem = f"cannot be written: there is no folder {output.parent}"
+    elif not os.access(output if output.exists() else output.parent, os.W_OK):
+        problem = "cannot be written: permission denied"
+    if problem:
+        raise UsageError(f"--output {output} {problem}", next_step="name a file in a folder that can be written to")
 
 
 def _say(decision: "Decision", output: Path, applied: "Applied | None") -> None:

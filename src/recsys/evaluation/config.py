@@ -1,9 +1,11 @@
 """The config file of an evaluation: its mode, what is asked in that mode, and when data can be trusted."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from msgspec import to_builtins
 from msgspec.structs import replace
 
 from recsys.evaluation.aa.config import AaSettings
@@ -64,6 +66,12 @@ class Config(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return None if isinstance(asked, Offline) else asked.unit
 
     @property
+    def reward_event(self) -> str | None:
+        """Return what is counted besides metrics, in the modes that count an event."""
+        asked = self.asked
+        return asked.reward_event if isinstance(asked, InterleavingSettings | OpeSettings) else None
+
+    @property
     def slice_keys(self) -> tuple[str, ...]:
         """Return what to slice by."""
         return self.asked.slice_keys
@@ -100,6 +108,8 @@ def read_config(source: str | Path | Mapping[str, Any] | Config, *, experiment_i
         raise SettingsInvalid(f"config: mode {config.mode} and no `{name}:`", next_step="say what is asked")
     if experiment_id is not None:
         config = _of_experiment(config, experiment_id)
+    _check_finite(to_builtins(config), "")
+    _check_slice_keys(config.slice_keys)
     config.asked.check()
     return config
 
@@ -112,3 +122,18 @@ def _of_experiment(config: Config, experiment_id: str) -> Config:
     raise SettingsInvalid(
         f"an experiment id for mode {config.mode}", next_step="modes with one: experiment, interleaving"
     )
+
+
+def _check_finite(value: object, where: str) -> None:
+    """Refuse a number that bounds nothing: ``.nan`` fails every comparison, and ``.inf`` is no limit."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SettingsInvalid(f"config: `{where}` is {value}", next_step="give a number, or leave it out")
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
+    for key, each in inside:
+        _check_finite(each, f"{where}[{key}]" if isinstance(key, int) else f"{where}.{key}".removeprefix("."))
+
+
+def _check_slice_keys(keys: tuple[str, ...]) -> None:
+    twice = sorted({key for key in keys if keys.count(key) > 1})
+    if twice:
+        raise SettingsInvalid(f"config: slice_keys has `{twice[0]}` twice", next_step="keep one of them")

@@ -92,7 +92,8 @@ def decide_by(
 def _sentence(text: str) -> str:
     """End it, and begin it with a capital, unless it begins with the name of a metric or a check."""
     first, _, rest = text.rstrip(".").partition(" ")
-    return f"{first.capitalize() if first.isalpha() else first} {rest}."
+    whole = f"{first.capitalize() if first.isalpha() else first} {rest}"
+    return whole if whole.endswith("?") else f"{whole}."
 
 
 def listed(names: list[str]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recsys.evaluation.config import Config, read_config
-from recsys.evaluation.errors import BadData, NoBaseline
+from recsys.evaluation.errors import BadData, NoBaseline, SettingsInvalid
 from recsys.evaluation.reading.dataset import Dataset, read_dataset
 from recsys.evaluation.reading.validation import Validation, check_files
 from recsys.evaluation.report import Report, read_report
@@ -60,12 +60,17 @@ def evaluate(
     inputs, folder = read_dataset(dataset)
     if settings.mode == "offline" and baseline is None and not allow_no_baseline:
         raise NoBaseline
+    if settings.mode != "offline" and baseline is not None:
+        reason = f"config: mode {settings.mode} compares with no baseline"
+        raise SettingsInvalid(reason, next_step="leave it out; only reports of mode offline are compared")
     earlier = baseline if baseline is None or isinstance(baseline, Report) else read_report(baseline)
     try:
         with open_engine() as engine:
             together = bring(engine, dataset=inputs, folder=folder, config=settings, progress=progress, ids=False)
             with progress("measure"):
                 return _run(together, baseline=earlier)
+    except duckdb.InterruptException:
+        raise KeyboardInterrupt from None  # Ctrl-C, as the engine tells it
     except duckdb.Error as error:
         # What the checks before let through and the engine refuses: still one line and no number.
         raise BadData(f"the data could not be read: {str(error).splitlines()[0]}") from error

@@ -1,5 +1,6 @@
 """The report: results with their views. Its canonical JSON is the truth; Markdown and HTML are views of it."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,7 @@ from msgspec import to_builtins
 from recsys.encoding import Invalid, canonical, decode
 from recsys.evaluation.errors import BadData
 from recsys.evaluation.rendering import html, markdown
-from recsys.evaluation.results import Results
+from recsys.evaluation.results import FORMAT, Results
 
 if TYPE_CHECKING:
     import pandas
@@ -85,9 +86,27 @@ def _read(data: bytes, *, what: str) -> Report:
     if page:
         raise Invalid(what, "a page for people, and not the report itself", suggestion=_JSON)
     try:
-        return decode(data, Report, what=what)
+        return _checked(decode(data, Report, what=what), what)
     except Invalid as error:
         raise Invalid(what, error.problem, suggestion=error.next_step or _JSON) from None
 
 
 _JSON = "give the JSON that `recsys eval run --output report.json` writes; run it again if only the page was kept"
+
+
+def _checked(report: Report, what: str) -> Report:
+    """Refuse a report that another version wrote, or whose sums by unit do not fit together: they were cut or changed,
+    and what is subtracted of them would be no difference.
+    """
+    if report.format != FORMAT:
+        raise BadData(f"{what}: format {report.format}, and this reads {FORMAT}", next_step="make the report again")
+    if report.offline is not None:
+        pairing = report.offline.pairing
+        for label, places in pairing.positions.items():
+            sums = pairing.sums.get(label, ())
+            in_order = all(a < b for a, b in pairwise((-1, *places, pairing.units)))
+            whole = all(-(1 << 63) <= each < 1 << 63 for each in sums)
+            if not (in_order and whole and len(sums) == len(places) and label in pairing.scale):
+                next_step = "make the baseline again, and keep it as it is"
+                raise BadData(f"{what}: the sums of `{label}` by unit are damaged", next_step=next_step)
+    return report

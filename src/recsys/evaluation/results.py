@@ -10,7 +10,7 @@ from recsys.evaluation.offline.results import OfflineResult
 from recsys.evaluation.ope.results import OpeResult
 from recsys.evaluation.parts import EXIT_CODES, Check, Data, Day, Decision, Drop, Joins, Part
 
-__all__ = ["Results"]
+__all__ = ["FORMAT", "Results"]
 
 FORMAT = 1
 

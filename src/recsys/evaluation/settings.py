@@ -28,13 +28,16 @@ class Integrity(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     ``min_join_rate`` gates ``outcomes_matched``. ``max_duplicates``: exposure rows beyond the first of their
     request id. ``max_unrecorded``: answers the service says it could not record. ``max_early_outcomes``:
-    matched outcomes that come before their exposure, which means clocks disagree.
+    matched outcomes that come before their exposure, which means clocks disagree. ``max_repeated_outcomes``: rows
+    without an event id that are another row once more. ``min_valued``: conversions with a value, where money is judged.
     """
 
     min_join_rate: Share = 0.95
     max_duplicates: Share = 0.0
     max_unrecorded: Share = 0.001
     max_early_outcomes: Share = 0.01
+    max_repeated_outcomes: Share = 0.01
+    min_valued: Share = 0.95
 
 
 class Attribution(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,7 +8,7 @@ import re
 from recsys.encoding import Invalid, parse_rfc3339
 from recsys.events.schemas import Interaction, Outcome
 
-__all__ = ["MAX_ID_LENGTH", "MAX_RANK", "MAX_VALUE", "NEEDED", "TEXTS", "check_event"]
+__all__ = ["MAX_ID_LENGTH", "MAX_RANK", "MAX_VALUE", "NEEDED", "TEXTS", "YEAR_10000_S", "check_event"]
 
 MAX_ID_LENGTH = 256
 """Characters. No id or label of a shop is longer; one that is comes from a broken export, and would be copied into
@@ -24,7 +24,7 @@ _MOMENT = re.compile(
     re.ASCII,
 )
 """RFC 3339 as every reader of events takes it; Python alone would take ``20261120T080000Z`` too."""
-_YEAR_10000_S = 253_402_300_800
+YEAR_10000_S = 253_402_300_800
 """Past it, and before the year 1, a zone can move a moment out of the calendar."""
 NEEDED = ("event_id", "item_id", "event_type", "ts")
 TEXTS = (*NEEDED, "user_id", "anonymous_id", "session_id", "request_id", "surface", "key_id")
@@ -61,7 +61,7 @@ def check_event(event: Outcome | Interaction, *, what: str) -> None:
 
 def _check_moment(text: str, what: str) -> None:
     seconds = parse_rfc3339(text[:MAX_ID_LENGTH], what=f"{what}: ts")
-    if not 0 <= seconds < _YEAR_10000_S:
+    if not 0 <= seconds < YEAR_10000_S:
         raise Invalid(what, f"ts `{text[:40]}` is not between the years 1970 and 9999 in UTC")
     if not _MOMENT.fullmatch(text):
         problem = f"ts `{text[:40]}` is not an RFC 3339 time with a zone"

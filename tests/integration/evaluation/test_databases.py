@@ -94,6 +94,31 @@ def test_a_query_can_only_read(postgres):
         assert connection.execute("SELECT count(*) FROM shown").fetchone() == (30,)
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT 1; DELETE FROM shown",
+        "SELECT 1) AS q) TO STDOUT; COMMIT; DELETE FROM shown; COPY (SELECT 1 FROM (SELECT 1",
+        "SELECT 1) AS q) TO PROGRAM 'touch out'; --",
+        "DELETE FROM shown RETURNING *",
+    ],
+)
+def test_a_query_is_one_statement_whatever_its_brackets_say(postgres, query):
+    dataset = of_postgres(dsn=postgres)
+    dataset["exposures"]["query"] = query
+    with pytest.raises(BadData, match=r"exposures: PostgreSQL .*(syntax error|multiple commands)"):
+        judge(dataset)
+    with psycopg.connect(postgres) as connection:
+        assert connection.execute("SELECT count(*) FROM shown").fetchone() == (30,)
+
+
+def test_a_comment_at_the_end_of_a_query_ends_with_it(log, postgres):
+    dataset = of_postgres(dsn=postgres)
+    dataset["exposures"]["query"] += " -- all of it"
+    dataset["exposures"]["query"] = dataset["exposures"]["query"].replace(";", "")
+    assert same(judge(dataset), judge(log.dataset()))
+
+
 def test_no_message_holds_a_password(monkeypatch):
     secret = "hunter2-hunter2"
     address = f"postgresql://reader:{secret}@127.0.0.1:1/shop"

@@ -148,8 +148,8 @@ def test_an_allowed_missing_baseline_passes_without_calling_it_a_reason_to_ship(
 
 def test_without_a_gate_it_is_said_that_only_the_data_was_judged(tiny):
     assert tiny.run().decision.what_happened == (
-        "Only the data was judged: outcomes_matched, duplicate_request_ids, clocks and outcomes_counting are in "
-        "order; unrecorded could not be measured. The config names no gate."
+        "Only the data was judged: outcomes_matched, duplicate_request_ids, repeated_outcomes, clocks and "
+        "outcomes_counting are in order; unrecorded could not be measured. The config names no gate."
     )
 
 

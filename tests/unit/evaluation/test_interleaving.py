@@ -116,7 +116,7 @@ def test_bots_have_no_say(draft):
 
 
 def test_without_logged_teams_nothing_is_drawn_again(draft):
-    draft.log.show("r1", ITEMS)
+    draft.log.show("r1", ITEMS, context={"unit_type": "anonymous_id", "unit_id": "u"})
     draft.log.act("r1", "a")
     with pytest.raises(NotInData, match="no exposure has a decision record"):
         draft.run()

@@ -13,13 +13,15 @@ from recsys.evaluation.parts import Check
 from recsys.evaluation.statistics.sample_ratio import sample_ratio
 from recsys.evaluation.words import percent, times
 
-__all__ = ["HOLDS_BELOW", "WARNS_BELOW", "balance_of", "check_balance", "check_crossovers"]
+__all__ = ["HOLDS_BELOW", "WARNS_BELOW", "balance_of", "check_balance", "check_crossovers", "check_days"]
 
 HOLDS_BELOW = 0.001
 WARNS_BELOW = 0.01
 LEAST_DEVIATION = 0.01
 """A mismatch that is sure and smaller than this part of a share moves no decision: large experiments always find one.
 """
+_BY_CHANCE = 1e-6
+"""Of that many days and arms one is empty by chance."""
 _DAY_S = 86_400
 
 
@@ -75,6 +77,26 @@ def check_balance(lines: tuple[RatioLine, ...], trial: Trial) -> Check:
     return Check(
         name="sample_ratio", state="hold" if holds else "ok", value=whole.p, threshold=HOLDS_BELOW, sentence=said
     )
+
+
+def check_days(lines: tuple[RatioLine, ...], trial: Trial) -> Check:
+    """Hold when an arm was given to nobody on a day on which others were, and chance cannot be why: arms that ran on
+    different days differ by the days.
+    """
+    total = sum(trial.meant.values())
+    missed: dict[str, list[str]] = {}
+    for line in lines:
+        units = sum(line.units.values())
+        for arm, share in trial.meant.items() if line.part.startswith("day ") else ():
+            if not line.units.get(arm) and (1 - share / total) ** units < _BY_CHANCE:
+                missed.setdefault(arm, []).append(line.part.removeprefix("day "))
+    said = "every arm was given on every day"
+    if missed:
+        arm, days = max(missed.items(), key=lambda each: (len(each[1]), each[0]))
+        said = f"{arm} was given to nobody on {times(len(days), 'day')}, first on {days[0]}, when others were: "
+        said += "arms of different days differ by the days"
+    worst = float(max(map(len, missed.values()), default=0))
+    return Check(name="same_days", state="hold" if missed else "ok", value=worst, threshold=0.0, sentence=said)
 
 
 def _began(lines: tuple[RatioLine, ...]) -> str:

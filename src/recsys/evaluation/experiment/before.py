@@ -67,6 +67,8 @@ def _count_before(engine: Engine, asked: ExperimentSettings, cuped: Cuped, *, co
     name = metric_named(cuped.metric).name
     event = _EVENTS.get(name)
     wanted = f"event_type = '{event}'" if event else "true"
+    if name == "revenue_per_request" and "value" not in columns:
+        raise NotInData("cuped metric", cuped.metric, reason="the preperiod has no column `value`")
     counted = "coalesce(sum(round(value * 1000000)::HUGEINT), 0)" if name == "revenue_per_request" else "count(*)"
     engine.run(
         f"CREATE TEMP TABLE before AS SELECT hash({identifier(asked.unit)}) AS unit, {counted} AS x "  # noqa: S608 - ours

@@ -6,11 +6,23 @@ from recsys.evaluation.engine import Engine
 from recsys.evaluation.experiment.config import ExperimentSettings
 from recsys.evaluation.experiment.results import Effect
 from recsys.evaluation.experiment.trial import Trial
+from recsys.evaluation.joining.outcomes import DELAYS, late, late_sentence
+from recsys.evaluation.measuring.metrics import metric_named
 from recsys.evaluation.parts import Check
 from recsys.evaluation.statistics.sample_ratio import sample_ratio
-from recsys.evaluation.words import percent
+from recsys.evaluation.words import figure, percent
 
-__all__ = ["IMPOSSIBLE", "check_assigned", "check_complement", "check_lifts"]
+__all__ = [
+    "IMPOSSIBLE",
+    "check_agreement",
+    "check_arm_clocks",
+    "check_assigned",
+    "check_complement",
+    "check_lifts",
+    "check_measured",
+]
+
+_SURE = 0.001
 
 IMPOSSIBLE = 4.0
 """Standard deviations from 0 beyond which an effect is doubted: of 16,000 experiments one is, by chance."""
@@ -58,6 +70,71 @@ def check_assigned(engine: Engine, asked: ExperimentSettings, least: float) -> C
     return Check(
         name="assignments_matched", state="hold" if share < least else "ok", value=share, threshold=least, sentence=said
     )
+
+
+def check_agreement(engine: Engine, asked: ExperimentSettings, most_late: float) -> tuple[Check, Check]:
+    """Hold when assignments and exposures of the same requests name different arms, and when assignments come after the
+    requests they decided: what was served before a unit's assignment is not analysed.
+    """
+    named, others, both, late, typical = engine.row(
+        "SELECT count(e.variant), count_if(a.variant <> e.variant), count(*), count_if(a.ts_us > e.ts_us), "
+        "quantile_disc(a.ts_us - e.ts_us, 0.5) FILTER (a.ts_us > e.ts_us) "
+        "FROM assigned AS a JOIN exposures AS e USING (request_id)"
+    )
+    share = others / named if named else 0.0
+    said = f"{percent(share)} of assignments name another arm than the exposure of their request"
+    said += f"; {percent(asked.max_crossovers)} may"
+    late_share = late / both if both else 0.0
+    clocks = "assignments come before what they decided"
+    if late:
+        clocks = (
+            f"{percent(late_share)} of assignments come after the exposure of their request "
+            f"({percent(most_late)} may), typically {figure(typical / 3.6e9)} h after: do their clocks agree?"
+        )
+    return (
+        _check("assignments_agree", share, asked.max_crossovers, said, holds=share > asked.max_crossovers),
+        _check("assignment_clocks", late_share, most_late, clocks, holds=late_share > most_late),
+    )
+
+
+def check_arm_clocks(engine: Engine, most: float) -> Check:
+    """Hold when the outcomes of one arm come before their exposures, or none soon after: a clock off in a small arm is
+    lost among all, and the arm's outcomes with it.
+    """
+    from scipy.stats import binom
+
+    rows = engine.rows(
+        f"SELECT arm, {DELAYS} FROM matched JOIN (SELECT request, unit FROM evaluated) AS e USING (request) "  # noqa: S608
+        "JOIN arms ON arms.unit = e.unit GROUP BY arm ORDER BY arm"
+    )
+    worst, said, holds = 0.0, "outcomes of every arm come after their exposures", False
+    for arm, matched, early, typical, acted, soon, typical_act in rows:
+        share = early / matched
+        # Of a small arm a few are no finding.
+        if share > max(worst, most) and binom.sf(early - 1, matched, most) < _SURE:
+            worst, holds = share, True
+            said = f"{percent(share)} of outcomes of {arm} come before their exposure ({percent(most)} may), typically "
+            said += f"{figure(-typical / 3.6e9)} h before: is the clock of one arm off?"
+        elif late(acted, soon) and not holds:
+            holds, said = True, f"of {arm}: {late_sentence(acted, soon, typical_act)}"
+    return _check("clocks_by_arm", worst, most, said, holds=holds)
+
+
+def check_measured(effects: Sequence[Effect]) -> Check:
+    """Hold when a metric is 0 in every arm: that neither arm has a conversion says nothing of conversions."""
+    found: dict[str, bool] = {}
+    for each in effects:
+        if metric_named(each.metric).family in ("ranking", "rate"):
+            found[each.metric] = found.get(each.metric, False) or bool(each.control or each.candidate)
+    nothing = [metric for metric, something in found.items() if not something]
+    said = "every metric has something to count"
+    if nothing:
+        said = f"{', '.join(nothing)} is 0 in every arm: nothing of it was seen, so nothing of it is known"
+    return _check("arms_measured", float(len(nothing)), 0.0, said, holds=bool(nothing))
+
+
+def _check(name: str, value: float, threshold: float, said: str, *, holds: bool) -> Check:
+    return Check(name=name, state="hold" if holds else "ok", value=value, threshold=threshold, sentence=said)
 
 
 def check_complement(trial: Trial) -> Check:

@@ -37,9 +37,11 @@ def sensitivity_of(
         for each in cut:
             found += _lines(each, arm_ratios(engine, config, caps=caps)[0, ""][each.metric], "winsorised", trial, asked)
     if trial.crossovers:
-        alone = arm_ratios(engine, config, caps=caps, where="which = 0 AND variants = 1")[0, ""]
+        alone = arm_ratios(engine, config, caps=caps, where="which = 0 AND variants = 1").get((0, ""), {})
         for each in measures:
-            if each.metric in alone:
+            if (
+                each.metric in alone
+            ):  # of latencies there is no such line, and none at all where every unit crossed over
                 found += _lines(each, alone[each.metric], "without_crossovers", trial, asked)
     if any(trial.assigned_only.values()):
         for each in measures:

@@ -2,11 +2,18 @@
 
 from recsys.evaluation.config import Config
 from recsys.evaluation.engine import Engine
-from recsys.evaluation.experiment.balance import balance_of, check_balance, check_crossovers
+from recsys.evaluation.experiment.balance import balance_of, check_balance, check_crossovers, check_days
 from recsys.evaluation.experiment.before import adjusted_by_before
 from recsys.evaluation.experiment.ceilings import ceilings_of
 from recsys.evaluation.experiment.config import ExperimentSettings
-from recsys.evaluation.experiment.doubts import check_assigned, check_complement, check_lifts
+from recsys.evaluation.experiment.doubts import (
+    check_agreement,
+    check_arm_clocks,
+    check_assigned,
+    check_complement,
+    check_lifts,
+    check_measured,
+)
 from recsys.evaluation.experiment.effects import (
     Measures,
     arm_ratios,
@@ -115,6 +122,9 @@ def _checks(
 ) -> tuple[Check, ...]:
     checks = [
         check_balance(found.sample_ratio, trial),
+        check_days(found.sample_ratio, trial),
+        check_arm_clocks(engine, together.config.integrity.max_early_outcomes),
+        check_measured(found.effects),
         check_crossovers(trial, asked.max_crossovers),
         check_lifts(found.effects, asked),
     ]
@@ -122,6 +132,7 @@ def _checks(
         checks += [
             check_assigned(engine, asked, together.config.integrity.min_join_rate),
             check_complement(trial),
+            *check_agreement(engine, asked, together.config.integrity.max_early_outcomes),
         ]
     return tuple(checks)
 

@@ -5,7 +5,8 @@ from typing import NamedTuple
 from recsys.evaluation.engine import Engine, literal
 from recsys.evaluation.errors import NotInData
 from recsys.evaluation.experiment.config import ExperimentSettings
-from recsys.evaluation.joining.judged import NO_VALUE, slice_columns
+from recsys.evaluation.joining.judgeable import no_unit
+from recsys.evaluation.joining.judged import slice_columns
 from recsys.evaluation.joining.together import Together
 
 __all__ = ["Trial", "make_trial"]
@@ -44,7 +45,7 @@ def make_trial(together: Together) -> Trial:
     assert asked is not None
     by_assignments = "assignments" in together.opened
     _check_there(engine, asked, by_assignments=by_assignments)
-    engine.script("assigned", holes={"source": _source(asked, by_assignments=by_assignments)})
+    engine.script("assigned", holes={"source": _source(engine, asked, by_assignments=by_assignments)})
     if by_assignments:
         engine.script("served_assigned")
     else:
@@ -84,36 +85,54 @@ def _check_there(engine: Engine, asked: ExperimentSettings, *, by_assignments: b
     if not by_assignments and "context" not in _columns(engine, "exposures_read"):
         reason = "the exposures have no context, and there are no assignments"
         raise NotInData("experiment", asked.experiment_id, reason=reason)
-    known = [row[0] for row in engine.rows(f"SELECT DISTINCT {name} FROM {source} WHERE {name} <> '' LIMIT 100")]  # noqa: S608
-    if asked.experiment_id not in known:
-        raise NotInData("experiment", asked.experiment_id, reason="no row names it", known=tuple(map(str, known)))
+    names = [row[0] for row in engine.rows(f"SELECT DISTINCT {name} FROM {source} WHERE {name} <> '' LIMIT 100")]  # noqa: S608
+    if asked.experiment_id not in names:
+        raise NotInData("experiment", asked.experiment_id, reason="no row names it", known=tuple(map(str, names)))
     counted, of_unit = engine.row("SELECT count(*), count_if(has_unit) FROM exposures WHERE variant IS NOT NULL")
-    if counted and not of_unit:
-        kinds = engine.rows(
-            "SELECT DISTINCT context['unit_type'] FROM exposures_read WHERE context['unit_type'] <> '' LIMIT 10"
+    whose = "exposure of the experiment"
+    if by_assignments:
+        whose = "assignment of the experiment"
+        counted, of_unit = engine.row(
+            f"SELECT count(*), count({_assigned_unit(engine, asked)}) FROM assignments_read "  # noqa: S608 - of ours
+            "WHERE experiment_id = $experiment",
+            experiment=asked.experiment_id,
         )
-        found = ", ".join(sorted(str(row[0]) for row in kinds)) or NO_VALUE
-        raise NotInData("unit", asked.unit, reason=f"no exposure of the experiment has one; there are: {found}")
+    if counted and not of_unit:
+        said: str | None = "context['unit_type']"
+        if by_assignments:
+            said = "unit_type" if "unit_type" in _columns(engine, source) else None
+        raise no_unit(engine, asked.unit, said=said, table=source, whose=whose)
 
 
 def _columns(engine: Engine, table: str) -> set[str]:
     return {str(row[0]) for row in engine.rows(f"DESCRIBE {table}")}
 
 
-def _source(asked: ExperimentSettings, *, by_assignments: bool) -> str:
+def _assigned_unit(engine: Engine, asked: ExperimentSettings) -> str:
+    """Write the unit of an assignment, of the columns that there are."""
+    columns = _columns(engine, "assignments_read")
+    said = f"CASE WHEN unit_type = {literal(asked.unit)} THEN nullif(unit_id, '') END"
+    known = [said] if {"unit_type", "unit_id"} <= columns else []
+    if asked.unit == "user_id" and "user_id" in columns:
+        known.append("nullif(user_id, '')")
+    if asked.unit == "request_id":
+        return "request_id"
+    return f"coalesce({', '.join(known)})" if known else "NULL::VARCHAR"
+
+
+def _source(engine: Engine, asked: ExperimentSettings, *, by_assignments: bool) -> str:
     if not by_assignments:
         return (
             "SELECT request_id, unit, variant, ts_us FROM exposures "
             "WHERE variant IS NOT NULL AND by_user AND has_unit AND NOT excluded"
         )
-    unit = {
-        "request_id": "request_id",
-        "user_id": "coalesce(CASE WHEN unit_type = 'user_id' THEN nullif(unit_id, '') END, nullif(user_id, ''))",
-    }.get(asked.unit, f"CASE WHEN unit_type = {literal(asked.unit)} THEN nullif(unit_id, '') END")
+    unit = _assigned_unit(engine, asked)
+    has_context = "context" in _columns(engine, "assignments_read")
+    by_user = "coalesce(context['traffic'], 'user') = 'user'" if has_context else "true"
     return (
         f"SELECT request_id, hash({unit}) AS unit, variant, ts_us FROM assignments_read "  # noqa: S608 - of ours
         f"WHERE experiment_id = {literal(asked.experiment_id)} AND {unit} IS NOT NULL "
-        "AND coalesce(context['traffic'], 'user') = 'user'"
+        f"AND {by_user}"
     )
 
 

@@ -9,17 +9,17 @@ from recsys.encoding import rfc3339
 from recsys.evaluation.engine import Engine, literal
 from recsys.evaluation.errors import NotInData
 from recsys.evaluation.interleaving.config import InterleavingSettings
+from recsys.evaluation.interleaving.doubts import check_coin, check_lists_known, check_teams_fit
 from recsys.evaluation.interleaving.results import InterleavingResult, Votes
 from recsys.evaluation.interleaving.rules import Facts, decide
+from recsys.evaluation.joining.judgeable import check_ranklists
 from recsys.evaluation.joining.judged import slice_columns
 from recsys.evaluation.joining.together import Together, describe
 from recsys.evaluation.measuring.measures import score_requests
-from recsys.evaluation.parts import Check
 from recsys.evaluation.reading.teams import open_teams
 from recsys.evaluation.report import Report
 from recsys.evaluation.reporting import report_on
 from recsys.evaluation.statistics.preferences import preference, randomised
-from recsys.evaluation.words import percent
 
 __all__ = ["run_interleaving"]
 
@@ -62,9 +62,9 @@ def run_interleaving(together: Together) -> Report:
         requests=requests,
         units=len(units),
     )
-    checks = together.integrity
+    checks = (*together.integrity, check_lists_known(engine, together.config, asked))
     if asked.algorithm == "team_draft":
-        checks += (_check_coin(engine, asked),)
+        checks += (check_coin(engine, asked),)
     return report_on(
         together,
         data=data,
@@ -95,6 +95,7 @@ def _evaluated(together: Together, asked: InterleavingSettings) -> None:
         if "ranklists" not in together.opened:
             reason = "the dataset has no ranklists, and the two lists are read from there"
             raise NotInData("interleaving", "balanced", reason=reason)
+        check_ranklists(engine)
         known = tuple(str(row[0]) for row in engine.rows("SELECT DISTINCT ranker FROM ranklists_read ORDER BY 1"))
         inside = "SELECT request_id FROM ranklists_read"
     for team in (asked.control, asked.candidate):
@@ -102,16 +103,29 @@ def _evaluated(together: Together, asked: InterleavingSettings) -> None:
             raise NotInData("team", team, reason="it placed nothing", known=known)
     named = ""
     if asked.experiment_id is not None:
+        if "context" not in together.opened["exposures"].columns:
+            raise NotInData("experiment", asked.experiment_id, reason="the exposures have no context")
         named = f"WHERE context['experiment_id'] = {literal(asked.experiment_id)}"
         engine.run(f"CREATE TEMP TABLE in_experiment AS SELECT request_id FROM exposures_read {named}")  # noqa: S608
         (met,) = engine.row("SELECT count(*) FROM in_experiment")
         if not met:
-            raise NotInData("experiment", asked.experiment_id, reason="no exposure names it")
+            names = "SELECT DISTINCT context['experiment_id'] FROM exposures_read LIMIT 100"
+            known = tuple(str(row[0]) for row in engine.rows(names) if row[0])
+            raise NotInData("experiment", asked.experiment_id, reason="no exposure names it", known=known)
         named = "AND request_id IN (SELECT request_id FROM in_experiment)"
     engine.run(
-        "CREATE OR REPLACE TEMP VIEW evaluated AS SELECT * FROM exposures "  # noqa: S608 - ours
-        f"WHERE by_user AND has_unit AND request_id IN ({inside}) {named}"
+        "CREATE OR REPLACE TEMP VIEW interleaved AS SELECT * FROM exposures "  # noqa: S608 - ours
+        f"WHERE by_user AND has_unit AND len(items) > 0 {named or f'AND request_id IN ({inside})'}"
     )
+    engine.run(
+        f"CREATE OR REPLACE TEMP VIEW evaluated AS SELECT * FROM interleaved WHERE request_id IN ({inside})"  # noqa: S608
+    )
+    if not engine.rows("SELECT 1 FROM evaluated LIMIT 1"):
+        raise NotInData(
+            "interleaving", asked.experiment_id or asked.algorithm, reason="no list of a user has two teams"
+        )
+    if asked.algorithm == "team_draft":
+        check_teams_fit(engine)
 
 
 def _units(engine: Engine, sql: str) -> npt.NDArray[Any]:
@@ -139,20 +153,3 @@ def _by_day(engine: Engine, asked: InterleavingSettings) -> tuple[Votes, ...]:
         sql = _PREFERENCES.format(where=f"day <= {day}")
         found.append(_votes(rfc3339(day * _DAY_S)[:10], _units(engine, sql), asked))
     return tuple(found)
-
-
-def _check_coin(engine: Engine, asked: InterleavingSettings) -> Check:
-    """Hold when one team began far more lists than the other: the coin that decides it is not even."""
-    from scipy.stats import binomtest
-
-    began, lists = engine.row(
-        "SELECT count_if(first = $candidate), count(*) FROM "
-        "(SELECT list_filter(teams, lambda x: x IS NOT NULL)[1] AS first FROM teams_read SEMI JOIN evaluated "
-        "USING (request_id)) WHERE first IN ($candidate, $control)",
-        candidate=asked.candidate,
-        control=asked.control,
-    )
-    p = float(binomtest(began, lists, 0.5).pvalue) if lists else 1.0
-    began_share = percent(began / lists if lists else 0.0)
-    said = f"{asked.candidate} began {began_share} of {lists:,} lists, p {p:.2g} for an even coin"
-    return Check(name="coin", state="hold" if p < 0.001 else "ok", value=p, threshold=0.001, sentence=said)

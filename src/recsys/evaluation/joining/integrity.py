@@ -5,8 +5,9 @@ holds.
 from recsys.evaluation.config import Config
 from recsys.evaluation.engine import Engine
 from recsys.evaluation.joining.judged import Judged
+from recsys.evaluation.joining.outcomes import check_clocks, check_counting, check_repeated, check_valued
 from recsys.evaluation.parts import Check, Day, Drop, Joins
-from recsys.evaluation.words import figure, percent, times
+from recsys.evaluation.words import percent, times
 
 __all__ = ["check_assignments", "check_integrity"]
 
@@ -25,9 +26,11 @@ def check_integrity(
     return (
         _matched(config, joins, days),
         _duplicates(engine, config, judged),
+        check_repeated(engine, config, duplicates=judged.duplicate_outcomes),
         _unrecorded(engine, config),
-        _clocks(engine, config, dropped["before_shown"]),
-        _something_counts(joins, dropped),
+        check_clocks(engine, config, early=dropped["before_shown"]),
+        check_counting(engine, config, joins, dropped),
+        *check_valued(engine, config),
     )
 
 
@@ -78,35 +81,6 @@ def _unrecorded(engine: Engine, config: Config) -> Check:
     share = int(lost) / (recorded + int(lost))
     sentence = f"{times(int(lost), 'answer')} could not be recorded: {percent(share)}, {percent(most)} may be"
     return _check("unrecorded", share, most, holds=share > most, sentence=sentence)
-
-
-def _clocks(engine: Engine, config: Config, early: int) -> Check:
-    matched, typical = engine.row(
-        "SELECT count(*), quantile_disc(delay_us, 0.5) FILTER (delay_us < 0) FROM matched WHERE by_user"
-    )
-    share, most = early / matched if matched else 0.0, config.integrity.max_early_outcomes
-    sentence = "outcomes come after their exposures"
-    if early:
-        hours = typical / 3_600_000_000
-        sentence = (
-            f"{percent(share)} of matched outcomes come before their exposure ({percent(most)} may), "
-            f"typically {figure(-hours)} h before"
-        )
-        if share > most and abs(hours) >= 0.45:
-            sentence += ": is one log in another time zone?"
-    return _check("clocks", share, most, holds=share > most, sentence=sentence)
-
-
-def _something_counts(joins: Joins, dropped: dict[str, int]) -> Check:
-    unmatched = dropped["no_exposure"]
-    lost = sum(outcomes for reason, outcomes in dropped.items() if reason != "duplicate_event_id")
-    counting = (joins.outcomes or 0) - lost
-    sentence = f"{times(counting, 'outcome')} {'counts' if counting == 1 else 'count'}"
-    if counting == 0:
-        most_common = max(sorted(dropped), key=lambda reason: dropped[reason])
-        reason = "no_exposure" if unmatched == joins.outcomes else most_common
-        sentence = f"no outcome counts; most were dropped as {reason}: every metric would be 0"
-    return _check("outcomes_counting", float(counting), 1.0, holds=counting == 0, sentence=sentence)
 
 
 def check_assignments(engine: Engine) -> Check:

@@ -8,6 +8,7 @@ from recsys.evaluation.config import Config
 from recsys.evaluation.engine import Engine, literal
 from recsys.evaluation.errors import BadData, NotInData
 from recsys.evaluation.experiment.config import ExperimentSettings
+from recsys.evaluation.joining.judgeable import check_ranklists
 from recsys.evaluation.joining.kept import Keep, column
 from recsys.evaluation.reading.sources import Opened
 
@@ -46,6 +47,7 @@ def bring_together(engine: Engine, opened: dict[str, Opened], config: Config, ke
     _check_slices(engine, config.slice_keys, context="context" in opened["exposures"].columns)
     if not keep.named_slices:
         _name_slices_afterwards(engine, slices)
+    _check_named(engine, config, context="context" in opened["exposures"].columns)
     (kept,) = engine.row("SELECT count(*) FROM outcomes")
     named = ["request_id"] if keep.ids else []
     engine.script(
@@ -150,6 +152,26 @@ def _check_slices(engine: Engine, keys: tuple[str, ...], *, context: bool) -> No
             )
 
 
+def _check_named(engine: Engine, config: Config, *, context: bool) -> None:
+    """Refuse what the config names of the context, to leave out or to look at, and no exposure has."""
+    named: dict[str, tuple[str, ...]] = {}
+    what = "experiment.exclude"
+    if config.mode == "experiment" and config.experiment is not None:
+        named = dict(config.experiment.exclude)
+    elif config.mode == "ope" and config.ope is not None:
+        what, named = "ope.context_keys", dict.fromkeys(config.ope.context_keys, ())
+    for key, values in named.items():
+        found: set[str] = set()
+        if context:
+            rows = engine.rows(f"SELECT DISTINCT context[{literal(key)}] AS v FROM exposures_read LIMIT 1000")  # noqa: S608
+            found = {str(row[0]) for row in rows if row[0] is not None}
+        if not found:
+            known = _keys(engine) if context else ()
+            raise NotInData(what, key, reason="no exposure has it in its context", known=known)
+        for value in sorted(set(values) - found) if len(found) < 1000 else ():
+            raise NotInData(f"{what}.{key}", value, reason="no exposure says so", known=tuple(found))
+
+
 def _keys(engine: Engine) -> tuple[str, ...]:
     sample = "SELECT context FROM exposures_read WHERE context IS NOT NULL LIMIT 1000"
     return tuple(row[0] for row in engine.rows(f"SELECT DISTINCT unnest(map_keys(context)) FROM ({sample})"))  # noqa: S608
@@ -166,11 +188,12 @@ def request_columns(columns: dict[str, str], config: Config, keep: Keep) -> str:
         f"hash(coalesce({', '.join([*unit, _ALONE])})) AS unit",
         f"({known}) AS has_unit",
         f"{_by_user('context') if context else 'true'} AS by_user",
-        f"{_said('unrecorded', 'BIGINT') if context else 'NULL::BIGINT'} AS unrecorded",
+        # Unsigned: less than none lost is nothing known, and must not make up for what was.
+        f"{_said('unrecorded', 'UINTEGER') if context else 'NULL::UINTEGER'} AS unrecorded",
     ]
     if answers_matter(config):
         shown += [
-            f"{column('error', columns, kind='VARCHAR')} IS NOT NULL AS failed",
+            f"nullif({column('error', columns, kind='VARCHAR')}, '') IS NOT NULL AS failed",
             "len(items) = 0 AS empty",
             f"coalesce({rung}, 'live') <> 'live' AS fell_back",
             f"{rung} IS NOT NULL AS knows_rung",
@@ -250,17 +273,7 @@ def _evaluated(engine: Engine, *, reranked: bool, columns: list[str]) -> str | N
             f"ranklists: several rankers: {', '.join(rankers)}",
             next_step="judge one at a time, each with its own report; compare by --baseline",
         )
-    twice = engine.rows("SELECT request_id FROM ranklists_read GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 1")
-    if twice:
-        raise BadData(f"ranklists: request `{twice[0][0]}` has more than one list", next_step="keep one of them")
-    strangers = engine.rows(
-        "SELECT request_id FROM ranklists_read ANTI JOIN exposures USING (request_id) ORDER BY 1 LIMIT 1"
-    )
-    if strangers:
-        raise BadData(
-            f"ranklists: no exposure has request `{strangers[0][0]}`",
-            next_step="rank the requests of these exposures; they say who asked and when",
-        )
+    check_ranklists(engine)
     engine.run(
         f"CREATE TEMP VIEW evaluated AS SELECT {listed}, ranked.items FROM exposures "  # noqa: S608
         "JOIN (SELECT request_id, items FROM ranklists_read) AS ranked USING (request_id) WHERE by_user"

@@ -10,12 +10,13 @@ from recsys.evaluation.errors import BadData
 from recsys.evaluation.joining.fingerprint import fingerprint, judged_on, split
 from recsys.evaluation.joining.integrity import check_integrity
 from recsys.evaluation.joining.joins import joins_by_day, joins_over_all, outcome_drops
+from recsys.evaluation.joining.judgeable import check_judgeable
 from recsys.evaluation.joining.judged import Judged, bring_together, name_slices, request_columns
 from recsys.evaluation.joining.kept import Keep, keep_exposures, keep_outcomes, what_to_keep
 from recsys.evaluation.measuring.measures import check_answerable
 from recsys.evaluation.parts import Check, Data, Day, Drop, Joins, RoleData
 from recsys.evaluation.reading.dataset import Dataset
-from recsys.evaluation.reading.sources import Opened, locate_sources, open_source
+from recsys.evaluation.reading.sources import Located, Opened, check_again, locate_sources, open_source
 from recsys.progress import Progress
 
 __all__ = ["Together", "bring", "describe", "read_roles"]
@@ -45,6 +46,7 @@ def bring(
         opened, keep = read_roles(engine, dataset, folder, config, ids=ids)
     with progress("join"):
         judged = bring_together(engine, opened, config, keep)
+        check_judgeable(engine, opened, config)
         check_answerable(engine, config, reranked=judged.reranked)
         joins, days = joins_over_all(engine), joins_by_day(engine)
         drops = outcome_drops(engine, judged, joins)
@@ -56,7 +58,24 @@ def read_roles(
     engine: Engine, dataset: Dataset, folder: Path, config: Config, *, ids: bool
 ) -> tuple[dict[str, Opened], Keep]:
     """Read every role and check its rows; exposures and outcomes are kept narrow, as :class:`Keep` says."""
-    located = locate_sources(engine, dataset, folder)
+    try:
+        return _read(engine, locate_sources(engine, dataset, folder), config, ids=ids)
+    except BadData as error:
+        # Where rows of a database were laid down is gone by now, and nobody's business.
+        raise BadData(error.message.replace(f"{engine.folder}/", ""), next_step=error.next_step) from None
+
+
+def _read(engine: Engine, located: dict[str, Located], config: Config, *, ids: bool) -> tuple[dict[str, Opened], Keep]:
+    import duckdb
+
+    try:
+        return _kept(engine, located, config, ids=ids)
+    except duckdb.Error:
+        check_again(located.values())
+        raise
+
+
+def _kept(engine: Engine, located: dict[str, Located], config: Config, *, ids: bool) -> tuple[dict[str, Opened], Keep]:
     exposures = located["exposures"]
     # Of lines every look reads all of the text.
     named = not exposures.lines and name_slices(engine, exposures.columns, config)

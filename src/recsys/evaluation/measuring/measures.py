@@ -62,6 +62,10 @@ def mean_of(config: Config, metric: Metric) -> Mean:
     return next(mean for mean in means_of(config) if mean.metric == metric)
 
 
+def _counts(engine: Engine, table: str) -> dict[str, int]:
+    return dict(engine.rows(f"SELECT event_type, count(*) FROM {table} GROUP BY event_type"))  # noqa: S608 - of ours
+
+
 def check_answerable(engine: Engine, config: Config, *, reranked: bool) -> None:
     """Refuse metrics the data cannot answer, rather than report 0 against 0.
 
@@ -70,7 +74,11 @@ def check_answerable(engine: Engine, config: Config, *, reranked: bool) -> None:
     NotInData
         With what is missing: an event type that never occurs, or a fact a re-ranked list cannot have.
     """
-    counts = dict(engine.rows("SELECT event_type, count(*) FROM outcomes GROUP BY event_type"))
+    counts = _counts(engine, "outcomes")
+    if any(event not in counts for event in ("view", "click", "conversion")):
+        counts = _counts(engine, "outcomes_read")  # an event id that many share leaves one of them
+    if config.reward_event is not None and not counts.get(config.reward_event):
+        raise NotInData("reward_event", config.reward_event, reason="the outcomes hold none", known=tuple(counts))
     for metric in config.metrics():
         if metric.family in ("rate", "service") and reranked:
             reason = "a re-ranked list was shown to nobody; rates belong to logged lists"
@@ -85,9 +93,12 @@ def check_answerable(engine: Engine, config: Config, *, reranked: bool) -> None:
         if metric.family != "rate" and not any(counts.get(event) for event, grade in config.relevance.items() if grade):
             raise NotInData("metric", metric.label, reason="no outcome is of a kind that offline.relevance grades")
     if any(metric.name == "revenue_per_request" for metric in config.metrics()):
-        (valued,) = engine.row("SELECT count(value) FROM outcomes WHERE event_type = 'conversion'")
-        if not valued:
-            raise NotInData("metric", "revenue_per_request", reason="no conversion has a value")
+        valued, worth = engine.row(
+            "SELECT count(value), count_if(round(value * 1000000) <> 0) FROM outcomes WHERE event_type = 'conversion'"
+        )
+        if not worth:
+            reason = "every conversion is worth 0" if valued else "no conversion has a value"
+            raise NotInData("metric", "revenue_per_request", reason=reason)
 
 
 def _check_logged(engine: Engine, metric: Metric) -> None:

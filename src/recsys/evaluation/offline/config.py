@@ -60,10 +60,10 @@ class Offline(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
         metrics = self.asked()
         if not metrics:
             raise SettingsInvalid("config: offline.metrics is empty", next_step="name at least one metric")
-        for what, names in (("metrics", [m.label for m in metrics]), ("slice_keys", list(self.slice_keys))):
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                raise SettingsInvalid(f"config: offline.{what} has `{twice[0]}` twice", next_step="keep one of them")
+        names = [metric.label for metric in metrics]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise SettingsInvalid(f"config: offline.metrics has `{twice[0]}` twice", next_step="keep one of them")
         if not any(self.relevance.values()):
             next_step = "grade click or conversion"
             raise SettingsInvalid("config: offline.relevance makes nothing relevant", next_step=next_step)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from recsys.encoding import digest
 from recsys.evaluation.config import Config
+from recsys.evaluation.errors import NotComparable
 from recsys.evaluation.joining.integrity import check_assignments
 from recsys.evaluation.joining.joins import joins_by_slice
 from recsys.evaluation.joining.together import Together, describe
@@ -32,6 +33,8 @@ def run_offline(together: Together, *, baseline: Report | None) -> Report:
     units = units_of(engine, config)
     data = describe(together)
     if baseline is not None:
+        if baseline.offline is None:
+            raise NotComparable((f"it is a report of mode {baseline.mode}",))
         check_comparable(data, baseline.data)
     gates = judge_gates(config, overall, units, baseline.offline if baseline else None)
     return report_on(

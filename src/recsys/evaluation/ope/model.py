@@ -3,7 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from recsys.evaluation.errors import NotInData
+from recsys.evaluation.errors import BadData, NotInData
+from recsys.evaluation.joining.judgeable import check_ranklists
 from recsys.evaluation.joining.together import Together
 from recsys.evaluation.ope.shown import Shown
 from recsys.evaluation.statistics.rewards import FOLDS, Features, cross_fitted
@@ -22,6 +23,13 @@ def model_terms(together: Together, shown: Shown, *, doubly_robust: bool) -> Ter
     if "ranklists" not in together.opened:
         reason = "the dataset has no ranklists: the lists that the target policy would show"
         raise NotInData("ope estimator", "dr" if doubly_robust else "dm", reason=reason)
+    check_ranklists(together.engine)
+    rankers = [
+        str(row[0]) for row in together.engine.rows("SELECT DISTINCT ranker FROM ranklists_read ORDER BY 1 LIMIT 5")
+    ]
+    if len(rankers) > 1:
+        next_step = "give those of the one that the target propensities are of"
+        raise BadData(f"ranklists: several rankers: {', '.join(rankers)}", next_step=next_step)
     rows = together.engine.run(
         "SELECT request, one.item_id AS item, one.rank AS rank FROM (SELECT dense_rank() OVER (ORDER BY request_id) "
         "- 1 AS request, r.items FROM evaluated LEFT JOIN ranklists_read AS r USING (request_id)), unnest(items) AS "

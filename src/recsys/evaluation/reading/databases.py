@@ -2,9 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from recsys.evaluation.engine import MEMORY_LIMIT, literal
 from recsys.evaluation.errors import BadData, SettingsInvalid
+
+if TYPE_CHECKING:
+    import psycopg
 
 __all__ = ["from_duckdb", "from_postgres"]
 
@@ -41,9 +45,11 @@ def from_postgres(*, dsn: str | None, dsn_env: str | None, query: str, to: Path,
     named = (
         ", ".join(f"{key} {known[key]}" for key in ("host", "port", "dbname", "user") if known.get(key)) or "defaults"
     )
-    rows = f"SELECT json_strip_nulls(row_to_json(q)) FROM ({query.strip().rstrip(';')}) AS q"  # noqa: S608 - the config's
+    asked = query.strip().rstrip(";")
+    rows = f"SELECT json_strip_nulls(row_to_json(q)) FROM ({asked}\n) AS q"  # noqa: S608 - the config's
     try:
         with psycopg.connect(given or "", connect_timeout=10) as connection, to.open("wb") as file:
+            _check_one_statement(connection, asked)
             connection.read_only = True
             with connection.cursor() as cursor, cursor.copy(f"COPY ({rows}) TO STDOUT") as copy:
                 for (line,) in copy.rows():
@@ -51,6 +57,17 @@ def from_postgres(*, dsn: str | None, dsn_env: str | None, query: str, to: Path,
     except psycopg.Error as error:
         said = str(error).strip().split("\n", 1)[0].replace(str(known.get("password") or "\0"), "…")
         raise BadData(f"{role}: PostgreSQL ({named}): {said}", next_step="check the query and the connection") from None
+
+
+def _check_one_statement(connection: "psycopg.Connection[Any]", query: str) -> None:
+    """Let the server parse the query by itself, which takes one statement: put into another, a bracket too many could
+    end it and begin a statement of its own, outside of the transaction that can only read.
+    """
+    import psycopg
+
+    found = connection.pgconn.prepare(b"", query.encode())
+    if found.status != psycopg.pq.ExecStatus.COMMAND_OK:
+        raise psycopg.ProgrammingError(found.error_message.decode(errors="replace"))
 
 
 def from_duckdb(*, path: Path, query: str, to: Path, role: str) -> None:
@@ -68,7 +85,10 @@ def from_duckdb(*, path: Path, query: str, to: Path, role: str) -> None:
     try:
         with duckdb.connect(str(path), read_only=True, config={"memory_limit": MEMORY_LIMIT}) as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            connection.execute(f"COPY ({query.strip().rstrip(';')}) TO {literal(str(to))} (FORMAT parquet)")
+            statements = [one for one in connection.extract_statements(query) if one.query.strip(" \n;")]
+            if [one.type for one in statements] != [duckdb.StatementType.SELECT]:
+                raise BadData(f"{role}: the query is not one SELECT", next_step="it is read from, and changes nothing")
+            connection.execute(f"COPY ({query.strip().rstrip(';')}\n) TO {literal(str(to))} (FORMAT parquet)")
     except duckdb.Error as error:
         said = str(error).split("\n", 1)[0]
         raise BadData(f"{role}: DuckDB ({path}): {said}", next_step="check the query") from None

@@ -81,15 +81,17 @@ def find_files(paths: str | Path | tuple[str | Path, ...], *, folder: Path, role
     BadData
         When a path or pattern meets no file, or a file is empty.
     """
-    found: set[Path] = set()
+    found: dict[Path, Path] = {}
     for pattern in (paths,) if isinstance(paths, str | Path) else paths:
         full = str(folder / pattern)
         met = [Path(full)] if Path(full).is_file() else [Path(p) for p in glob(full, recursive=True)]  # noqa: PTH207
         files = [path for path in met if path.is_file()]
         if not files:
-            raise BadData(f"{role}: no file at {full}", next_step="check the path in the dataset")
-        found.update(files)
-    for path in sorted(found):
+            inside = f"it is a folder: name the files in it, like {full}/*" if Path(full).is_dir() else ""
+            raise BadData(f"{role}: no file at {full}", next_step=inside or "check the path in the dataset")
+        # A link and what it points to are one file; read twice, its rows would count twice.
+        found = {path.resolve(): path for path in sorted(files, reverse=True)} | found
+    for path in sorted(found.values()):
         if path.stat().st_size == 0:
             raise BadData(f"{role}: {path} is empty", next_step="an export that failed? leave it out or make it again")
-    return tuple(sorted(found))
+    return tuple(sorted(found.values()))

@@ -25,6 +25,9 @@ def check_lines(path: Path, schema: Schema, *, keep: int) -> Checked:
     """Check every line of one JSONL file; keeps the first ``keep`` errors, counts all. Blank lines are
     skipped.
     """
+    other = _of_another_kind(path)
+    if other is not None:
+        return Checked(rows=1, bad=1, errors=(other,))
     decoder: msgspec.json.Decoder[object] = msgspec.json.Decoder(schema.row)
     rows = bad = 0
     errors: list[LineError] = []
@@ -40,6 +43,26 @@ def check_lines(path: Path, schema: Schema, *, keep: int) -> Checked:
             field, reason, suggestion = problem
             errors.append(LineError(file=str(path), line=number, field=field, reason=reason, suggestion=suggestion))
     return Checked(rows=rows, bad=bad, errors=tuple(errors))
+
+
+_KINDS = {
+    b"\x1f\x8b": ("is compressed (gzip)", "unpack it first"),
+    b"\x28\xb5\x2f\xfd": ("is compressed (zstd)", "unpack it first"),
+    b"PAR1": ("is Parquet", "say `type: parquet`, or name it .parquet"),
+    b"\xef\xbb\xbf": ("begins with a byte-order mark", "save it as UTF-8 without one"),
+    b"\xff\xfe": ("is UTF-16", "save it as UTF-8"),
+    b"\xfe\xff": ("is UTF-16", "save it as UTF-8"),
+}
+"""How files begin that are often taken for JSONL; each of their lines would be called malformed."""
+
+
+def _of_another_kind(path: Path) -> LineError | None:
+    with path.open("rb") as file:
+        begins = file.read(4)
+    for mark, (reason, suggestion) in _KINDS.items():
+        if begins.startswith(mark):
+            return LineError(file=str(path), line=1, field="", reason=f"the file {reason}", suggestion=suggestion)
+    return None
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -68,6 +91,8 @@ def _too_long(line: bytes) -> tuple[str, str, str] | None:
 def _problem(line: bytes, decoder: msgspec.json.Decoder[object], schema: Schema) -> tuple[str, str, str] | None:
     try:
         row = decoder.decode(line)
+    except RecursionError:
+        return "", "is nested too deeply", "an event is a flat object"
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
         return _explained(line, error, schema)
     found = schema.problem(row)

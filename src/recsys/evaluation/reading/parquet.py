@@ -8,7 +8,7 @@ from recsys.encoding import did_you_mean
 from recsys.evaluation.engine import Engine, identifier, literal
 from recsys.evaluation.errors import BadData
 from recsys.evaluation.reading.findings import Checked, LineError
-from recsys.evaluation.reading.schemas import MAX_RANK, MAX_VALUE, SCHEMAS, Schema
+from recsys.evaluation.reading.schemas import MAX_RANK, MAX_VALUE, SCHEMAS, YEAR_10000_S, Schema
 
 __all__ = [
     "check_rows",
@@ -52,6 +52,10 @@ def columns_of(engine: Engine, paths: tuple[Path, ...], schema: Schema) -> dict[
             raise BadData(f"{path}: column `{differ}` differs from {paths[0]}", next_step="write them alike")
         found = columns
     _check_columns(found, schema, paths[0])
+    if "items" in found:
+        # The types of a list's items, as columns of their own.
+        described = engine.rows(f"DESCRIBE SELECT unnest(items[1]) FROM {files_sql(paths[:1])}")  # noqa: S608
+        _check_items({row[0]: str(row[1]) for row in described}, schema, paths[0])
     return found
 
 
@@ -65,10 +69,33 @@ def _check_columns(columns: dict[str, str], schema: Schema, path: Path) -> None:
     if missing:
         raise BadData(f"{path}: column `{missing[0]}` is missing", next_step=f"{schema.name} requires it")
     for name, wanted in _TYPES.items():
-        kind = columns.get(name, wanted[0])
-        if not kind.startswith(wanted):
-            raise BadData(f"{path}: column `{name}` is {kind}", next_step=f"write it as {wanted[0]}")
+        kind = columns.get(name)
+        if kind is None:
+            continue
+        if not kind.startswith(wanted) or (name == "items" and not kind.endswith("[]")):
+            as_what = _ITEMS if name == "items" else wanted[0].removesuffix("(")
+            raise BadData(f"{path}: column `{name}` is {kind[:60]}", next_step=f"write it as {as_what}")
 
+
+def _check_items(fields: dict[str, str], schema: Schema, path: Path) -> None:
+    """Refuse items with other fields than a line's have: a misspelt propensity would be taken for a missing one."""
+    for name in sorted(fields):
+        if name not in schema.item_fields:
+            next_step = did_you_mean(name, schema.item_fields)
+            raise BadData(f"{path}: column `items` has an unknown field `{name}`", next_step=next_step)
+    for name, wanted in (("item_id", ("VARCHAR", "ENUM")), ("rank", _WHOLE)):
+        if name not in fields:
+            raise BadData(f"{path}: column `items` has no field `{name}`", next_step=f"write it as {_ITEMS}")
+        if not fields[name].startswith(wanted):
+            raise BadData(f"{path}: `{name}` of `items` is {fields[name]}", next_step=f"write it as {wanted[0]}")
+    for name in sorted(set(fields) - {"item_id", "rank"}):
+        if not fields[name].startswith(_NUMBERS):
+            raise BadData(f"{path}: `{name}` of `items` is {fields[name]}", next_step="write it as DOUBLE")
+
+
+_ITEMS = "STRUCT(item_id VARCHAR, rank BIGINT)[]"
+_WHOLE = ("BIGINT", "INTEGER", "SMALLINT", "TINYINT", "UBIGINT", "UINTEGER", "USMALLINT", "UTINYINT", "HUGEINT")
+_NUMBERS = ("DOUBLE", "FLOAT", "DECIMAL", *_WHOLE)
 
 _TYPES: dict[str, tuple[str, ...]] = {
     "request_id": ("VARCHAR",),
@@ -79,8 +106,9 @@ _TYPES: dict[str, tuple[str, ...]] = {
     "surface": ("VARCHAR", "ENUM"),
     "ranker": ("VARCHAR", "ENUM"),
     "ts": ("VARCHAR", "TIMESTAMP"),
-    "value": ("DOUBLE", "FLOAT", "DECIMAL", "INTEGER", "BIGINT"),
-    "context": ("MAP(", "STRUCT(", "VARCHAR", "JSON"),
+    "value": _NUMBERS,
+    "latency_ms": _NUMBERS,
+    "context": ("MAP(VARCHAR", "STRUCT(", "VARCHAR", "JSON"),
     "items": ("STRUCT(",),
 }
 """What a column's type may begin with. An id that is a number is refused: it would meet no id that is
@@ -110,11 +138,15 @@ def _problems(columns: dict[str, str], schema: Schema) -> list[tuple[str, str, s
         if name in schema.required
     ]
     if "ts" in columns:
-        wrong = f"{moment_sql(columns['ts'])} IS NULL"
+        # A moment outside of the calendar is refused as it is in a line.
+        moment = moment_sql(columns["ts"])
+        wrong = f"NOT coalesce({moment} BETWEEN 0 AND {YEAR_10000_S} * 1000000 - 1, false)"
         if columns["ts"] == "VARCHAR":
             # Without a zone the engine would guess one.
             wrong += r" OR NOT regexp_matches(ts, '^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d.*([Zz]|[+-]\d\d:\d\d)$')"
-        found.append(("ts", "is not a time with a zone, like 2026-11-22T08:00:00Z", wrong))
+        found.append(("ts", "is not a time with a zone, like 2026-11-22T08:00:00Z, of the years 1970 to 9999", wrong))
+    if schema.name == "interaction.v1":
+        found.append(("event_type", "is missing", "event_type IS NULL"))
     if schema.name == "outcome.v1":
         found.append(("event_type", "is not view, click or conversion", f"event_type NOT IN {_EVENTS}"))
         found.append(("event_type", "is missing", "event_type IS NULL"))
@@ -122,7 +154,11 @@ def _problems(columns: dict[str, str], schema: Schema) -> list[tuple[str, str, s
         out = f"value IS NOT NULL AND NOT (abs(value::DOUBLE) <= {MAX_VALUE})"
         found.append(("value", f"must be a number within ±{MAX_VALUE:.0e}", out))
     if "latency_ms" in columns:
-        found.append(("latency_ms", "is not a finite number", "NOT isfinite(latency_ms::DOUBLE)"))
+        wrong = "NOT (isfinite(latency_ms::DOUBLE) AND latency_ms >= 0)"
+        found.append(("latency_ms", "is not a finite number from 0", wrong))
+    if columns.get("context") in ("VARCHAR", "JSON"):
+        wrong = "context IS NOT NULL AND coalesce(json_type(TRY_CAST(context AS JSON)), '') <> 'OBJECT'"
+        found.append(("context", "is not a JSON object", wrong))
     if "items" in columns:
         found.append(("items", "is missing", "items IS NULL"))
         found.append(("items", "has an item without id", _UNNAMED))

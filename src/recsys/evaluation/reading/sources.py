@@ -5,6 +5,7 @@ the usual form. Exposures and outcomes are then read in one pass, whatever the i
 (:mod:`recsys.evaluation.joining.kept`).
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -26,7 +27,7 @@ from recsys.evaluation.reading.parquet import (
 from recsys.evaluation.reading.schemas import ROLES, Schema
 from recsys.evaluation.reading.usual import all_usual
 
-__all__ = ["Located", "Opened", "locate_sources", "open_source"]
+__all__ = ["Located", "Opened", "check_again", "locate_sources", "open_source"]
 
 _SHOWN = (
     "STRUCT(item_id VARCHAR, rank BIGINT, propensity DOUBLE, logging_propensity DOUBLE, target_propensity DOUBLE)[]"
@@ -78,6 +79,15 @@ def locate_sources(engine: Engine, dataset: Dataset, folder: Path) -> dict[str, 
     return {role: _locate(engine, role, source, folder) for role, source in dataset.roles().items()}
 
 
+def check_again(located: Iterable[Located]) -> None:
+    """Decode the lines of these roles, where the engine could not read them: raises :class:`BadData` with the words
+    for it, if there are any.
+    """
+    for each in located:
+        if each.lines:
+            _check_jsonl(each.role, each.paths, ROLES[each.role])
+
+
 def open_source(engine: Engine, located: Located, *, kept: str | None = None) -> Opened:
     """Count a role's rows; ``kept``: SQL of ``content`` and ``bad`` of each, where they were read already.
 
@@ -92,9 +102,9 @@ def open_source(engine: Engine, located: Located, *, kept: str | None = None) ->
     )
     if bad and located.lines:
         # Decoding has the last word, and the words for it.
-        _check_jsonl(engine, role, located.paths, schema)
+        _check_jsonl(role, located.paths, schema)
     elif bad:
-        _refuse(engine, role, rows, bad, first_bad_rows(engine, located.paths, located.columns, schema, keep=3))
+        _refuse(role, rows, bad, first_bad_rows(engine, located.paths, located.columns, schema, keep=3))
     if rows == 0:
         raise _nothing(role, located.paths)
     return Opened(**msgspec.structs.asdict(located), rows=rows, content=int(content or 0))
@@ -107,7 +117,7 @@ def _locate(engine: Engine, role: str, source: Source, folder: Path) -> Located:
     if lines:
         usual = role in _READ_ONCE and all_usual(engine, paths, schema)
         if not usual:
-            _check_jsonl(engine, role, paths, schema)
+            _check_jsonl(role, paths, schema)
         table = lines_sql(paths, schema)
         if role not in _READ_ONCE:
             table = files_sql((_rewrite(engine, role, table),))
@@ -138,18 +148,18 @@ def _laid_down(engine: Engine, role: str, source: Source, folder: Path) -> tuple
     return find_files(to.name, folder=engine.folder, role=role)
 
 
-def _check_jsonl(engine: Engine, role: str, paths: tuple[Path, ...], schema: Schema) -> None:
+def _check_jsonl(role: str, paths: tuple[Path, ...], schema: Schema) -> None:
     checked = [check_lines(path, schema, keep=3) for path in paths]
     bad = sum(found.bad for found in checked)
     if bad:
         errors = tuple(error for found in checked for error in found.errors)
-        _refuse(engine, role, sum(found.rows for found in checked), bad, errors[:3])
+        _refuse(role, sum(found.rows for found in checked), bad, errors[:3])
     if not any(found.rows for found in checked):
         raise _nothing(role, paths)
 
 
-def _refuse(engine: Engine, role: str, rows: int, bad: int, errors: tuple[LineError, ...]) -> None:
-    named = "; ".join(str(error).removeprefix(f"{engine.folder}/") for error in errors)
+def _refuse(role: str, rows: int, bad: int, errors: tuple[LineError, ...]) -> None:
+    named = "; ".join(map(str, errors))
     raise BadData(
         f"{role}: {bad} of {rows} rows break the schema: {named}", next_step="recsys eval validate lists more of them"
     )
@@ -193,8 +203,9 @@ def _view(columns: dict[str, str], table: str, problem: str) -> str:
 
 def _context(kind: str) -> str:
     if kind.startswith("MAP("):
-        return "context"
+        return "CAST(context AS MAP(VARCHAR, VARCHAR))" if kind != "MAP(VARCHAR, VARCHAR)" else "context"
     if kind.startswith("STRUCT("):
         # Through JSON, so that a field that is absent in a row is absent in its map.
         return "CAST(to_json(context) AS MAP(VARCHAR, VARCHAR))"
-    return "CAST(context::JSON AS MAP(VARCHAR, VARCHAR))"
+    # What is none is a bad row, which is told after.
+    return "TRY_CAST(TRY_CAST(context AS JSON) AS MAP(VARCHAR, VARCHAR))"

@@ -26,7 +26,10 @@ def open_teams(engine: Engine, exposures: Opened) -> None:
         kinds = {row[0]: str(row[1]) for row in engine.rows(f"DESCRIBE SELECT * FROM {rows}")}  # noqa: S608 - our files
         kind = kinds.get("decision", "")
         as_text = "CAST(json_extract(decision, '$.teams') AS VARCHAR[])"
-        teams = "decision.teams::VARCHAR[]" if "teams" in kind else as_text if kind in ("VARCHAR", "JSON") else "NULL"
+        inside = f"DESCRIBE SELECT unnest(decision) FROM {rows}"  # noqa: S608 - our files
+        fields = {row[0] for row in engine.rows(inside)} if kind.startswith("STRUCT(") else set()
+        as_list = "decision.teams::VARCHAR[]" if "teams" in fields else "NULL::VARCHAR[]"
+        teams = as_text if kind in ("VARCHAR", "JSON") else as_list
     engine.run(
         f"CREATE TEMP TABLE teams_read AS SELECT request_id, any_value(teams) AS teams FROM "  # noqa: S608 - ours
         f"(SELECT request_id, {teams} AS teams FROM {rows}) WHERE len(teams) > 0 GROUP BY request_id"

@@ -85,9 +85,9 @@ def _p_values(control: npt.NDArray[np.float64], candidate: npt.NDArray[np.float6
 
     arms = [_ratios(control), _ratios(candidate)]
     variance = arms[0][1] + arms[1][1]
-    freedom = variance**2 / sum(arm[1] ** 2 / (arm[2] - 1) for arm in arms)
     effect = arms[1][0] - arms[0][0]
     with np.errstate(divide="ignore", invalid="ignore"):
+        freedom = variance**2 / sum(arm[1] ** 2 / (arm[2] - 1) for arm in arms)
         found: npt.NDArray[np.float64] = 2 * t.sf(np.abs(effect) / np.sqrt(variance), freedom)
     return np.where(variance > 0, found, 1.0)
 

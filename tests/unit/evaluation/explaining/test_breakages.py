@@ -161,10 +161,7 @@ def _by_report_alone(report: Report, broken: Broken) -> None:
 def test_a_healthy_log_shows_nothing_and_every_symptom_was_asked(healthy: Shop, report: Report) -> None:
     told = explain(report, dataset=healthy.log.dataset())
     assert told.healthy
-    assert {finding.symptom for finding in (*told.ruled_out, *told.not_seen)} == set(SYMPTOMS) - {
-        "weights",
-        "other_checks",
-    }
+    assert {finding.symptom for finding in (*told.ruled_out, *told.not_seen)} == set(SYMPTOMS) - {"weights"}
     assert "nothing is wrong with the data" in told.most_likely
     assert explain(report).healthy
     _a_log_that_changed_since_is_refused(report, healthy)

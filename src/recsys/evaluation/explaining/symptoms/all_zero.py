@@ -37,7 +37,7 @@ def check_all_zero(report: Report, logs: "Logs | None") -> Finding:
     """Report figures that are 0 because nothing that happened counts for them."""
     zero, values = _zeros(report), _values(report)
     counting = next(check for check in report.integrity if check.name == "outcomes_counting")
-    if counting.state == "hold":
+    if not counting.value:
         reason = max(
             (drop for drop in report.drops if drop.reason in _BY_REASON),
             key=lambda drop: drop.outcomes,

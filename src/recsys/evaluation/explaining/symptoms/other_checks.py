@@ -19,6 +19,31 @@ _BY_CHECK = {
         "whether an assigned unit is shown anything depends on its arm: an arm that fails, or is slower",
         "recsys doctor; then judge all that were assigned (the `diluted` lines), not those that were served",
     ),
+    "clocks_by_arm": (
+        "the clock of what one arm's clients or hosts write is off",
+        "compare the times of one request's exposure and outcome in that arm: recsys why REQUEST_ID",
+    ),
+    "assignment_clocks": (
+        "assignments are written by another clock than exposures, or only after the answer",
+        "write the assignment where the list is answered, with the same clock",
+    ),
+    "assignments_agree": (
+        "the assignments are of another experiment or another salt than what was served",
+        "take the assignments that the service wrote with its exposures, or leave the role out",
+    ),
+    "repeated_outcomes": (
+        "a file of outcomes is read twice, or a client sends an event again under another id",
+        "look for a file that is there twice; give every outcome one event_id that stays the same when sent again",
+    ),
+    "conversions_valued": (
+        "a part of the shop writes conversions without their value",
+        "ask whoever writes outcomes; until then judge conversions and not money",
+    ),
+    "lists_known": (
+        "lists of the interleaving are logged without their teams, or of other teams",
+        "export items and decision as they were logged; name the experiment_id",
+    ),
+    "enough_units": ("it is early: a few units can show anything", "wait for more units"),
     "aa": (
         "the metric is rare, or a few units make most of it, so the test of experiments does not hold for it",
         "take another metric, cap it, or wait for more units; do not decide on it meanwhile",
@@ -27,7 +52,7 @@ _BY_CHECK = {
 
 _ELSEWHERE = {
     *("outcomes_matched", "duplicate_request_ids", "unrecorded", "clocks", "outcomes_counting"),
-    *("sample_ratio", "coin", "crossovers", "possible_lift"),
+    *("sample_ratio", "coin", "crossovers", "possible_lift", "same_days", "arms_measured"),
     *("unsupported", "clipped", "mean_weight", "effective_sample", "largest_weight"),
 }
 """Checks that a symptom of their own looks at."""
