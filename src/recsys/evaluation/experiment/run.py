@@ -6,7 +6,7 @@ from recsys.evaluation.experiment.balance import balance_of, check_balance, chec
 from recsys.evaluation.experiment.before import adjusted_by_before
 from recsys.evaluation.experiment.ceilings import ceilings_of
 from recsys.evaluation.experiment.config import ExperimentSettings
-from recsys.evaluation.experiment.doubts import check_assigned, check_complement, check_lifts
+from recsys.evaluation.experiment.doubts import check_assigned, check_complement, check_enough, check_lifts
 from recsys.evaluation.experiment.effects import (
     Measures,
     arm_ratios,
@@ -74,7 +74,7 @@ def run_experiment(together: Together) -> Report:
         requests_without_unit=trial.requests_without_unit,
         days=days,
     )
-    checks = (*together.integrity, *_checks(engine, together, trial, found, asked))
+    checks = (*together.integrity, *_checks(engine, together, trial, found, measures))
     return report_on(
         together,
         data=data,
@@ -109,13 +109,21 @@ def _measures(
 
 
 def _checks(
-    engine: Engine, together: Together, trial: Trial, found: ExperimentResult, asked: ExperimentSettings
+    engine: Engine,
+    together: Together,
+    trial: Trial,
+    found: ExperimentResult,
+    measures: list[Measures],
 ) -> tuple[Check, ...]:
+    asked = together.config.experiment
+    assert asked is not None
     checks = [
         check_balance(found.sample_ratio, trial),
         check_crossovers(trial, asked.max_crossovers),
         check_lifts(found.effects, asked),
     ]
+    if asked.inference == "sequential":
+        checks.append(check_enough(measures, trial))
     if "assignments" in together.opened:
         checks += [
             check_assigned(engine, asked, together.config.integrity.min_join_rate),
