@@ -57,7 +57,8 @@ def difference(control: Ratio, candidate: Ratio, *, alpha: float, tuned_at: int 
     """Compare two arms of independent units; intervals are of confidence 1 − ``alpha``.
 
     The fixed interval is Student's t with Welch's degrees of freedom. The relative ones are those of the logarithm of
-    the ratio, whose variance is v/R² + v'/R'² (delta method): they never reach below −1, and are not symmetric.
+    the ratio, whose variance is v/R² + v'/R'² (delta method), with degrees of freedom of their own: they never reach
+    below −1, and are not symmetric.
 
     The sequential ones take no arm's units to vary less than units of both arms do, pooled: of a small arm in which
     nothing has happened yet the variance is 0, and a look at that moment would find it worse for sure.
@@ -76,7 +77,8 @@ def difference(control: Ratio, candidate: Ratio, *, alpha: float, tuned_at: int 
         logs = _of_logarithm((control.variance, candidate.variance), control.value, candidate.value)
         wide_logs = _of_logarithm(cautious, control.value, candidate.value)
         relative, relative_error = times - 1, times * math.sqrt(logs)
-        relative_fixed = _around(times, t * math.sqrt(logs))
+        spread = [Ratio(1.0, arm.variance / arm.value**2, arm.units) for arm in (control, candidate)]
+        relative_fixed = _around(times, student(1 - alpha / 2, freedom(*spread)) * math.sqrt(logs))
         relative_sequential = _around(times, sequential.half_width(wide_logs, n, alpha=alpha, rho=rho))
     return Difference(
         absolute=absolute,

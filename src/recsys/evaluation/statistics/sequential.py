@@ -12,8 +12,8 @@ TUNED_AT = 5_000
 """Units at which the intervals are narrowest; at any other number they hold as well, and are a little wider."""
 LEAST_UNITS = 20
 """Units of an arm from which looks may begin. The theory is of large samples: of two units that were both clicked, the
-variance is 0 and any effect is sure. Looking from the second unit on is fooled in up to a quarter of the trials, from the
-twentieth on in fewer than α."""
+variance is 0 and any effect is sure. Looking from the second unit on is fooled in up to a quarter of the trials, from
+the twentieth on in fewer than α."""
 
 
 def tuned(alpha: float, *, at: int = TUNED_AT) -> float:
