@@ -141,5 +141,5 @@ def line(parity: Parity, ours: Figures, said: Figures) -> str:
     """The row of the page."""
     by = apart(ours, said)
     digits = MOST if by == 0 else min(MOST, math.floor(-math.log10(by)))
-    agree = f"{digits} digits" if digits >= 2 else f"{by:.1%}"
+    agree = f"{digits} digits" if digits >= 2 else f"within {by:.1%}"
     return f"| {parity.name} | {parity.library} | {agree} | {parity.note} |"
