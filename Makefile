@@ -8,7 +8,7 @@ PORT   ?= 8000
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-s3 test-spark test-bench check format bench faults docs serve lock clean
+.PHONY: help setup demo test test-s3 test-spark test-bench statistics check format bench faults docs serve lock clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,11 @@ test-spark: $(STAMP) ## Run the signals on Spark (local[2]) against DuckDB; need
 test-bench: $(STAMP) ## Run every benchmark small, to see that it measures
 	RECSYS_TEST_BENCH=1 $(BIN)/python -m pytest -n auto -m bench
 
+statistics: $(STAMP) ## Check the statistics against other libraries and in long simulations; writes its page's tables
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/statistics.txt
+	RECSYS_TEST_STATISTICS=1 RECSYS_STATISTICS_REPORT=var/statistics $(BIN)/python -m pytest -n auto --dist loadgroup tests/statistics
+	$(BIN)/python -m tests.statistics.page var/statistics
+
 check: $(STAMP) ## Lint, format, types, import rules
 	$(BIN)/ruff check src tests
 	$(BIN)/ruff format --check src tests
@@ -67,6 +72,7 @@ lock: $(STAMP) ## Resolve the dependencies again, into requirements/
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint requirements/runtime.txt --extra dev --output-file requirements/dev.txt pyproject.toml
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint requirements/dev.txt --extra spark --output-file requirements/spark.txt pyproject.toml
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint requirements/dev.txt --extra quality --output-file requirements/quality.txt pyproject.toml
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint requirements/dev.txt --extra statistics --output-file requirements/statistics.txt pyproject.toml
 
 clean: ## Remove what the other targets made (not ./var)
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

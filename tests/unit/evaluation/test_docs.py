@@ -71,7 +71,9 @@ def test_the_rules_of_experiments_stand_in_their_order():
     assert listed == [(rule.name, rule.outcome, str(EXIT_CODES[rule.outcome])) for rule in RULES]
 
 
-@pytest.mark.parametrize("name", ["sample_ratio", "crossovers", "possible_lift", "assignments_matched", "complement"])
+@pytest.mark.parametrize(
+    "name", ["sample_ratio", "crossovers", "possible_lift", "enough_units", "assignments_matched", "complement"]
+)
 def test_every_check_of_experiments_is_listed(name):
     assert f"| `{name}` |" in EXPERIMENTS
 

@@ -48,18 +48,3 @@ def test_one_unit_has_a_value_and_no_interval():
 
 def test_nothing_has_no_value():
     assert ratio(moments([], [])) is None
-
-
-def test_the_interval_covers_the_truth_as_often_as_it_says():
-    # Users differ in taste and in how often they come, so requests of one user are alike: 2,000 trials of 200
-    # users.
-    random = np.random.default_rng(7)
-    trials, users = 2000, 200
-    n = random.geometric(0.3, size=(trials, users))
-    y = random.binomial(n, random.beta(1, 3, size=(trials, users)))
-    covered = 0
-    for number in range(trials):
-        interval, _ = ratio_interval(moments(y[number] * 1000, n[number]), confidence=0.95)
-        covered += interval.low <= 0.25 <= interval.high
-    low, high = stats.binom.interval(0.999, trials, 0.95)
-    assert low <= covered <= high

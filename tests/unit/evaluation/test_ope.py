@@ -2,9 +2,7 @@
 
 import csv
 import gzip
-import itertools
 import json
-import math
 import random
 from pathlib import Path
 
@@ -62,44 +60,6 @@ class TestEstimators:
         assert seen.effective == pytest.approx(16 / 10)
         assert seen.largest_share == pytest.approx(0.75)
         assert seen.mean == 1.0
-
-    @pytest.mark.parametrize(("kind", "normalised"), list(itertools.product(("sips", "iips", "rips"), (False, True))))
-    def test_they_find_the_truth_and_their_intervals_cover_it(self, kind, normalised):
-        # Two places, drawn in turn from three items without putting back; what an item earns does not depend on others.
-        earns = np.array([0.1, 0.3, 0.6])
-        old, new = np.array([0.5, 0.3, 0.2]), np.array([0.2, 0.3, 0.5])
-
-        def lists(policy):
-            return {(a, b): policy[a] * policy[b] / (1 - policy[a]) for a, b in itertools.permutations(range(3), 2)}
-
-        truth = sum(chance * (earns[a] + earns[b]) for (a, b), chance in lists(new).items())
-        logged = list(lists(old))
-        chances = np.array([lists(old)[one] for one in logged])
-        # `iips` takes places as independent, so its weights are of places, whatever stands above.
-        alone = [
-            [sum(chance for one, chance in lists(policy).items() if one[place] == item) for item in range(3)]
-            for policy in (new, old)
-            for place in (0, 1)
-        ]
-        of_list = {
-            (a, b): [alone[0][a] / alone[2][a], alone[1][b] / alone[3][b]]
-            if kind == "iips"
-            else [new[a] / old[a], (new[b] / (1 - new[a])) / (old[b] / (1 - old[a]))]
-            for a, b in logged
-        }
-        random_ = np.random.default_rng(5)
-        trials, covered, values = 300, 0, []
-        for _ in range(trials):
-            drawn = [logged[n] for n in random_.choice(len(logged), 400, p=chances)]
-            weights = [of_list[one] for one in drawn]
-            rewards = random_.random((400, 2)) < earns[np.array(drawn)]
-            shown = placed(weights, rewards)
-            seen = estimate(slate_terms(shown, kind=kind), shown.unit, normalised=normalised)
-            values.append(seen.value)
-            covered += abs(seen.value - truth) <= 1.96 * math.sqrt(seen.variance)
-        spread = np.std(values) / math.sqrt(trials)
-        assert abs(np.mean(values) - truth) < 4 * spread + (0.01 if normalised else 0)
-        assert 0.90 < covered / trials < 0.985
 
     def test_a_ratio_of_sums_without_units_is_nothing(self):
         assert ratio_of_sums(np.zeros(3), np.zeros(3)) is None

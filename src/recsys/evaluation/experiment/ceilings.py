@@ -15,7 +15,7 @@ def ceilings_of(engine: Engine, asked: ExperimentSettings) -> tuple[ArmCeiling, 
     look.
 
     A quantile is above its ceiling when more requests are slower than that than may be: p99 when more than a hundredth.
-    An arm of fewer than two units is not judged. Requests without a latency are left out of its share.
+    An arm of fewer than ``sequential.LEAST_UNITS`` is not judged. Requests without a latency are left out of its share.
     """
     found = []
     for guard in asked.guardrails:
@@ -41,7 +41,7 @@ def _of(engine: Engine, metric: Metric, ceiling: float, asked: ExperimentSetting
     for arm, *sums in rows:
         units, n, nn, y, yy, yn = (int(value or 0) for value in sums)
         one = estimate(Moments(units=units, n=n, nn=nn, y=y, yy=yy, yn=yn, scale=metric.scale))
-        if one is None:
+        if one is None or one.units < sequential.LEAST_UNITS:
             continue
         low = one.value - sequential.half_width(one.variance, one.units, alpha=asked.alpha, rho=rho)
         found.append(

@@ -1,16 +1,19 @@
 """What about an experiment's data, or its result, is too strange to decide on."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from recsys.evaluation.engine import Engine
 from recsys.evaluation.experiment.config import ExperimentSettings
+from recsys.evaluation.experiment.effects import Measures
 from recsys.evaluation.experiment.results import Effect
 from recsys.evaluation.experiment.trial import Trial
 from recsys.evaluation.joining.outcomes import DELAYS, late, late_sentence
 from recsys.evaluation.measuring.metrics import metric_named
 from recsys.evaluation.parts import Check
+from recsys.evaluation.statistics import sequential
 from recsys.evaluation.statistics.sample_ratio import sample_ratio
-from recsys.evaluation.words import figure, percent
+from recsys.evaluation.words import figure, percent, times
 
 __all__ = [
     "IMPOSSIBLE",
@@ -18,6 +21,7 @@ __all__ = [
     "check_arm_clocks",
     "check_assigned",
     "check_complement",
+    "check_enough",
     "check_lifts",
     "check_measured",
 ]
@@ -56,6 +60,21 @@ def check_lifts(effects: Sequence[Effect], asked: ExperimentSettings) -> Check:
         threshold=IMPOSSIBLE,
         sentence=said,
     )
+
+
+def check_enough(measures: Sequence[Measures], trial: Trial) -> Check:
+    """Hold while an arm has fewer units of a metric than intervals that hold at any look are known to hold for."""
+    counted = [
+        (ratio.units, arm, each.metric.label)
+        for each in measures
+        for arm in (trial.control, *trial.candidates)
+        if (ratio := each.ratios.get(arm)) is not None
+    ]
+    units, arm, metric = min(counted, default=(0, trial.control, "any metric"))
+    least = sequential.LEAST_UNITS
+    said = f"{arm} has {times(units, 'unit')} of {metric}; looks at any time begin at {least} an arm"
+    state: Literal["ok", "hold"] = "hold" if units < least else "ok"
+    return Check(name="enough_units", state=state, value=float(units), threshold=float(least), sentence=said)
 
 
 def check_assigned(engine: Engine, asked: ExperimentSettings, least: float) -> Check:

@@ -6,7 +6,7 @@ from recsys.evaluation.experiment.config import ExperimentSettings, Guardrail
 from recsys.evaluation.experiment.effects import Measures, compared
 from recsys.evaluation.experiment.results import GuardrailResult
 from recsys.evaluation.experiment.trial import Trial
-from recsys.evaluation.measuring.metrics import metric_named
+from recsys.evaluation.measuring.metrics import Metric, metric_named
 from recsys.evaluation.parts import Interval
 from recsys.evaluation.statistics import sequential
 from recsys.evaluation.statistics.differences import Difference
@@ -39,6 +39,8 @@ def _judge(
     assert control is not None
     assert candidate is not None
     harm, interval = _harm(seen, guard, asked, lower_is_better=metric.definition.lower_is_better)
+    if harm == 0 and control.variance == candidate.variance == 0 and _is_share(metric):
+        interval = _nothing_yet(interval, min(control.units, candidate.units), alpha=asked.alpha)
     said = []
     state = "non_inferior"
     power = None
@@ -79,6 +81,23 @@ def _harm(
     if lower_is_better:
         return value, interval
     return 0.0 - value, Interval(low=0.0 - interval.high, high=0.0 - interval.low)
+
+
+def _is_share(metric: Metric) -> bool:
+    """Tell whether a request's value lies in 0..1."""
+    return metric.family != "quantile" and metric.name != "revenue_per_request"
+
+
+def _nothing_yet(interval: Interval | None, units: int, *, alpha: float) -> Interval | None:
+    """Return the interval of a share that no unit varies in yet: as of an error nobody has had.
+
+    The width 0 that the formulas give says nothing. What n units have not had happens to fewer than 1 − (α/2)^(1/n) of
+    them (Clopper, Pearson 1934); that it has not happened by now says that it had not at any look before.
+    """
+    if interval is None:
+        return None
+    most = 1 - (alpha / 2) ** (1 / units)
+    return Interval(low=interval.low - most, high=interval.high + most)
 
 
 def _power(

@@ -11,6 +11,7 @@ from recsys.evaluation.experiment.doubts import (
     check_arm_clocks,
     check_assigned,
     check_complement,
+    check_enough,
     check_lifts,
     check_measured,
 )
@@ -83,7 +84,7 @@ def run_experiment(together: Together) -> Report:
         requests_without_unit=trial.requests_without_unit,
         days=days,
     )
-    checks = (*together.integrity, *_checks(engine, together, trial, found, asked))
+    checks = (*together.integrity, *_checks(engine, together, trial, found, measures))
     return report_on(
         together,
         data=data,
@@ -118,8 +119,14 @@ def _measures(
 
 
 def _checks(
-    engine: Engine, together: Together, trial: Trial, found: ExperimentResult, asked: ExperimentSettings
+    engine: Engine,
+    together: Together,
+    trial: Trial,
+    found: ExperimentResult,
+    measures: list[Measures],
 ) -> tuple[Check, ...]:
+    asked = together.config.experiment
+    assert asked is not None
     checks = [
         check_balance(found.sample_ratio, trial),
         check_days(found.sample_ratio, trial),
@@ -128,6 +135,8 @@ def _checks(
         check_crossovers(trial, asked.max_crossovers),
         check_lifts(found.effects, asked),
     ]
+    if asked.inference == "sequential":
+        checks.append(check_enough(measures, trial))
     if "assignments" in together.opened:
         checks += [
             check_assigned(engine, asked, together.config.integrity.min_join_rate),

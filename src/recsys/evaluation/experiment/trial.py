@@ -28,8 +28,8 @@ class Trial(NamedTuple):
     crossovers: int
     requests_without_unit: int
     assigned_only: dict[str, int]
-    tenants: tuple[str, ...]
-    surfaces: tuple[str, ...]
+    tenants: tuple[str, ...] = ()
+    surfaces: tuple[str, ...] = ()
 
 
 def make_trial(together: Together) -> Trial:

@@ -7,18 +7,16 @@ from recsys.evaluation.errors import BadData, NotInData
 from recsys.evaluation.joining.judgeable import check_ranklists
 from recsys.evaluation.joining.together import Together
 from recsys.evaluation.ope.shown import Shown
-from recsys.evaluation.statistics.rewards import FOLDS, Features, cross_fitted
+from recsys.evaluation.statistics import rewards
+from recsys.evaluation.statistics.rewards import Features
 from recsys.evaluation.statistics.weighting import Terms
 
 __all__ = ["model_terms"]
 
 
 def model_terms(together: Together, shown: Shown, *, doubly_robust: bool) -> Terms:
-    """Return what each request adds: what the model expects of the target's list, and with ``doubly_robust`` the
-    weighted error of the model on what was shown.
-
-    The target's lists stand in ``ranklists``, drawn from the target policy: one draw a request makes the expectation
-    over the policy unbiased. Places are taken as independent, as by ``iips``.
+    """Return what each request adds by an estimator that :func:`recsys.evaluation.statistics.rewards.model_terms`
+    describes; the target's lists, one a request, stand in ``ranklists``.
     """
     if "ranklists" not in together.opened:
         reason = "the dataset has no ranklists: the lists that the target policy would show"
@@ -48,14 +46,7 @@ def model_terms(together: Together, shown: Shown, *, doubly_robust: bool) -> Ter
     sizes = tuple(size for _, _, size in columns)
     seen = Features(np.column_stack([codes for codes, _, _ in columns]), sizes)
     wanted = Features(np.column_stack([codes for _, codes, _ in columns]), sizes)
-    fold = placed.unit[placed.request] % FOLDS
-    of_shown, of_wanted = cross_fitted(seen, placed.reward, fold, wanted, placed.unit[request] % FOLDS)
-    requests = len(placed.unit)
-    earned = np.bincount(request, weights=of_wanted, minlength=requests)
-    if doubly_robust:
-        errors = placed.weight * (placed.reward - of_shown)
-        earned = earned + np.bincount(placed.request, weights=errors, minlength=requests)
-    return Terms(earned, np.ones(requests))
+    return rewards.model_terms(placed, seen, wanted, request, doubly_robust=doubly_robust)
 
 
 def _codes(

@@ -57,7 +57,11 @@ def difference(control: Ratio, candidate: Ratio, *, alpha: float, tuned_at: int 
     """Compare two arms of independent units; intervals are of confidence 1 − ``alpha``.
 
     The fixed interval is Student's t with Welch's degrees of freedom. The relative ones are those of the logarithm of
-    the ratio, whose variance is v/R² + v'/R'² (delta method): they never reach below −1, and are not symmetric.
+    the ratio, whose variance is v/R² + v'/R'² (delta method), with degrees of freedom of their own: they never reach
+    below −1, and are not symmetric.
+
+    The sequential ones take no arm's units to vary less than units of both arms do, pooled: of a small arm in which
+    nothing has happened yet the variance is 0, and a look at that moment would find it worse for sure.
     """
     absolute = candidate.value - control.value
     variance = control.variance + candidate.variance
@@ -65,26 +69,41 @@ def difference(control: Ratio, candidate: Ratio, *, alpha: float, tuned_at: int 
     rho = sequential.tuned(alpha, at=tuned_at)
     t = student(1 - alpha / 2, freedom(control, candidate))
     error = math.sqrt(variance)
-    wide = sequential.half_width(variance, n, alpha=alpha, rho=rho)
+    cautious = _at_least_pooled(control, candidate)
+    wide = sequential.half_width(sum(cautious), n, alpha=alpha, rho=rho)
     relative = relative_error = relative_fixed = relative_sequential = None
     if control.value > 0 and candidate.value > 0:
         times = candidate.value / control.value
-        logs = control.variance / control.value**2 + candidate.variance / candidate.value**2
+        logs = _of_logarithm((control.variance, candidate.variance), control.value, candidate.value)
+        wide_logs = _of_logarithm(cautious, control.value, candidate.value)
         relative, relative_error = times - 1, times * math.sqrt(logs)
-        relative_fixed = _around(times, t * math.sqrt(logs))
-        relative_sequential = _around(times, sequential.half_width(logs, n, alpha=alpha, rho=rho))
+        spread = [Ratio(1.0, arm.variance / arm.value**2, arm.units) for arm in (control, candidate)]
+        relative_fixed = _around(times, student(1 - alpha / 2, freedom(*spread)) * math.sqrt(logs))
+        relative_sequential = _around(times, sequential.half_width(wide_logs, n, alpha=alpha, rho=rho))
     return Difference(
         absolute=absolute,
         error=error,
         fixed=Interval.around(absolute, t * error),
         sequential=Interval.around(absolute, wide),
         p_fixed=_two_sided(absolute, error, freedom(control, candidate)),
-        p_sequential=sequential.p_value(absolute, variance, n, rho=rho),
+        p_sequential=sequential.p_value(absolute, sum(cautious), n, rho=rho),
         relative=relative,
         relative_error=relative_error,
         relative_fixed=relative_fixed,
         relative_sequential=relative_sequential,
     )
+
+
+def _at_least_pooled(control: Ratio, candidate: Ratio) -> tuple[float, float]:
+    """Return the arms' variances, each as of units that vary no less than those of both arms."""
+    of_unit = [arm.variance * arm.units for arm in (control, candidate)]
+    weights = [arm.units - 1 for arm in (control, candidate)]
+    pooled = sum(one * weight for one, weight in zip(of_unit, weights, strict=True)) / sum(weights)
+    return max(of_unit[0], pooled) / control.units, max(of_unit[1], pooled) / candidate.units
+
+
+def _of_logarithm(variances: tuple[float, float], control: float, candidate: float) -> float:
+    return variances[0] / control**2 + variances[1] / candidate**2
 
 
 def _around(times: float, half: float) -> Interval:

@@ -6,10 +6,14 @@ sequences* (2021), theorem 2.2 and its choice of ρ; the p-value is the smallest
 
 import math
 
-__all__ = ["TUNED_AT", "half_width", "p_value", "tuned"]
+__all__ = ["LEAST_UNITS", "TUNED_AT", "half_width", "p_value", "tuned"]
 
 TUNED_AT = 5_000
 """Units at which the intervals are narrowest; at any other number they hold as well, and are a little wider."""
+LEAST_UNITS = 20
+"""Units of an arm from which looks may begin. The theory is of large samples: of two units that were both clicked, the
+variance is 0 and any effect is sure. Looking from the second unit on is fooled in up to a quarter of the trials, from
+the twentieth on in fewer than α."""
 
 
 def tuned(alpha: float, *, at: int = TUNED_AT) -> float:

@@ -1,4 +1,4 @@
-"""The statistics against what is known of them: worked examples, other libraries, and truth in simulations."""
+"""The statistics against what is known of them: worked examples, and laws. Truth in simulations has its own file."""
 
 import math
 
@@ -31,12 +31,6 @@ def share(part, whole):
     return mean_of(np.repeat([1.0, 0.0], [part, whole - part]))
 
 
-def plausible(count, trials, probability):
-    """Whether a count lies within its binomial bounds of 99.9%."""
-    low, high = stats.binom.interval(0.999, trials, probability)
-    return low <= count <= high
-
-
 class TestDifference:
     def test_is_welchs_t(self):
         random = np.random.default_rng(1)
@@ -67,20 +61,6 @@ class TestDifference:
         assert difference(same, same, alpha=0.05).p_fixed == difference(same, same, alpha=0.05).p_sequential == 1.0
         assert difference(same, other, alpha=0.05).p_fixed == difference(same, other, alpha=0.05).p_sequential == 0.0
 
-    @pytest.mark.parametrize("kind", ["fixed", "relative_fixed", "sequential", "relative_sequential"])
-    def test_the_interval_covers_the_truth_as_often_as_it_says(self, kind):
-        random = np.random.default_rng(3)
-        trials, covered = 1000, 0
-        true = 0.2 if kind.startswith("relative") else 0.2 * math.exp(0.5)
-        for _ in range(trials):
-            control = random.lognormal(0, 1, 400)
-            candidate = 1.2 * random.lognormal(0, 1, 400)
-            interval = getattr(difference(mean_of(control), mean_of(candidate), alpha=0.1), kind)
-            covered += interval.low <= true <= interval.high
-        low, high = stats.binom.interval(0.999, trials, 0.9)
-        assert covered >= low
-        assert covered <= (high if "fixed" in kind else trials)
-
 
 class TestSequential:
     def test_the_interval_leaves_zero_out_when_the_p_value_is_small(self):
@@ -99,26 +79,6 @@ class TestSequential:
         assert width(5_000, sequential.TUNED_AT) < 1.01 * best
         fixed = stats.norm.ppf(0.975) / math.sqrt(5_000)
         assert 1.2 < width(5_000, sequential.TUNED_AT) / fixed < 1.6
-
-    def test_looking_after_every_few_units_finds_nothing_too_often(self):
-        # Skewed money, a look after every 40 of 4,000 units: a fixed interval would be fooled in a third of the trials.
-        random = np.random.default_rng(5)
-        trials, looks = 400, np.arange(200, 4001, 40)
-        rho, fooled, fixed_fooled = sequential.tuned(0.05), 0, 0
-        for _ in range(trials):
-            found = []
-            for _arm in range(2):
-                values = np.where(random.random(2000) < 0.1, random.lognormal(3, 1, 2000), 0.0)
-                n = looks // 2
-                mean = np.cumsum(values)[n - 1] / n
-                found.append((mean, (np.cumsum(values**2)[n - 1] / n - mean**2) / (n - 1)))
-            effect = found[1][0] - found[0][0]
-            variance = found[0][1] + found[1][1]
-            p = [sequential.p_value(e, v, int(k), rho=rho) for e, v, k in zip(effect, variance, looks, strict=True)]
-            fooled += min(p) <= 0.05
-            fixed_fooled += bool((np.abs(effect) > 1.96 * np.sqrt(variance)).any())
-        assert fooled <= stats.binom.ppf(0.999, trials, 0.05)
-        assert fixed_fooled > 3 * stats.binom.ppf(0.999, trials, 0.05) / 2
 
 
 class TestSampleRatio:
@@ -147,20 +107,12 @@ class TestSampleRatio:
     def test_nobody_at_all_is_no_mismatch(self):
         assert sample_ratio({}, {"a": 1, "b": 1}).p == 1.0
 
-    def test_looking_every_day_is_fooled_seldom_and_a_loss_is_found(self):
+    def test_a_loss_of_a_twelfth_of_an_arm_is_found_within_a_month(self):
         random = np.random.default_rng(11)
-        trials, fooled, found = 150, 0, 0
-        for _ in range(trials):
-            for shares, caught in (((0.5, 0.5), False), ((0.5, 0.46), True)):
-                days = random.poisson(np.outer(np.full(30, 2000), shares))
-                totals = days.cumsum(axis=0).tolist()
-                lowest = min(sample_ratio({"a": a, "b": b}, {"a": 1, "b": 1}).p_sequential for a, b in totals)
-                if caught:
-                    found += lowest < 0.01
-                else:
-                    fooled += lowest < 0.01
-        assert fooled <= stats.binom.ppf(0.999, trials, 0.01)
-        assert found == trials
+        for _ in range(5):
+            days = random.poisson(np.outer(np.full(30, 2000), (0.5, 0.46)))
+            totals = days.cumsum(axis=0).tolist()
+            assert min(sample_ratio({"a": a, "b": b}, {"a": 1, "b": 1}).p_sequential for a, b in totals) < 0.01
 
 
 class TestCorrections:
@@ -192,16 +144,6 @@ class TestPower:
         assert minimum_detectable(0.02 * math.sqrt(1000 / needed), needed, **settings) <= 0.01
         assert minimum_detectable(0.02 * math.sqrt(1000 / (needed - 1)), needed - 1, **settings) > 0.01
 
-    def test_it_finds_what_it_says_as_often_as_it_says(self):
-        random = np.random.default_rng(17)
-        effect = minimum_detectable(math.sqrt(2 / 500), 1000, alpha=0.05, power=0.8, inference="fixed")
-        trials = 1000
-        found = 0
-        for _ in range(trials):
-            arms = mean_of(random.normal(0, 1, 500)), mean_of(random.normal(effect, 1, 500))
-            found += difference(*arms, alpha=0.05).p_fixed <= 0.05
-        assert plausible(found, trials, 0.8)
-
     def test_the_chance_to_stay_within_a_margin(self):
         # 1.96 + 0.84 standard errors of margin: 80%.
         assert chance_within(2.8016, 1.0, 1000, alpha=0.05, inference="fixed") == pytest.approx(0.8, abs=1e-4)
@@ -214,19 +156,6 @@ class TestQuantile:
 
     def test_one_unit_has_none(self):
         assert quantile(np.array([1.0, 2.0]), np.array([0, 0]), 0.5, confidence=0.95) is None
-
-    @pytest.mark.parametrize("share_of", [0.5, 0.95])
-    def test_the_interval_covers_the_truth_although_requests_of_a_unit_are_alike(self, share_of):
-        random = np.random.default_rng(19)
-        true = stats.norm.ppf(share_of) * math.sqrt(2)
-        trials, covered = 600, 0
-        for _ in range(trials):
-            slow = random.normal(0, 1, 300)
-            units = np.repeat(np.arange(300), 5)
-            seen = quantile(slow[units] + random.normal(0, 1, 1500), units, share_of, confidence=0.9)
-            covered += seen.low <= true <= seen.high
-        # Woodruff's interval is a little wide or narrow at 300 units: bounds of 88% to 92%.
-        assert stats.binom.ppf(0.001, trials, 0.88) <= covered <= stats.binom.ppf(0.999, trials, 0.92)
 
 
 class TestAdjusting:
@@ -245,21 +174,6 @@ class TestAdjusting:
         n = np.ones(10)
         assert adjust((n, n, np.zeros(10)), (n, n, np.zeros(10))) is None
 
-    def test_its_interval_covers_the_truth_for_ratios(self):
-        random = np.random.default_rng(29)
-        trials, covered = 400, 0
-        for _ in range(trials):
-            arms = []
-            for lift in (0.0, 0.05):
-                taste = random.beta(2, 6, 500)
-                before = random.binomial(10, taste)
-                n = 1 + random.poisson(3, 500)
-                arms.append((random.binomial(n, np.minimum(taste + lift, 1)).astype(float), n, before))
-            seen = adjust(*arms)
-            interval = difference(seen.control, seen.candidate, alpha=0.1).fixed
-            covered += interval.low <= 0.05 <= interval.high
-        assert plausible(covered, trials, 0.9)
-
 
 class TestShrinking:
     def test_an_effect_as_sure_as_usual_is_halved(self):
@@ -271,15 +185,6 @@ class TestShrinking:
 
 
 class TestSplitting:
-    def test_units_that_are_alike_in_themselves_fool_nobody(self):
-        random = np.random.default_rng(31)
-        n = random.geometric(0.2, 3000)
-        y = random.binomial(n, random.beta(0.5, 4, 3000))
-        money = np.where(random.random(3000) < 0.1, random.lognormal(3, 1, 3000), 0.0)
-        found = resplit({"ctr": (y, n), "money": (money, n)}, splits=1000, alpha=0.05, seed=1)
-        assert all(each.sound for each in found.values())
-        assert found["money"].uniform > 0.001
-
     def test_the_same_seed_finds_the_same(self):
         y, n = np.arange(50), np.ones(50)
         once, again = (resplit({"m": (y, n)}, splits=100, alpha=0.05, seed=7)["m"] for _ in range(2))
