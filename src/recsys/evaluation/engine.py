@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MEMORY_LIMIT", "Engine", "identifier", "literal", "open_engine"]
 
-MEMORY_LIMIT = "640MB"
+MEMORY_LIMIT = "560MB"
 """What DuckDB may hold before it spills; with Python beside it a run stays under 1 GB (goal S8)."""
 
 
