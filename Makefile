@@ -8,7 +8,7 @@ PORT   ?= 8000
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-s3 test-spark test-bench statistics check format bench faults docs serve lock clean
+.PHONY: help setup demo test test-long test-s3 test-spark test-bench statistics check format bench faults docs serve lock clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,8 +26,11 @@ setup: $(STAMP) ## Install everything into .venv, from the hashed lock files
 demo: $(STAMP) ## Run the whole promise once, on this machine (under 3 minutes)
 	$(BIN)/recsys demo
 
-test: $(STAMP) ## Run every test; what needs a server starts it itself
+test: $(STAMP) ## Run the tests; what needs a server starts it itself
 	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+test-long: $(STAMP) ## Run every test, those too that break whole services for many seconds
+	RECSYS_TEST_LONG=1 $(BIN)/python -m pytest -n auto --dist loadgroup
 
 test-s3: $(STAMP) ## Run the store's contract on a real S3 server: RECSYS_TEST_S3_ENDPOINT, or one built with Go
 	$(BIN)/python -m tests.contract.real_s3
@@ -58,10 +61,10 @@ bench: $(STAMP) ## Measure what this machine does; prints figures, machine and v
 	$(BIN)/recsys bench serve
 
 faults: $(STAMP) ## Break everything, at length: the full fault suite (about an hour), its counts in var/faults
-	RECSYS_FAULTS=full RECSYS_FAULTS_REPORT=var/faults $(BIN)/python -m pytest -n0 -p no:randomly tests/faults
+	RECSYS_TEST_LONG=1 RECSYS_FAULTS=full RECSYS_FAULTS_REPORT=var/faults $(BIN)/python -m pytest -n0 -p no:randomly tests/faults
 
 docs: $(STAMP) ## Check the documents: links, commands, pages generated from the code
-	RECSYS_DOCS=all $(BIN)/python -m pytest -n auto tests/unit/docs tests/acceptance
+	RECSYS_TEST_LONG=1 RECSYS_DOCS=all $(BIN)/python -m pytest -n auto tests/unit/docs tests/acceptance
 
 serve: $(STAMP) ## Serve ./var/store on PORT (8000) and 8001
 	$(BIN)/recsys serve --port $(PORT)

@@ -11,9 +11,16 @@ settings.register_profile("suite", deadline=None, max_examples=40)
 settings.load_profile("suite")
 
 
+_ASKED_FOR = {
+    "bench": ("RECSYS_TEST_BENCH", "benchmarks run small by: make test-bench"),
+    "long": ("RECSYS_TEST_LONG", "it takes many seconds: make test-long"),
+}
+
+
 def pytest_collection_modifyitems(items):
-    """Leave the benchmarks' own runs, small as they are, to who asks for them."""
-    if "RECSYS_TEST_BENCH" not in os.environ:
-        for item in items:
-            if item.get_closest_marker("bench"):
-                item.add_marker(pytest.mark.skip(reason="benchmarks run small by: make test-bench"))
+    """Leave what takes long to who asks for it, so that every push is tested soon."""
+    for marker, (variable, reason) in _ASKED_FOR.items():
+        if variable not in os.environ:
+            for item in items:
+                if item.get_closest_marker(marker):
+                    item.add_marker(pytest.mark.skip(reason=reason))

@@ -31,6 +31,8 @@ from recsys.serving.host_state import Places, read_host_state
 from recsys.serving.hosted import Hosted, View
 from recsys.serving.pins import Pins
 
+pytestmark = pytest.mark.long
+
 NOW = 1_795_348_800.0
 ROUNDS = 12 if FULL else 1
 WITHDRAWN = ("a-000", "b-000", "c-000")

@@ -23,6 +23,8 @@ from recsys.releases.commit import Committer
 from recsys.store import Store
 from recsys.store.memory import MemoryObjects
 
+pytestmark = pytest.mark.long
+
 KEEP = 2
 
 

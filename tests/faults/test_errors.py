@@ -10,6 +10,8 @@ from tests.faults.injected import why_not
 from tests.faults.processes import side_by_side
 from tests.faults.publishing import ACTIONS
 
+pytestmark = pytest.mark.long
+
 
 def test_an_error_at_any_system_call_is_told_as_what_it_did(tmp_path: Path, counting: Counting):
     if why := why_not():

@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import msgspec
+import pytest
 from tests.faults.conftest import Counting
 from tests.faults.counts import FULL, Count
 from tests.faults.disks import Ballast, small_disk
@@ -13,6 +14,8 @@ from tests.faults.visitors import Promised, Visitors
 from tests.integration.serving.shops import Served, Shop, served, until
 
 from recsys.events import event_files
+
+pytestmark = pytest.mark.long
 
 KILLS = 200 if FULL else 3
 FILLS = 60 if FULL else 1

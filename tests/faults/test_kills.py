@@ -9,6 +9,8 @@ from tests.faults.injected import why_not
 from tests.faults.processes import side_by_side
 from tests.faults.publishing import ACTIONS
 
+pytestmark = pytest.mark.long
+
 
 def test_a_publisher_killed_at_any_system_call_leaves_old_or_new_and_the_next_publish_works(
     tmp_path: Path, counting: Counting

@@ -18,6 +18,8 @@ from recsys.store.blobs import Blobs
 from recsys.store.log import ObjectLog
 from recsys.store.probe import probe
 
+pytestmark = pytest.mark.long
+
 PUBLISHING: dict[str, Callable[[Store, str], object]] = {
     "ship": lambda store, manifest: Releases(store, "demo", actor="us").ship("home", manifest),
     "rollback": lambda store, _: Releases(store, "demo", actor="us").rollback("artifacts", surface="home", to=2),

@@ -3,9 +3,12 @@
 import os
 from pathlib import Path
 
+import pytest
 from tests.faults.conftest import Counting
 from tests.faults.counts import FULL
 from tests.faults.processes import side_by_side
+
+pytestmark = pytest.mark.long
 
 
 def test_whatever_a_power_loss_leaves_holds_all_that_was_acknowledged_and_goes_on(tmp_path: Path, counting: Counting):

@@ -15,6 +15,8 @@ from tests.faults.trials import lay_out
 
 from recsys.store import open_store
 
+pytestmark = pytest.mark.long
+
 RACERS = 4
 COMMITS = {"a bucket": 3, "PostgreSQL and a directory": 4}
 """Of each, in the short form."""

@@ -15,6 +15,8 @@ from tests.faults.crowds import Told, ask
 from tests.faults.wires import Break, HttpWire, PostgresWire, listening
 from tests.integration.serving.shops import Served, Shop, served, until
 
+pytestmark = pytest.mark.long
+
 REQUESTS = 10_000 if FULL else 120
 """Of each kind of trouble."""
 STARTS = 100 if FULL else 1

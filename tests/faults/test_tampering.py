@@ -22,6 +22,8 @@ from recsys.releases.checkpoint import Checkpoint, take_checkpoint
 from recsys.releases.restore import restore
 from recsys.store import Store, open_store
 
+pytestmark = pytest.mark.long
+
 TIMES = 20_000 if FULL else 1_000
 _FOLDER = f"releases/{TENANT}/"
 _POINTER = f"{_FOLDER}current.json"

@@ -27,9 +27,6 @@ ALL = os.environ.get("RECSYS_DOCS") == "all"
 ALWAYS = {
     "tutorials/first-steps.md",
     "runbooks/empty-recommendations.md",
-    "runbooks/hold-and-resume.md",
-    "runbooks/pipeline-failed.md",
-    "runbooks/roll-back-artifacts.md",
 }
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 pytest.importorskip("pandas", reason="the notebook shows frames: pip install 'recsys-suite[notebook]'")
 
 NOTEBOOK = Path(__file__).parents[3] / "docs/tutorials/library.ipynb"

@@ -15,6 +15,7 @@ DATA = ROOT.parent / "shared" / "data" / "online-retail-ii" / "2009-2010.parquet
 MAPPING = ROOT / "examples" / "online-retail.yaml"
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.skipif(not DATA.exists(), reason="Online Retail II is not beside the repository (shared/data)"),
     pytest.mark.xdist_group("online-retail"),
 ]

@@ -22,6 +22,8 @@ from recsys.pipelines import run as run_pipeline
 from recsys.releases import Held
 from recsys.replicas import Heartbeat, Replica, write_heartbeat
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:

@@ -24,6 +24,8 @@ from recsys.releases import create_tenant
 from recsys.serving import Settings
 from recsys.serving.admin import admin_app
 
+pytestmark = pytest.mark.long
+
 HOME = {"surface": "home", "k": 3}
 
 

@@ -10,6 +10,8 @@ from tests.integration.serving.shops import Shop, call, served, until
 from recsys.serving import Settings
 from recsys.serving.process import ServiceProcess
 
+pytestmark = pytest.mark.long
+
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 PROMPT = {"OTEL_BSP_SCHEDULE_DELAY": "50", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import pytest
 from tests.integration.serving.shops import Served, Shop, served
 
 from recsys.catalog import ItemUpdate, checked_update
@@ -11,6 +12,8 @@ from recsys.ranking.request import RecommendRequest
 from recsys.releases import collect_garbage
 from recsys.serving.answering import answer_digest
 from recsys.snapshot import open_release, recommend
+
+pytestmark = pytest.mark.long
 
 ITEMS = "/v1/admin/tenants/demo/items"
 

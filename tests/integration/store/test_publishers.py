@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+import pytest
 from tests.integration.store.publisher import STREAM, Record, publish
 
 from recsys.encoding import digest
 from recsys.store import Store, open_store
+
+pytestmark = pytest.mark.long
 
 PUBLISHER = Path(__file__).with_name("publisher.py")
 DEADLINE_S = 60.0
