@@ -158,6 +158,23 @@ def test_an_arm_that_fails_is_aborted_whatever_else_the_data_says(trial):
     assert broken.requests == 40 * 2 + 160
 
 
+def test_an_arm_that_fails_before_anybody_bought_is_aborted_too(trial):
+    trial.arm("plain", units=200, rate=0.3)
+    trial.arm("taste", units=40, rate=0.3)
+    for number in range(160):
+        trial.visit("taste", unit=f"taste-{number}", items=[], error="timeout")
+    outcomes = trial.log.rows["outcomes"]
+    trial.log.rows["outcomes"] = [row for row in outcomes if row["event_type"] == "click"]
+    bought = {"primary_metrics": ["conversion_rate", "ctr"], "success_metrics": ["conversion_rate"]}
+    report = trial.run(guardrails=[{"metric": "error_rate", "ceiling": 0.05}], **bought)
+    assert (report.decision.outcome, report.decision.rule) == ("abort", "operational_harm")
+    (check,) = [check for check in report.integrity if check.name == "answerable"]
+    assert "the outcomes hold no conversion" in check.sentence
+    assert {effect.metric for effect in report.experiment.effects} == {"ctr:served", "error_rate"}
+    with pytest.raises(NotInData, match="the outcomes hold no conversion"):
+        trial.run(guardrails=[{"metric": "error_rate", "ceiling": 0.99}], **bought)
+
+
 def test_the_control_that_fails_aborts_no_candidate(trial):
     trial.arm("plain", units=100, rate=0.3, error="timeout")
     trial.arm("taste", units=100, rate=0.3)

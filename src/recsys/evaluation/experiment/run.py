@@ -2,6 +2,7 @@
 
 from recsys.evaluation.config import Config
 from recsys.evaluation.engine import Engine
+from recsys.evaluation.experiment.answerable import answerable_part
 from recsys.evaluation.experiment.balance import balance_of, check_balance, check_crossovers, check_days
 from recsys.evaluation.experiment.before import adjusted_by_before
 from recsys.evaluation.experiment.ceilings import ceilings_of
@@ -44,10 +45,13 @@ _JUDGED_ALONE = "JOIN (SELECT request, unit FROM evaluated) AS judged USING (req
 
 def run_experiment(together: Together) -> Report:
     """Compare the arms of an experiment."""
+    trial = make_trial(together)
+    assert together.config.experiment is not None
+    ceilings = ceilings_of(together.engine, together.config.experiment)
+    together, unanswered = answerable_part(together, trial, ceilings)
     engine, config = together.engine, together.config
     asked = config.experiment
     assert asked is not None
-    trial = make_trial(together)
     score_requests(engine, config, reranked=False, only=_JUDGED_ALONE, unit="judged.unit")
     data = describe(together)
     caps = money_caps(engine, config, asked)
@@ -74,7 +78,7 @@ def run_experiment(together: Together) -> Report:
         ),
         effects=effects,
         guardrails=guardrails_of(measures, trial, asked),
-        ceilings=ceilings_of(engine, asked),
+        ceilings=ceilings,
         sample_ratio=balance,
         sensitivity=sensitivity_of(engine, config, trial, measures, asked, caps=caps),
         by_time=effects_by_time(engine, config, trial, asked, caps=caps),
@@ -84,7 +88,7 @@ def run_experiment(together: Together) -> Report:
         requests_without_unit=trial.requests_without_unit,
         days=days,
     )
-    checks = (*together.integrity, *_checks(engine, together, trial, found, measures))
+    checks = (*together.integrity, *unanswered, *_checks(engine, together, trial, found, measures))
     return report_on(
         together,
         data=data,

@@ -62,10 +62,6 @@ def mean_of(config: Config, metric: Metric) -> Mean:
     return next(mean for mean in means_of(config) if mean.metric == metric)
 
 
-def _counts(engine: Engine, table: str) -> dict[str, int]:
-    return dict(engine.rows(f"SELECT event_type, count(*) FROM {table} GROUP BY event_type"))  # noqa: S608 - of ours
-
-
 def check_answerable(engine: Engine, config: Config, *, reranked: bool) -> None:
     """Refuse metrics the data cannot answer, rather than report 0 against 0.
 
@@ -74,40 +70,61 @@ def check_answerable(engine: Engine, config: Config, *, reranked: bool) -> None:
     NotInData
         With what is missing: an event type that never occurs, or a fact a re-ranked list cannot have.
     """
+    counts = _counted(engine)
+    if config.reward_event is not None and not counts.get(config.reward_event):
+        raise NotInData("reward_event", config.reward_event, reason="the outcomes hold none", known=tuple(counts))
+    for error in unanswerable(engine, config, reranked=reranked).values():
+        raise error
+
+
+def unanswerable(engine: Engine, config: Config, *, reranked: bool) -> dict[Metric, NotInData]:
+    """Return the metrics the data cannot answer, each with what is missing."""
+    counts = _counted(engine)
+    why = {metric: _missing(engine, config, metric, counts, reranked=reranked) for metric in config.metrics()}
+    return {
+        metric: NotInData("metric", metric.label, reason=reason) for metric, reason in why.items() if reason is not None
+    }
+
+
+def _counted(engine: Engine) -> dict[str, int]:
     counts = _counts(engine, "outcomes")
     if any(event not in counts for event in ("view", "click", "conversion")):
         counts = _counts(engine, "outcomes_read")  # an event id that many share leaves one of them
-    if config.reward_event is not None and not counts.get(config.reward_event):
-        raise NotInData("reward_event", config.reward_event, reason="the outcomes hold none", known=tuple(counts))
-    for metric in config.metrics():
-        if metric.family in ("rate", "service") and reranked:
-            reason = "a re-ranked list was shown to nobody; rates belong to logged lists"
-            raise NotInData("metric", metric.label, reason=reason)
-        if metric.family in ("service", "quantile"):
-            _check_logged(engine, metric)
-            continue
-        needed = [metric.definition.needs, "view" if metric.denominator == VIEWED else None]
-        for event in needed:
-            if event and not counts.get(event):
-                raise NotInData("metric", metric.label, reason=f"the outcomes hold no {event}")
-        if metric.family != "rate" and not any(counts.get(event) for event, grade in config.relevance.items() if grade):
-            raise NotInData("metric", metric.label, reason="no outcome is of a kind that offline.relevance grades")
-    if any(metric.name == "revenue_per_request" for metric in config.metrics()):
+    return counts
+
+
+def _counts(engine: Engine, table: str) -> dict[str, int]:
+    return dict(engine.rows(f"SELECT event_type, count(*) FROM {table} GROUP BY event_type"))  # noqa: S608 - of ours
+
+
+def _missing(engine: Engine, config: Config, metric: Metric, counts: dict[str, int], *, reranked: bool) -> str | None:
+    """Say what a metric lacks, if it lacks anything."""
+    if metric.family in ("rate", "service") and reranked:
+        return "a re-ranked list was shown to nobody; rates belong to logged lists"
+    if metric.family in ("service", "quantile"):
+        return _unlogged(engine, metric)
+    for event in (metric.definition.needs, "view" if metric.denominator == VIEWED else None):
+        if event and not counts.get(event):
+            return f"the outcomes hold no {event}"
+    if metric.family != "rate" and not any(counts.get(event) for event, grade in config.relevance.items() if grade):
+        return "no outcome is of a kind that offline.relevance grades"
+    if metric.name == "revenue_per_request":
         valued, worth = engine.row(
             "SELECT count(value), count_if(round(value * 1000000) <> 0) FROM outcomes WHERE event_type = 'conversion'"
         )
         if not worth:
-            reason = "every conversion is worth 0" if valued else "no conversion has a value"
-            raise NotInData("metric", "revenue_per_request", reason=reason)
+            return "every conversion is worth 0" if valued else "no conversion has a value"
+    return None
 
 
-def _check_logged(engine: Engine, metric: Metric) -> None:
-    """Refuse a figure of the service that the log does not carry: missing is missing, not 0."""
+def _unlogged(engine: Engine, metric: Metric) -> str | None:
+    """Say what of the service the log does not carry: missing is missing, not 0."""
     rungs, latencies = engine.row("SELECT count_if(knows_rung), count(latency_ms) FROM exposures")
     if metric.name == "fallback_rate" and not rungs:
-        raise NotInData("metric", metric.label, reason="no exposure has `rung` in its context")
+        return "no exposure has `rung` in its context"
     if metric.family == "quantile" and not latencies:
-        raise NotInData("metric", metric.label, reason="no exposure has latency_ms")
+        return "no exposure has latency_ms"
+    return None
 
 
 def score_requests(engine: Engine, config: Config, *, reranked: bool, only: str = "", unit: str = "m.unit") -> None:
