@@ -8,7 +8,7 @@ from scipy import stats
 from tests.unit.evaluation.every_mode import check_report
 
 from recsys.evaluation import evaluate
-from recsys.evaluation.errors import NotInData
+from recsys.evaluation.errors import NotInData, SettingsInvalid
 from recsys.evaluation.statistics.preferences import randomised
 
 ITEMS = ["a", "b", "c", "d"]
@@ -56,6 +56,17 @@ def test_the_list_that_people_take_from_goes_on(draft):
     assert (found.votes.wins, found.votes.losses, found.votes.ties) == (48, 12, 0)
     assert found.votes.p_fixed == pytest.approx(stats.binomtest(48, 60).pvalue)
     assert found.votes.p_sequential > found.votes.p_fixed
+
+
+def test_exposures_kept_apart_are_read_in_their_place(draft):
+    for unit in range(30):
+        draft.show(unit=f"u{unit}", click="new")
+    whole = draft.run()
+    dataset = draft.log.dataset()
+    apart = {"interleaving": dataset["exposures"], "outcomes": dataset["outcomes"]}
+    assert evaluate(dataset=apart, config=whole.config).to_json() == whole.to_json()
+    with pytest.raises(SettingsInvalid, match="no `exposures:`"):
+        evaluate(dataset=apart, config={"mode": "aa-check", "aa": {"metrics": ["ctr"]}})
 
 
 def test_the_list_that_people_leave_is_taken_back(draft):

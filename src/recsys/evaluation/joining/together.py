@@ -60,7 +60,7 @@ def read_roles(
 ) -> tuple[dict[str, Opened], Keep]:
     """Read every role and check its rows; exposures and outcomes are kept narrow, as :class:`Keep` says."""
     try:
-        return _read(engine, locate_sources(engine, dataset, folder), config, ids=ids)
+        return _read(engine, locate_sources(engine, dataset.roles(config.mode), folder), config, ids=ids)
     except BadData as error:
         # Where rows of a database were laid down is gone by now, and nobody's business.
         raise BadData(error.message.replace(f"{engine.folder}/", ""), next_step=error.next_step) from None

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from recsys.evaluation.errors import BadData
+from recsys.evaluation.errors import BadData, SettingsInvalid
 from recsys.evaluation.settings import read_settings
 
 __all__ = ["Dataset", "Source", "find_files", "read_dataset"]
@@ -51,18 +51,35 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Roles and their sources. With ``ranklists`` an offline run judges re-ranked lists, without it the logged
-    ones. ``preperiod``: what units did before an experiment.
+    ones. ``preperiod``: what units did before an experiment. ``interleaving``: the exposures of an interleaving, where
+    they are kept apart; its evaluation reads them in place of ``exposures``.
     """
 
-    exposures: Source
     outcomes: Source
+    exposures: Source | None = None
     assignments: Source | None = None
     ranklists: Source | None = None
     preperiod: Source | None = None
+    interleaving: Source | None = None
 
-    def roles(self) -> dict[str, Source]:
-        """Return the roles that are filled, in the order they are read."""
-        named = {name: getattr(self, name) for name in self.__struct_fields__}
+    def roles(self, mode: str) -> dict[str, Source]:
+        """Return the roles that an evaluation of this mode reads, in order.
+
+        Raises
+        ------
+        SettingsInvalid
+            Without exposures.
+        """
+        shown = self.exposures if self.interleaving is None or mode != "interleaving" else self.interleaving
+        if shown is None:
+            raise SettingsInvalid("dataset: no `exposures:`", next_step="say where what was shown is")
+        named = {
+            "exposures": shown,
+            "outcomes": self.outcomes,
+            "assignments": self.assignments,
+            "ranklists": self.ranklists,
+            "preperiod": self.preperiod,
+        }
         return {name: source for name, source in named.items() if source is not None}
 
 

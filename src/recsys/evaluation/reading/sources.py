@@ -5,7 +5,7 @@ the usual form. Exposures and outcomes are then read in one pass, whatever the i
 (:mod:`recsys.evaluation.joining.kept`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -13,7 +13,7 @@ import msgspec
 from recsys.evaluation.engine import Engine, identifier, literal
 from recsys.evaluation.errors import BadData
 from recsys.evaluation.reading.databases import from_duckdb, from_postgres
-from recsys.evaluation.reading.dataset import Dataset, Source, find_files
+from recsys.evaluation.reading.dataset import Source, find_files
 from recsys.evaluation.reading.findings import LineError
 from recsys.evaluation.reading.lines import check_lines
 from recsys.evaluation.reading.parquet import (
@@ -67,7 +67,7 @@ class Opened(Located, frozen=True, kw_only=True):
     content: int
 
 
-def locate_sources(engine: Engine, dataset: Dataset, folder: Path) -> dict[str, Located]:
+def locate_sources(engine: Engine, roles: Mapping[str, Source], folder: Path) -> dict[str, Located]:
     """Find every role and check its columns, and its lines; the engine then has a view ``<role>_read`` for each, with
     ``content``, a hash of the row, and ``bad``, whether it breaks its schema.
 
@@ -76,7 +76,7 @@ def locate_sources(engine: Engine, dataset: Dataset, folder: Path) -> dict[str, 
     BadData
         For files that are not there or do not fit, and any line that breaks its schema (the first are named).
     """
-    return {role: _locate(engine, role, source, folder) for role, source in dataset.roles().items()}
+    return {role: _locate(engine, role, source, folder) for role, source in roles.items()}
 
 
 def check_again(located: Iterable[Located]) -> None:
