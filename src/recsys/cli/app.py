@@ -29,6 +29,7 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "evaluation": ("eval",),
     "operations": ("status", "doctor"),
     "why": ("why",),
+    "audit": ("audit",),
     "pin": ("pin", "unpin"),
     "profile": ("profile",),
     "lab": ("simulate", "demo", "quickstart"),

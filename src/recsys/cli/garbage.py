@@ -1,24 +1,12 @@
-"""How ``recsys releases gc`` speaks: a span of time in, a table of what goes and stays out."""
-
-import re
+"""How ``recsys releases gc`` speaks: a table of what goes and stays."""
 
 from rich.table import Table
 
+from recsys.cli.spans import span_of
 from recsys.cli.terminal import escape, terminal
-from recsys.errors import UsageError
 from recsys.releases import Collection
 
-__all__ = ["finish_collection", "seconds_in"]
-
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
-
-
-def seconds_in(span: str) -> float:
-    """Read ``90m``, ``24h`` or ``7d``; raises :class:`~recsys.errors.UsageError`."""
-    found = re.fullmatch(r"(\d{1,9})([smhd])", span.strip(), re.ASCII)
-    if found is None:
-        raise UsageError(f"`{span}` is not a span of time", next_step="like 90m, 24h or 7d")
-    return float(found[1]) * _UNITS[found[2]]
+__all__ = ["finish_collection"]
 
 
 def finish_collection(made: Collection) -> None:
@@ -50,7 +38,7 @@ def _table(made: Collection) -> None:
             going, staying = _amount(amount.go, amount.go_bytes), _amount(amount.stay, amount.stay_bytes)
             table.add_row(amount.kind, going, staying)
     terminal.people.print(table)
-    young = f", and what is younger than {_span(made.grace_s)}" if made.grace_s else ""
+    young = f", and what is younger than {span_of(made.grace_s)}" if made.grace_s else ""
     terminal.say(f"kept: all that is live, the last {made.keep} contents of each lever{young}")
     reach = Table("lever", "can go back to everything since", box=None, pad_edge=False)
     for lever, generation in made.oldest.items():
@@ -68,10 +56,3 @@ def _size(size_bytes: float) -> str:
             return f"{size_bytes:.3g} {unit}"
         size_bytes /= 1_000
     return f"{size_bytes:,.3g} TB"
-
-
-def _span(seconds: float) -> str:
-    for unit, least in (("d", 2), ("h", 1), ("m", 1)):
-        if seconds >= least * _UNITS[unit] and seconds % _UNITS[unit] == 0:
-            return f"{seconds / _UNITS[unit]:.0f}{unit}"
-    return f"{seconds:g}s"

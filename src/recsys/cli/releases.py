@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from recsys.cli.changes import TimeoutOption, WaitOption, finish_and_wait, finish_change
-from recsys.cli.garbage import finish_collection, seconds_in
+from recsys.cli.garbage import finish_collection
 from recsys.cli.options import (
     AttemptOption,
     DryRunOption,
@@ -20,6 +20,7 @@ from recsys.cli.options import (
     open_tenant,
     read_reports,
 )
+from recsys.cli.spans import seconds_in
 from recsys.cli.terminal import escape, terminal
 from recsys.errors import UsageError
 from recsys.library import Tenant

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from recsys.cli.garbage import seconds_in
 from recsys.cli.options import HostDirOption, TenantOption, open_tenant
+from recsys.cli.spans import seconds_in
 from recsys.cli.terminal import escape, terminal
 from recsys.errors import Refused, UsageError
 

@@ -273,6 +273,7 @@ SCENES: Mapping[str, Callable[[Shop], Directions]] = {
     "runbooks/restore-from-backup.md": put_back_from_a_backup,
     "how-to/back-up-and-restore.md": quiet,
     "how-to/prove-the-log.md": quiet,
+    "how-to/audit-changes.md": quiet,
     "how-to/evaluate-offline.md": some_logs,
     "how-to/roll-back.md": quiet,
     "how-to/update-items.md": quiet,
