@@ -27,6 +27,7 @@ def _recsys(*words: str, folder: Path, code: int = 0) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_the_demo_shows_the_whole_promise_and_exits_0(tmp_path: Path) -> None:
     said = _recsys("demo", folder=tmp_path)

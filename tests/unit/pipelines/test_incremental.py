@@ -184,6 +184,7 @@ def test_a_longer_window_than_was_kept_is_read_again(shop, tmp_path):
     assert _same(_next(shop, events, end="2026-11-10", work=tmp_path / "kept"), _full(shop, events, end="2026-11-10"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(2))
 def test_a_run_killed_at_any_write_leaves_what_the_next_goes_on_from(shop, tmp_path, seed, monkeypatch):
     rows = visits(seed=seed)
@@ -241,6 +242,7 @@ def _partials(tmp_path):
     return {path.name: path.stat().st_mtime_ns for path in (tmp_path / "kept/partials/popularity.tenant").iterdir()}
 
 
+@pytest.mark.long
 def test_what_popularity_made_of_a_day_that_did_not_change_is_not_computed_again(shop, tmp_path):
     events = _nightly(tmp_path, visits())
     _next(shop, events, end="2026-11-09", work=tmp_path / "kept")
@@ -253,6 +255,7 @@ def test_what_popularity_made_of_a_day_that_did_not_change_is_not_computed_again
     assert _same(grown, _full(shop, events, end="2026-11-10"))
 
 
+@pytest.mark.long
 def test_other_weights_make_other_days(shop, tmp_path):
     events = _nightly(tmp_path, visits())
     _next(shop, events, end="2026-11-10", work=tmp_path / "kept")
@@ -273,6 +276,7 @@ def test_another_half_life_needs_no_day_again(shop, tmp_path):
     assert _same(grown, _full(shop, events, end="2026-11-10"))
 
 
+@pytest.mark.long
 def test_a_day_has_the_same_bytes_whichever_days_are_read_with_it(shop, tmp_path):
     """Large enough that a day is several row groups, and where they begin could depend on the day before."""
     history = make_history(
