@@ -53,7 +53,7 @@ def evaluate(
     """
     import duckdb
 
-    from recsys.evaluation.engine import open_engine
+    from recsys.evaluation.engine import memory_for, open_engine
     from recsys.evaluation.joining.together import bring
 
     settings = read_config(config, experiment_id=experiment_id)
@@ -65,12 +65,15 @@ def evaluate(
         raise SettingsInvalid(reason, next_step="leave it out; only reports of mode offline are compared")
     earlier = baseline if baseline is None or isinstance(baseline, Report) else read_report(baseline)
     try:
-        with open_engine() as engine:
+        with open_engine(memory_limit=memory_for(settings.mode)) as engine:
             together = bring(engine, dataset=inputs, folder=folder, config=settings, progress=progress, ids=False)
             with progress("measure"):
                 return _run(together, baseline=earlier)
     except duckdb.InterruptException:
         raise KeyboardInterrupt from None  # Ctrl-C, as the engine tells it
+    except duckdb.OutOfMemoryException as error:
+        next_step = "give fewer days, or fewer slice keys"
+        raise BadData("the logs are more than this run can hold", next_step=next_step) from error
     except duckdb.Error as error:
         # What the checks before let through and the engine refuses: still one line and no number.
         raise BadData(f"the data could not be read: {str(error).splitlines()[0]}") from error

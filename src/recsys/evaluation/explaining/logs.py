@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from recsys.encoding import parse_rfc3339, rfc3339
-from recsys.evaluation.engine import Engine, literal, open_engine
+from recsys.evaluation.engine import Engine, literal, memory_for, open_engine
 from recsys.evaluation.errors import BadData, DataChanged
 from recsys.evaluation.experiment.trial import make_trial
 from recsys.evaluation.joining.fingerprint import fingerprint
@@ -280,7 +280,7 @@ def open_logs(
 
     inputs, folder = read_dataset(dataset)
     try:
-        with open_engine() as engine:
+        with open_engine(memory_limit=memory_for(report.mode)) as engine:
             yield Logs(_bring(engine, report, inputs, folder, progress))
     except duckdb.Error as error:
         raise BadData(f"the data could not be read: {str(error).splitlines()[0]}") from error

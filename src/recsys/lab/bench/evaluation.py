@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from recsys.errors import Failed
-from recsys.evaluation.engine import MEMORY_LIMIT
+from recsys.evaluation.engine import memory_for
 from recsys.lab.bench.log import Log, LogShape, Mode, make_log, truth
 from recsys.lab.bench.one_evaluation import Figure, Figures, Job, run_job
 from recsys.lab.machine import Machine, this_machine
@@ -127,7 +127,7 @@ def run(
         ratios=ratios,
         cpu_ratios=cpu_ratios,
         figures=figures,
-        memory_limit=MEMORY_LIMIT,
+        memory_limit=memory_for(shape.mode),
         machine=this_machine(),
     )
 
