@@ -1,5 +1,6 @@
 """Options that many commands share, said once."""
 
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -86,11 +87,11 @@ def day(text: str | None, *, default: date | None = None) -> date:
 
 
 def read_reports(paths: list[Path] | None) -> list[bytes]:
-    """Return the bytes of the reports given as evidence."""
+    """Return the bytes of the reports given as evidence; ``-`` is standard input."""
     reports = []
     for path in paths or []:
         try:
-            reports.append(path.read_bytes())
+            reports.append(sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes())
         except OSError as error:
             raise UsageError(
                 f"cannot read {path}: {error.strerror}", next_step="give the JSON report of recsys eval run"
