@@ -95,19 +95,14 @@ def stale_manifest(shop: Shop) -> Directions:
 
     def damage() -> None:
         with shop.follower_standing_still():
-            built = shop.build(days=29, reason="nightly run")
-            artifact = shop.largest_artifact_of(built)
-            artifact.chmod(0o644)
-            artifact.write_bytes(artifact.read_bytes()[:-100])
+            shop.damage_the_largest_artifact_of(shop.build(days=29, reason="nightly run"))
 
     return {"a service": _A_SERVICE, "a damaged release": damage}
 
 
 def pipeline_failed(shop: Shop) -> Directions:
     """The export was cut in the middle of a line."""
-    with shop.events[0].open("rb+") as file:
-        file.seek(-70, 2)
-        file.truncate()
+    shop.cut_the_export()
     shop.people(60)
     return {}
 

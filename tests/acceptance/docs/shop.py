@@ -1,116 +1,41 @@
-"""A small shop on a real store, for documents that begin with a shop in trouble.
+"""The small shop of the lab, for documents that begin with a shop in trouble.
 
-Its past is simulated, its release is built by the real pipelines, its people are answered by the real ranking, and they
-click as the simulation's truth says. The log of answers is written as the service writes it, so that an incident's
-thousand answers take a second. Documents that need the service itself start it.
+Its people are answered by the real ranking, and they click as the simulation's truth says. The log of answers is
+written as the service writes it, so that an incident's thousand answers take a second. Documents that need the service
+itself start it.
 """
 
 import itertools
-import os
-import shutil
-import signal
 import socket
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-import recsys
 from recsys.encoding import canonical, convert, digest, rfc3339
 from recsys.events import Decision, Exposure, Outcome, ShownItem
-from recsys.lab.mishaps import scraper_events, unfiltered_recall
-from recsys.lab.simulate import Shopper, Visit, World, simulate, stream
-from recsys.library import Tenant
-from recsys.pipelines import RunReport
+from recsys.lab import shop as small_shop
+from recsys.lab.shop import SURFACE, TENANT
+from recsys.lab.simulate import Visit
 from recsys.ranking.request import RecommendRequest
-from recsys.releases import Change
 from recsys.releases.record import FORMAT
 from recsys.replicas import Heartbeat, Replica
-from recsys.serving.processes import read_processes
 from recsys.snapshot import recommend
 
-__all__ = ["Shop", "make_template"]
+__all__ = ["Shop"]
 
-TENANT, SURFACE = "demo", "home"
-_USERS, _ITEMS, _DAYS, _SEED = 300, 60, 30, 1
 _K = 10
 _AN_HOUR_S = 3600.0
 
 
-def make_template(folder: Path) -> None:
-    """Make the shop that every scene begins with: 30 days of events until yesterday, and one release of them."""
-    end = datetime.now(UTC).date() - timedelta(days=1)
-    simulate(users=_USERS, items=_ITEMS, days=_DAYS, seed=_SEED, format="jsonl", out=folder / "shop", end=end)
-    shop = Shop(folder)
-    shop.suite.create_tenant(TENANT, reason="a new shop")
-    shop.build(reason="nightly run")
-
-
-class Shop:
-    """Tenant ``demo`` serving ``home`` from ``var/store`` of a folder that :func:`make_template` filled."""
+class Shop(small_shop.Shop):
+    """A shop whose people need no service."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.suite = recsys.open(folder / "var/store", create=True, actor="night-shift")
-        self._world = World.make(users=_USERS, items=_ITEMS, seed=_SEED)
-        self._shopper = Shopper(self._world, stream(_SEED, "visits"), surfaces={SURFACE: 1.0})
+        super().__init__(folder)
         self._clock = time.time() - _AN_HOUR_S
         self._files = itertools.count()
-
-    @property
-    def tenant(self) -> Tenant:
-        return self.suite.tenant(TENANT)
-
-    @property
-    def events(self) -> list[Path]:
-        return [self.folder / "shop/interactions.jsonl", self.folder / "shop/outcomes.jsonl"]
-
-    def build(
-        self,
-        *more: Path,
-        days: int = _DAYS,
-        days_ago: int = 1,
-        surface: str = SURFACE,
-        reason: str,
-        ship: bool = True,
-        force: bool = False,
-    ) -> RunReport:
-        """Run the pipelines over so many days of the shop's past, until so many days ago."""
-        today = datetime.now(UTC).date()
-        return recsys.pipelines.run(
-            self.tenant,
-            surface=surface,
-            events=[*self.events, *more],
-            catalog=self.folder / "shop/catalog.jsonl",
-            start=today - timedelta(days=days),
-            end=today - timedelta(days=days_ago),
-            reason=reason,
-            ship=ship,
-            force=force,
-        )
-
-    def put_rules(self, rules: Sequence[dict[str, Any]], *, reason: str) -> Change:
-        return self.tenant.releases.put_rules(canonical(rules), reason=reason)
-
-    def put_config(self, config: dict[str, Any], *, reason: str) -> Change:
-        return self.tenant.releases.put_config(canonical(config), reason=reason)
-
-    def put_recall_list_without_its_filter(self) -> None:
-        lines = (self.folder / "shop/catalog.jsonl").read_bytes().splitlines()
-        items = [msgspec.json.decode(line)["item_id"] for line in lines]
-        self.put_rules(unfiltered_recall(items), reason="product recall")
-
-    def export_with_a_scraper(self) -> Path:
-        """Write a day's export in which a scraper's made-up users took what people like least."""
-        least = self._world.interest.argsort()[:20]
-        path = self.folder / "shop/export.jsonl"
-        yesterday: date = datetime.now(UTC).date() - timedelta(days=1)
-        scraper_events(path, wanted=[str(item) for item in self._world.items.ids[least]], end=yesterday, visitors=6000)
-        return path
 
     def people(self, visits: int) -> None:
         """Let so many people be answered by what is in force now, and click; the log gets it all."""
@@ -118,7 +43,7 @@ class Shop:
         exposures, outcomes = [], []
         for _ in range(visits):
             self._clock += 1.0
-            visit = self._shopper.next_visit()
+            visit = self.shopper.next_visit()
             request = convert(_request(visit), RecommendRequest, what="request")
             answer = recommend(snapshot, request, now=self._clock)
             shown = [item.item_id for item in answer.items]
@@ -143,7 +68,7 @@ class Shop:
                 ),
             )
             exposures.append(canonical(exposure))
-            for number, reaction in enumerate(self._shopper.react(visit, shown)):
+            for number, reaction in enumerate(self.shopper.react(visit, shown)):
                 outcome = Outcome(
                     request_id=exposure.request_id,
                     item_id=reaction.item_id,
@@ -168,30 +93,6 @@ class Shop:
             tenants={TENANT: Replica(generation=head, head=head, unconfirmed_s=0.1)},
         )
         self.suite.store.objects.replace(f"replicas/{beat.host}.json", canonical(beat))
-
-    def largest_artifact_of(self, built: RunReport) -> Path:
-        """Return the file of the largest artifact that a run made."""
-        digests = {signal.artifact.removeprefix("sha256:") for signal in built.signals.values()}
-        found = [path for path in (self.folder / "var/store/blobs").rglob("*") if path.name in digests]
-        return max(found, key=lambda path: path.stat().st_size)
-
-    @contextmanager
-    def follower_standing_still(self) -> Iterator[None]:
-        """Keep the running service from reading the store for a moment."""
-        processes = read_processes(self.folder / "var/host/processes.json")
-        assert processes is not None, "no service runs"
-        follower = processes.children["follower"].pid
-        os.kill(follower, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(follower, signal.SIGCONT)
-
-    def store_goes_away(self) -> None:
-        shutil.move(self.folder / "var/store", self.folder / "var/store.away")
-
-    def store_comes_back(self) -> None:
-        shutil.move(self.folder / "var/store.away", self.folder / "var/store")
 
 
 def _request(visit: Visit) -> dict[str, Any]:

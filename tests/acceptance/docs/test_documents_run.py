@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from tests.acceptance.docs.scenes import SCENES
 from tests.acceptance.docs.session import Command, Direction, Session, steps_of
-from tests.acceptance.docs.shop import Shop, make_template
+from tests.acceptance.docs.shop import Shop
+
+from recsys.lab.shop import make_shop
 
 REPOSITORY = Path(__file__).parents[3]
 DOCS = REPOSITORY / "docs"
@@ -31,7 +33,7 @@ ALWAYS = {"runbooks/empty-recommendations.md"}
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that every scene begins with a copy of."""
     folder = tmp_path_factory.mktemp("shop")
-    make_template(folder)
+    make_shop(folder)
     return folder
 
 
