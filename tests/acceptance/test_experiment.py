@@ -45,7 +45,7 @@ CONFIG: dict[str, Any] = {
 def test_what_people_prefer_is_promoted_by_the_report_on_them(tmp_path: Path) -> None:
     store, host = tmp_path / "store", tmp_path / "host"
     environment = {**os.environ, "RECSYS_STORE": str(store), "RECSYS_TENANT": "demo", "RECSYS_HOST_DIR": str(host)}
-    shell = Shell(terminal, environment)
+    shell = Shell(environment, says=terminal.say)
     end = date.today() - timedelta(days=1)  # noqa: DTZ011 - the simulation's days are this machine's
     shell.run(
         "simulate", "--users", str(USERS), "--items", str(ITEMS), "--days", str(DAYS), "--seed", str(SEED),

@@ -28,6 +28,7 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "recommend": ("recommend", "similar"),
     "evaluation": ("eval",),
     "operations": ("status", "doctor"),
+    "drill": ("drill",),
     "why": ("why",),
     "audit": ("audit",),
     "pin": ("pin", "unpin"),

@@ -83,7 +83,7 @@ class Demo:
             "RECSYS_HOST_DIR": str(self._host),
             "RECSYS_TENANT": _TENANT,
         }
-        self._recsys = Shell(narrator, environment)
+        self._recsys = Shell(environment, says=lambda line: narrator.say(f"  [bold]$[/bold] {line}"))
         self._end = datetime.now(UTC).date() - timedelta(days=1)  # today is not over: its last events are not there
         self._summary: list[tuple[str, str]] = []
         self._started = time.monotonic()

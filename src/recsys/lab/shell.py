@@ -3,14 +3,13 @@
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from recsys.errors import Failed
-from recsys.lab.narrator import Narrator
 
 __all__ = ["Shell"]
 
@@ -22,11 +21,13 @@ class Shell:
     ----------
     environment
         The whole environment of the commands; ``RECSYS_STORE`` names the store.
+    says
+        Hears each command as it is typed, long words cut.
     """
 
-    def __init__(self, narrator: Narrator, environment: Mapping[str, str]) -> None:
-        self._narrator = narrator
+    def __init__(self, environment: Mapping[str, str], *, says: Callable[[str], object]) -> None:
         self._environment = dict(environment)
+        self._says = says
 
     def run(self, *words: str, expect: int = 0) -> Any:
         """Run one command with ``--json`` and return its document.
@@ -36,19 +37,23 @@ class Shell:
         Failed
             When it exits with another code than ``expect``.
         """
-        self._narrator.say(f"  [bold]$[/bold] recsys {' '.join(_quoted(word) for word in words)}")
-        done = subprocess.run(
-            [sys.executable, "-m", "recsys", "--json", *words],
-            env=self._environment,
-            capture_output=True,
-            check=False,
-        )
+        done = self.tried(*words)
         if done.returncode != expect or not done.stdout.strip():
             said = (done.stderr or done.stdout).decode().strip()
             raise Failed(
                 f"recsys {' '.join(words)} exited {done.returncode}, and not {expect} with a document", next_step=said
             )
         return msgspec.json.decode(done.stdout)
+
+    def tried(self, *words: str) -> "subprocess.CompletedProcess[bytes]":
+        """Run one command with ``--json``, whatever it exits with."""
+        self._says(f"recsys {' '.join(_quoted(word) for word in words)}")
+        return subprocess.run(
+            [sys.executable, "-m", "recsys", "--json", *words],
+            env=self._environment,
+            capture_output=True,
+            check=False,
+        )
 
     def timed(self, *words: str) -> tuple[Any, float]:
         """Run a command and return its document and when it had returned, on the monotonic clock."""

@@ -104,9 +104,10 @@ class Shop:
         self.put_rules(unfiltered_recall(self.item_ids), reason="product recall")
 
     def export_with_a_scraper(self) -> Path:
-        """Write a day's export in which a scraper's made-up users took what people like least."""
+        """Write a day's export in which a scraper's made-up users took what people like least, passing everything."""
         path = self.folder / "shop/export.jsonl"
-        scraper_events(path, wanted=self.unwanted, end=datetime.now(UTC).date() - timedelta(days=1), visitors=6000)
+        yesterday = datetime.now(UTC).date() - timedelta(days=1)
+        scraper_events(path, wanted=self.unwanted, passed=self.item_ids, end=yesterday, visitors=12_000)
         return path
 
     def cut_the_export(self) -> None:
