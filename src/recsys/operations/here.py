@@ -118,7 +118,7 @@ def look_here(host_dir: Path, *, settings: Settings | None = None) -> Here:
     settings = settings or _settings(host_dir)
     places = Places(settings.host_path)
     processes = read_processes(places.processes)
-    running = processes is not None and Path(f"/proc/{processes.supervisor}").exists()
+    running = processes is not None and _lives(processes.supervisor)
     health = _told_health(processes) if asked and running and processes else None
     health = health or look_at_host(settings)
     return Here(
@@ -133,6 +133,15 @@ def look_here(host_dir: Path, *, settings: Settings | None = None) -> Here:
         answers=_answers(places),
         settings=settings,
     )
+
+
+def _lives(pid: int) -> bool:
+    """Tell whether a process runs; one that is dead and that nobody has taken note of does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return False
+    return state != "Z"
 
 
 def _settings(host_dir: Path) -> Settings:

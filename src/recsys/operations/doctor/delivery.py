@@ -57,13 +57,15 @@ def check_delivery(case: Case) -> Finding | None:
     A lever is named only when every host refuses the release: what one host alone refuses is that host's trouble.
     """
     beats = [beat for beat in read_heartbeats(case.store.objects) if case.tenant in beat.tenants]
+    here = case.here if case.here is not None and case.tenant in case.here.tenants() else None
+    dead = {here.host} if here is not None and not here.running else set()  # its last heartbeat is young yet
     alive = {
         beat.host: beat.tenants[case.tenant]
         for beat in beats
-        if beat.age_s(case.now_s) <= THRESHOLDS.heartbeat_missing_s
+        if beat.host not in dead and beat.age_s(case.now_s) <= THRESHOLDS.heartbeat_missing_s
     }
     if not alive:
-        return _nobody(case, beats)
+        return _nobody(case, beats, here)
     age_s = case.now_s - parse_rfc3339(case.head.at, what="release")
     behind = {
         host: replica for host, replica in alive.items() if replica.generation < case.head.generation or replica.problem
@@ -71,7 +73,9 @@ def check_delivery(case: Case) -> Finding | None:
     refused = {host: replica for host, replica in behind.items() if replica.rejected and replica.pinned is None}
     troubled = any(replica.problem for replica in behind.values())
     forked = any("LOG_FORKED" in (replica.problem or "") for replica in behind.values())
-    if not (refused or troubled) and (not behind or age_s <= THRESHOLDS.heartbeat_missing_s):
+    pinned = sorted(host for host, replica in behind.items() if replica.pinned is not None)
+    loading = age_s <= THRESHOLDS.heartbeat_missing_s
+    if not behind or (loading and not (refused or troubled or pinned)):
         return None
     serving = max(replica.generation for replica in behind.values())
     moved = [name for name in sorted(case.head.surfaces) if case.head.changed.get(artifacts_of(name), 0) > serving]
@@ -95,9 +99,9 @@ def check_delivery(case: Case) -> Finding | None:
         reason = f"refused by {len(refused)} of {len(alive)} hosts"
         command = levers.rollback(case.tenant, lever, surface=surface or "", to=serving, reason=reason)
         return msgspec.structs.replace(finding, lever=lever, command=command)
-    pinned = [host for host, replica in behind.items() if replica.pinned is not None]
-    if pinned and not refused and case.here is not None and case.here.host in pinned:
-        return msgspec.structs.replace(finding, lever="unpin", command=levers.unpin(case.tenant, reason="forgotten"))
+    if not refused and here is not None and here.host in pinned:
+        command = levers.unpin(case.tenant, reason="the pin is not wanted any more")
+        return msgspec.structs.replace(finding, lever="unpin", command=command)
     return msgspec.structs.replace(finding, next_step=_next_step(case, behind, refused, pinned))
 
 
@@ -132,9 +136,8 @@ def _next_step(case: Case, behind: Mapping[str, Replica], refused: Mapping[str, 
     return f"on {', '.join(sorted(behind))}: does it reach the store? recsys doctor not-ready, and its log"
 
 
-def _nobody(case: Case, beats: list[Heartbeat]) -> Finding | None:
+def _nobody(case: Case, beats: list[Heartbeat], here: Here | None) -> Finding | None:
     """Tell of a tenant that no host says it serves."""
-    here = case.here if case.here is not None and case.tenant in case.here.tenants() else None
     silent_s = min((beat.age_s(case.now_s) for beat in beats), default=None)
     stopped = here is not None and not here.running
     if not stopped and (silent_s is None or silent_s <= THRESHOLDS.all_silent_s):
