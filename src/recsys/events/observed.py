@@ -6,10 +6,10 @@ the store yet. Reading them needs no service.
 
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
@@ -20,7 +20,7 @@ from recsys.events.layout import Stream, event_files, utc_day
 from recsys.events.schemas import Decision
 from recsys.store import Store
 
-__all__ = ["Clicks", "GenerationStats", "Joins", "Observed", "Sample"]
+__all__ = ["Clicks", "Day", "Experiment", "GenerationStats", "Joins", "Observed", "Sample", "Speed"]
 
 _LARGEST_LINE_BYTES = 32 << 20
 _LOOKS = 10
@@ -76,6 +76,36 @@ class Clicks(msgspec.Struct, frozen=True, kw_only=True):
         return self.clicked / self.answers if self.answers else 0.0
 
 
+class Speed(msgspec.Struct, frozen=True, kw_only=True):
+    """How long one host took to answer from one generation, by its own clock, in milliseconds; ``first_s`` is when it
+    began to, in seconds since 1970.
+    """
+
+    generation: int
+    host: str
+    answers: int
+    median_ms: float
+    p99_ms: float
+    first_s: float
+
+
+class Day(msgspec.Struct, frozen=True, kw_only=True):
+    """What was answered on one UTC day, and how much of it was clicked on."""
+
+    day: str
+    answers: int
+    clicked: int
+
+
+class Experiment(msgspec.Struct, frozen=True, kw_only=True):
+    """An experiment or a candidate as answers tell of it: its variants by name, and by what units are told apart."""
+
+    experiment_id: str
+    variants: tuple[str, ...]
+    unit: str
+    answers: int
+
+
 class Joins(msgspec.Struct, frozen=True, kw_only=True):
     """``outcomes_matched`` is the share of outcomes whose exposure exists; ``None`` without outcomes."""
 
@@ -97,15 +127,18 @@ class Observed:
 
     Parameters
     ----------
+    store
+        Where the logs are; without one, this host's spool is all there is.
     since_s
         Only answers from this moment on, seconds since 1970.
     spool
         This host's spool directory, where there is one: what is not shipped yet.
     """
 
-    def __init__(self, store: Store, tenant: str, *, since_s: float, spool: Path | None = None) -> None:
-        self.store, self.tenant, self._spool, self._day = store, tenant, spool, utc_day(since_s)
-        self._copies = TemporaryDirectory(prefix="recsys-observed-")
+    def __init__(self, store: Store | None, tenant: str, *, since_s: float, spool: Path | None = None) -> None:
+        self._store, self.tenant, self._spool, self._day = store, tenant, spool, utc_day(since_s)
+        self._copies = tempfile.TemporaryDirectory(prefix="recsys-observed-")
+        self._found: dict[Stream, tuple[Path, ...]] = {}
         import duckdb  # an eighth of what the command line takes to start, for status and doctor alone
 
         self._engine = duckdb.connect()
@@ -122,6 +155,12 @@ class Observed:
     ) -> None:
         self._engine.close()
         self._copies.cleanup()
+
+    @property
+    def store(self) -> Store:
+        """Return the store these logs are of."""
+        assert self._store is not None, "only a spool is read here"
+        return self._store
 
     def generations(self, surface: str | None = None) -> tuple[GenerationStats, ...]:
         """Return what each generation answered, oldest first."""
@@ -144,6 +183,37 @@ class Observed:
             spread = clicked_squared - 2 * rate * clicked_answers + rate * rate * answers_squared
             variance = people / (people - 1) * spread / (answers * answers)
         return Clicks(people=people, answers=answers, clicked=clicked, variance=variance)
+
+    def coverage(self, surface: str, generations: Sequence[int], *, answers: int) -> int:
+        """Return how many different items so many answers of these generations showed, the same answers every time."""
+        asked = {"surface": surface, "generations": list(generations), "size": answers}
+        return int(self._engine.execute(_sql("coverage"), asked).fetchall()[0][0])
+
+    def days(self, surface: str, generations: Sequence[int]) -> tuple[Day, ...]:
+        """Return what these generations answered day by day, oldest first."""
+        asked = {"surface": surface, "generations": list(generations)}
+        rows = self._engine.execute(_sql("days"), asked).fetchall()
+        return tuple(Day(day=str(day), answers=answers, clicked=clicked) for day, answers, clicked in rows)
+
+    def speeds(self, surface: str) -> tuple[Speed, ...]:
+        """Return how long each host took by generation, oldest first."""
+        cursor = self._engine.execute(_sql("speeds"), {"surface": surface})
+        names = [column[0] for column in cursor.description]
+        return tuple(Speed(**dict(zip(names, row, strict=True))) for row in cursor.fetchall())
+
+    def experiments(self, surface: str) -> tuple[Experiment, ...]:
+        """Return the experiments and candidates that answers of a surface took part in, the one with most first."""
+        rows = self._engine.execute(_sql("experiments"), {"surface": surface}).fetchall()
+        return tuple(
+            Experiment(experiment_id=name, variants=tuple(variants), unit=unit, answers=answers)
+            for name, variants, unit, answers in rows
+        )
+
+    def files(self, stream: Stream) -> tuple[Path, ...]:
+        """Return copies of a stream's files of the days looked at, which are there until this is closed."""
+        if stream not in self._found:
+            self._found[stream] = tuple(self._files(stream))
+        return self._found[stream]
 
     def joins(self) -> Joins:
         """Return how well outcomes find their exposures."""
@@ -178,26 +248,30 @@ class Observed:
         return {request_id: frozenset(items) for request_id, items in rows}
 
     def _source(self, stream: Stream, columns: str) -> str:
-        found = [str(path) for path in self._files(stream)]
+        found = [str(path) for path in self.files(stream)]
         if not found:
-            typed = re.findall(r"(\w+):'([^']+)'", columns)
+            typed = [*re.findall(r"(\w+):'([^']+)'", columns), ("filename", "VARCHAR")]
             nothing = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in typed)
             return f"(select {nothing} where false)"
         listed = ", ".join("'" + path.replace("'", "''") + "'" for path in found)
         return (
             f"read_json([{listed}], format='newline_delimited', columns={columns}, "
-            f"maximum_object_size={_LARGEST_LINE_BYTES}, ignore_errors=true)"
+            f"maximum_object_size={_LARGEST_LINE_BYTES}, ignore_errors=true, filename=true)"
         )
 
     def _files(self, stream: Stream) -> Iterator[Path]:
         prefix = f"events/{self.tenant}/{stream}/"
-        for number, key in enumerate(self.store.objects.keys(prefix)):
+        for key in self._store.objects.keys(prefix) if self._store is not None else ():
             if key[len(prefix) :] >= f"dt={self._day}/":
-                copy = Path(self._copies.name) / f"{stream}-{number}.jsonl"
+                copy = self._copy(Path(key))
                 self.store.objects.fetch(key, copy)
                 yield copy
         if self._spool is not None:
             yield from self._spooled(self._spool, stream)
+
+    def _copy(self, file: Path) -> Path:
+        """Return where a file's copy goes: under its own name, which tells the host."""
+        return Path(tempfile.mkdtemp(dir=self._copies.name)) / file.name
 
     def _spooled(self, spool: Path, stream: Stream) -> list[Path]:
         """Take this host's files as they are now. A running service moves them on under our feet: then look again."""
@@ -206,14 +280,22 @@ class Observed:
             try:
                 for file in event_files(spool, tenant=self.tenant, stream=stream):
                     if file.day >= self._day:
-                        copy = Path(self._copies.name) / f"{stream}-spool-{len(held)}.jsonl"
-                        copy.unlink(missing_ok=True)
+                        copy = self._copy(file.path)
                         shutil.copyfile(file.path, copy)
+                        if file.growing:
+                            _cut_torn_line(copy)
                         held.append(copy)
             except FileNotFoundError:
                 continue
             return held
         return held
+
+
+def _cut_torn_line(path: Path) -> None:
+    """Leave the last line out while its writer is in the middle of it."""
+    data = path.read_bytes()
+    if data and not data.endswith(b"\n"):
+        path.write_bytes(data[: data.rfind(b"\n") + 1])
 
 
 def _sql(name: str) -> str:

@@ -12,11 +12,14 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter, QueryParameter
 
 from recsys.access import Right
-from recsys.operations.doctor import Diagnosis, Symptom, diagnose
-from recsys.operations.health import health
+from recsys.operations.doctor import Diagnosis, Symptom, diagnose, diagnose_here
+from recsys.operations.health import health, health_here
+from recsys.operations.here import Here, look_here
 from recsys.operations.layers import TenantHealth
+from recsys.operations.store_away import StoreAway, noticed
 from recsys.operations.why import Why, why
 from recsys.serving.admin import Request, Tenant, aside, office_of, serve_operators
+from recsys.serving.office import Office
 from recsys.serving.role import begin
 from recsys.snapshot import collect
 
@@ -42,27 +45,45 @@ _one_replay = threading.Lock()
 @get("/v1/admin/tenants/{tenant:str}/health")
 @aside
 def show_health(request: Request, tenant: Tenant, hours: Hours = 24.0) -> TenantHealth:
-    """Judge every surface of the tenant: serving, pipelines, evaluation and releases."""
+    """Judge every surface of the tenant: serving, pipelines, evaluation and releases. With the store away: what this
+    host answers, and from what.
+    """
     office = office_of(request)
     office.admit(request.headers.get, tenant=tenant, right=Right.READ)
-    spool = office.places.spool if office.places.spool.is_dir() else None
-    return health(office.store(), [tenant], window_s=hours * 3600, spool=spool).tenants[tenant]
+    here, window_s = _here(office, tenant), hours * 3600
+    try:
+        with noticed(opening=True):
+            store = office.store()
+        with noticed():
+            return health(store, [tenant], window_s=window_s, spool=here.spool).tenants[tenant]
+    except StoreAway as away:
+        found = health_here(here, problem=away.problem, tenant=tenant, window_s=window_s)
+        return found.tenants.get(tenant, TenantHealth(surfaces={}))
 
 
 @get("/v1/admin/tenants/{tenant:str}/doctor")
 @aside
 def show_doctor(request: Request, tenant: Tenant, symptom: OneSymptom = None, hours: Hours = 24.0) -> Diagnosis:
-    """Walk the first-incident checklist: evidence, cause, the smallest lever and its command."""
+    """Walk the first-incident checklist: evidence, cause, the smallest lever and its command. With the store away: what
+    this host shows of itself.
+    """
     office = office_of(request)
     office.admit(request.headers.get, tenant=tenant, right=Right.READ)
-    return diagnose(
-        office.store(),
-        [tenant],
-        symptoms=() if symptom is None else (symptom,),
-        window_s=hours * 3600,
-        spool=office.places.spool if office.places.spool.is_dir() else None,
-        cache=office.places.root / "doctor",
-    )
+    here, window_s = _here(office, tenant), hours * 3600
+    symptoms = () if symptom is None else (symptom,)
+    try:
+        with noticed(opening=True):
+            store = office.store()
+        with noticed(), _one_replay:
+            cache = office.places.root / "doctor"
+            return diagnose(store, [tenant], symptoms=symptoms, window_s=window_s, here=here, cache=cache)
+    except StoreAway as away:
+        return diagnose_here(here, problem=away.problem, symptoms=symptoms, tenant=tenant, window_s=window_s)
+
+
+def _here(office: Office, tenant: str) -> Here:
+    """Look at this host as far as it is the tenant's business."""
+    return look_here(office.places.root, settings=office.settings).of(tenant)
 
 
 @get("/v1/admin/tenants/{tenant:str}/why/{request_id:str}")

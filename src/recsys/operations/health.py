@@ -1,40 +1,32 @@
 """``status``: the health model over serving, pipelines, evaluation and releases, from the store alone.
 
 The store holds what is needed: the heartbeats that serving hosts leave, the record of each surface's last pipeline run,
-the event logs, and the release log. So the model can be read with the service down, and says so.
+the event logs, and the release log. So the model can be read with the service down, and says so. With the store down it
+is read from a host: :func:`health_here`.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from recsys.documents import read_config
-from recsys.encoding import parse_rfc3339
-from recsys.events.observed import GenerationStats, Joins, Observed
+from recsys.errors import RecsysError
+from recsys.events.layout import utc_day
+from recsys.events.observed import GenerationStats, Observed
+from recsys.operations.conditions import CONDITIONS, Facts, LayerName
 from recsys.operations.freshness import Freshness, freshness
+from recsys.operations.here import Here
 from recsys.operations.layers import Health, Layer, State, SurfaceHealth, TenantHealth, judge
 from recsys.operations.thresholds import THRESHOLDS
-from recsys.pipelines import LastRun, last_run
-from recsys.releases import Hold, Release, Releases
+from recsys.pipelines import last_run
+from recsys.releases import Releases
 from recsys.releases.arm import candidate_in, name_of
 from recsys.replicas import Heartbeat, read_heartbeats
+from recsys.snapshot import Snapshot, open_snapshot
 from recsys.store import Store
 
-__all__ = ["Health", "State", "health"]
-
-
-class _Facts(NamedTuple):
-    """What is known of one surface."""
-
-    surface: str
-    head: Release
-    heartbeats: Sequence[Heartbeat]
-    newest: GenerationStats | None
-    joins: Joins
-    last_run: LastRun | None
-    freshness: Freshness
-    now_s: float
+__all__ = ["Health", "State", "health", "health_here"]
 
 
 def health(
@@ -74,7 +66,7 @@ def _tenant(
     joins = observed.joins()
     for surface in sorted(head.surfaces):
         history = observed.generations(surface)
-        facts = _Facts(
+        facts = Facts(
             surface=surface,
             head=head,
             heartbeats=heartbeats,
@@ -93,79 +85,45 @@ def _tenant(
     return TenantHealth(surfaces=surfaces)
 
 
-def _serving(facts: _Facts) -> Layer:
-    alive = [beat for beat in facts.heartbeats if beat.age_s(facts.now_s) <= THRESHOLDS.heartbeat_missing_s]
-    tenant = facts.head.tenant
-    replicas = {beat.host: beat.tenants[tenant] for beat in alive if tenant in beat.tenants}
-    pinned = sorted(f"{host} to {replica.pinned}" for host, replica in replicas.items() if replica.pinned is not None)
-    behind = sorted(
-        host
-        for host, replica in replicas.items()
-        if replica.generation < facts.head.generation and replica.pinned is None
+def _judged(layer: LayerName, facts: Facts, values: Mapping[str, Any]) -> Layer:
+    found = ((state, condition(facts)) for state, condition in CONDITIONS[layer])
+    return judge(values, *((bool(reason), state, reason) for state, reason in found))
+
+
+def _serving(facts: Facts) -> Layer:
+    return _judged(
+        "serving",
+        facts,
+        {
+            "hosts": len(facts.replicas),
+            "generation": {host: replica.generation for host, replica in sorted(facts.replicas.items())},
+            **_answered(facts.newest, facts.judged),
+        },
     )
-    rejected = sorted({replica.rejected for replica in replicas.values() if replica.rejected})
-    troubled = sorted(f"{host}: {replica.problem}" for host, replica in replicas.items() if replica.problem)
-    newest = facts.newest
-    counted = newest is not None and newest.answers >= THRESHOLDS.min_answers
-    empty_rate = newest.empty_rate if newest is not None and counted else 0.0
-    fallback_rate = newest.fallback_rate if newest is not None and counted else 0.0
-    p99_ms = newest.p99_ms if newest is not None else None
-    values: dict[str, Any] = {
-        "hosts": len(replicas),
-        "generation": {host: replica.generation for host, replica in sorted(replicas.items())},
+
+
+def _answered(newest: GenerationStats | None, judged: GenerationStats | None) -> dict[str, Any]:
+    p99_ms = newest.p99_ms if newest else None
+    return {
         "answers": newest.answers if newest else 0,
-        "empty_rate": round(empty_rate, 4),
-        "fallback_rate": round(fallback_rate, 4),
+        "empty_rate": round(judged.empty_rate, 4) if judged else 0.0,
+        "fallback_rate": round(judged.fallback_rate, 4) if judged else 0.0,
         "p99_ms": None if p99_ms is None else round(p99_ms, 2),
     }
-    slow = p99_ms is not None and counted and p99_ms > THRESHOLDS.p99_degraded_ms
-    return judge(
-        values,
-        (not replicas, "unknown", "no host has reported within the last half minute: is the service running?"),
-        (bool(behind) and not rejected, "degraded", f"behind generation {facts.head.generation}: {', '.join(behind)}"),
-        (bool(pinned), "degraded", f"pinned by an operator: {', '.join(pinned)}; let go there with: recsys unpin"),
-        (bool(rejected), "degraded", f"a newer release is refused: {'; '.join(rejected)}"),
-        (bool(troubled), "degraded", f"a host does not follow the log: {'; '.join(troubled)}"),
-        (empty_rate > THRESHOLDS.empty_rate_failing, "failing", f"{empty_rate:.1%} of answers are empty"),
-        (
-            THRESHOLDS.empty_rate_degraded < empty_rate <= THRESHOLDS.empty_rate_failing,
-            "degraded",
-            f"{empty_rate:.1%} of answers are empty",
-        ),
-        (
-            fallback_rate > THRESHOLDS.fallback_rate_degraded,
-            "degraded",
-            f"{fallback_rate:.1%} of answers come from a lower rung than live",
-        ),
-        (slow, "degraded", f"p99 is {p99_ms or 0.0:.0f} ms, objective {THRESHOLDS.p99_degraded_ms:.0f} ms"),
-    )
 
 
-def _pipelines(facts: _Facts) -> Layer:
+def _pipelines(facts: Facts) -> Layer:
     fresh, run = facts.freshness, facts.last_run
-    failed = run.error if run is not None else None
-    endless = run is not None and run.finished is None and _age_s(run.started, facts.now_s) > THRESHOLDS.run_silent_s
     values: dict[str, Any] = {
         "data_until": fresh.data_until,
         "age_h": None if fresh.age_h is None else round(fresh.age_h, 1),
         "objective_h": fresh.objective_h,
         "last_run": None if run is None else "failed" if run.error else run.stage,
     }
-    return judge(
-        values,
-        (fresh.age_h is None, "unknown", "no artifacts were shipped"),
-        (fresh.stale and not fresh.very_stale, "degraded", fresh.sentence()),
-        (fresh.very_stale, "failing", fresh.sentence()),
-        (failed is not None, "degraded", f"the last run failed: {failed}"),
-        (endless, "degraded", f"the run begun at {run.started if run else ''} has not ended: was it killed?"),
-    )
+    return _judged("pipelines", facts, values)
 
 
-def _age_s(moment: str, now_s: float) -> float:
-    return now_s - parse_rfc3339(moment, what="last run")
-
-
-def _evaluation(facts: _Facts) -> Layer:
+def _evaluation(facts: Facts) -> Layer:
     joins = facts.joins
     matched = joins.outcomes_matched
     values = {
@@ -173,17 +131,10 @@ def _evaluation(facts: _Facts) -> Layer:
         "outcomes": joins.outcomes,
         "outcomes_matched": None if matched is None else round(matched, 4),
     }
-    low = matched is not None and matched < THRESHOLDS.outcomes_matched_degraded
-    return judge(
-        values,
-        (not joins.exposures, "unknown", "no answers were recorded within the window"),
-        (bool(joins.exposures) and not joins.outcomes, "unknown", "no outcomes came back within the window"),
-        (low, "degraded", f"only {matched or 0.0:.1%} of outcomes find their exposure"),
-    )
+    return _judged("evaluation", facts, values)
 
 
-def _releases(facts: _Facts) -> Layer:
-    holds = [hold for hold in facts.head.holds if hold.surface in (None, facts.surface)]
+def _releases(facts: Facts) -> Layer:
     values: dict[str, Any] = {
         "generation": facts.head.generation,
         "action": facts.head.action,
@@ -193,12 +144,105 @@ def _releases(facts: _Facts) -> Layer:
     candidate = candidate_in(facts.head, facts.surface)
     if candidate is not None:
         values["candidate"] = {"name": name_of(facts.surface, candidate), "share": candidate.share}
-    return judge(values, *((True, "degraded", _held(hold, facts.head.tenant)) for hold in holds))
+    return _judged("releases", facts, values)
 
 
-def _held(hold: Hold, tenant: str) -> str:
-    only = f" --surface {hold.surface}" if hold.surface else ""
-    return (
-        f"{', '.join(hold.levers)} held since {hold.since} by {hold.actor} ({hold.reason}); "
-        f"let go with: recsys releases resume --tenant {tenant}{only}"
+def health_here(
+    here: Here,
+    *,
+    problem: str,
+    tenant: str | None = None,
+    window_s: float = 24 * 3600.0,
+    now_s: float | None = None,
+) -> Health:
+    """Judge what this host answers while the store is away: from its own copies and its own newest events.
+
+    Parameters
+    ----------
+    problem
+        Why the store cannot be read.
+    tenant
+        This one alone; ``None`` means all that the host serves.
+    """
+    now = time.time() if now_s is None else now_s
+    judged = {}
+    for name in here.tenants():
+        if tenant in (None, name):
+            with Observed(None, name, since_s=now - window_s, spool=here.spool) as observed:
+                judged[name] = _tenant_here(here, name, observed, problem, now)
+    return Health(tenants=judged)
+
+
+def _tenant_here(here: Here, tenant: str, observed: Observed, problem: str, now_s: float) -> TenantHealth:
+    known = here.tenants()[tenant]
+    snapshot = next(filter(None, (_opened(here, kept.path) for kept in known.serving)), None)
+    joins = observed.joins()
+    rows = observed.generations()
+    surfaces = {}
+    for surface in snapshot.surfaces() if snapshot is not None else sorted({row.surface for row in rows}):
+        newest = max((row for row in rows if row.surface == surface), key=lambda row: row.last_s, default=None)
+        ends_s = snapshot.data_until(surface) if snapshot is not None else None
+        fresh = Freshness(
+            data_until=None if ends_s is None else utc_day(ends_s - 1),
+            age_h=None if ends_s is None else max(0.0, now_s - ends_s) / 3600,
+            objective_h=snapshot.config.at(surface).freshness_slo_h if snapshot is not None else 0.0,
+        )
+        surfaces[surface] = SurfaceHealth(
+            serving=_serving_here(here, tenant, newest),
+            pipelines=_pipelines_here(fresh),
+            evaluation=Layer(
+                state="unknown",
+                reasons=("the store is away: of what users did only this host's newest is seen",),
+                values={"exposures": joins.exposures, "outcomes": joins.outcomes},
+            ),
+            releases=Layer(
+                state="failing",
+                reasons=(
+                    f"the store does not answer: {problem}; nothing can be shipped or rolled back. "
+                    f"This host alone can be kept at a generation: recsys pin --tenant {tenant} --generation N",
+                ),
+                values={"generation": known.head, "kept": [kept.generation for kept in known.kept]},
+            ),
+        )
+    return TenantHealth(surfaces=surfaces)
+
+
+def _opened(here: Here, path: str) -> Snapshot | None:
+    try:
+        return open_snapshot(here.places.root / path)
+    except (RecsysError, OSError):
+        return None
+
+
+def _serving_here(here: Here, tenant: str, newest: GenerationStats | None) -> Layer:
+    known, rung, since_s = here.tenants()[tenant], here.rung(tenant), here.unconfirmed_s(tenant)
+    judged = newest if newest is not None and newest.answers >= THRESHOLDS.min_answers else None
+    empty_rate = judged.empty_rate if judged else 0.0
+    unready = "; ".join(here.unready or ()) or "it does not answer its port"
+    seen = "not since the start" if since_s is None else f"{since_s:.0f} s ago"
+    return judge(
+        {
+            "hosts": int(here.running),
+            "generation": {here.host: known.served},
+            "rung": rung,
+            "head_unseen_for_s": None if since_s is None else round(since_s, 1),
+            **_answered(newest, judged),
+        },
+        (not here.running, "failing", "no service runs on this host; other hosts are not seen"),
+        (here.running and here.unready != (), "failing", f"the service on this host is not ready: {unready}"),
+        (
+            rung != "live",
+            "degraded",
+            f"{here.host} answers generation {known.served} from {rung}; the head of the log was last seen {seen}",
+        ),
+        (empty_rate > THRESHOLDS.empty_rate_failing, "failing", f"{empty_rate:.1%} of answers are empty"),
+    )
+
+
+def _pipelines_here(fresh: Freshness) -> Layer:
+    return judge(
+        {"data_until": fresh.data_until, "age_h": None if fresh.age_h is None else round(fresh.age_h, 1)},
+        (True, "unknown", "the store is away: the last run is not known"),
+        (fresh.stale and not fresh.very_stale, "degraded", fresh.sentence()),
+        (fresh.very_stale, "failing", fresh.sentence()),
     )

@@ -18,10 +18,16 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     """Answers from a lower rung than ``live``. A restart or a swap explains a few."""
     p99_degraded_ms: float = 50.0
     """The service's own time for an answer, recording included."""
+    ranking_share: float = 0.2
+    """Ranking explains slow answers when, done again here, it takes at least this share of what the answers took."""
+    ranking_gain: float = 0.4
+    """A lever is named for slow answers when putting it back makes ranking at least this share faster."""
     heartbeat_missing_s: float = 30.0
     """A host that has not written for this long is not counted as serving."""
     outcomes_matched_degraded: float = 0.95
     """Below it no decision may rest on these logs; offline evaluation holds at the same share by default."""
+    min_experiment_answers: int = 400
+    """Fewer answers within the window say nothing about an experiment's arms."""
     freshness_failing_factor: float = 2.0
     """Data older than this many times its objective is failing; past the objective it is degraded."""
     ctr_drop_relative: float = 0.15
@@ -30,6 +36,14 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     """Two-sided; a check every few minutes would otherwise cry wolf."""
     run_silent_s: float = 6 * 3600.0
     """A pipeline run that began this long ago and has not ended is taken for killed."""
+    all_silent_s: float = 300.0
+    """When no host was heard for this long, nobody serves: a deployment that restarts them takes less."""
+    refused_recent_s: float = 900.0
+    """What was refused before that is over."""
+    refused_least: int = 10
+    """Fewer refusals because of one limit are a caller's trial."""
+    refused_share_degraded: float = 0.001
+    """Of all requests, refused because of one limit: one page in a thousand without its answer is noticed."""
     cured_share: float = 0.9
     """A lever is named when putting it back alone answers at least this share of the sampled requests."""
 

@@ -1,8 +1,19 @@
 """What can be wrong with a run: its input, its size, or the order of its steps."""
 
+import msgspec
+
 from recsys.errors import Failed, Refused, UsageError
 
-__all__ = ["BadInput", "ChecksFailed", "GateFailed", "LessThanLive", "LimitExceeded", "StepMissing"]
+__all__ = ["BadInput", "ChecksFailed", "Exceeded", "GateFailed", "LessThanLive", "LimitExceeded", "StepMissing"]
+
+
+class Exceeded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What stopped a run: the check or limit of that name saw a value on the wrong side of its threshold."""
+
+    name: str
+    seen: float
+    limit: float
+    said: str = ""
 
 
 class BadInput(UsageError):
@@ -31,11 +42,12 @@ class ChecksFailed(Failed):
 
     code = "CHECKS_FAILED"
 
-    def __init__(self, what: str, said: tuple[str, ...]) -> None:
+    def __init__(self, what: str, stopped_by: tuple[Exceeded, ...]) -> None:
         super().__init__(
-            f"the {what} failed their checks: {'; '.join(said)}",
+            f"the {what} failed their checks: {'; '.join(one.said for one in stopped_by)}",
             next_step="mend the source and run again; or, if it is all as it should be: --force --reason WHY",
         )
+        self.stopped_by = stopped_by
 
 
 class GateFailed(Refused):
@@ -43,11 +55,13 @@ class GateFailed(Refused):
 
     code = "GATE_FAILED"
 
-    def __init__(self, surface: str, *, failed: tuple[str, ...], requests: int, report: str) -> None:
+    def __init__(self, surface: str, *, stopped_by: tuple[Exceeded, ...], requests: int, report: str) -> None:
         super().__init__(
-            f"the gate of {surface} is not passed, on {requests} requests of late: {'; '.join(failed)}",
+            f"the gate of {surface} is not passed, on {requests} requests of late: "
+            f"{'; '.join(one.said for one in stopped_by)}",
             next_step=f"its report is {report}; when the change is meant: --force --reason WHY",
         )
+        self.stopped_by = stopped_by
 
 
 class LimitExceeded(Failed):
@@ -63,6 +77,7 @@ class LimitExceeded(Failed):
         self.which = which
         self.seen = seen
         self.limit = limit
+        self.stopped_by = (Exceeded(name=which, seen=seen, limit=limit),)
 
 
 class StepMissing(UsageError):

@@ -4,7 +4,7 @@ Its report is the release's evidence. The core that ranks is the one that serves
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +15,7 @@ from recsys.documents import Rule
 from recsys.documents.groups import Gate
 from recsys.encoding import canonical, parse_rfc3339
 from recsys.events.observed import Observed
-from recsys.pipelines.errors import GateFailed
+from recsys.pipelines.errors import Exceeded, GateFailed
 from recsys.ranking import Shelf
 from recsys.releases import Release
 from recsys.releases.record import read_release
@@ -95,7 +95,7 @@ class ReplayGate:
         report = self._judged(release, asked, before, after, taken)
         named = self._store.blobs.put(release.tenant, canonical(report))
         if report.failed and not self._force:
-            raise GateFailed(self._surface, failed=report.failed, requests=len(asked), report=named)
+            raise GateFailed(self._surface, stopped_by=tuple(_failed(report)), requests=len(asked), report=named)
         return (named,)
 
     def _live(self, live: Release) -> Snapshot | None:
@@ -140,7 +140,7 @@ class ReplayGate:
             failed=(),
             forced=self._force,
         )
-        return msgspec.structs.replace(report, failed=tuple(_failed(report, limits)))
+        return msgspec.structs.replace(report, failed=tuple(one.said for one in _failed(report)))
 
 
 class _Lists:
@@ -167,20 +167,20 @@ class _Lists:
         return sum(len(items.intersection(self.items[at])) for items, at in wanted)
 
 
-def _failed(report: GateReport, limits: Gate) -> list[str]:
-    live, new = report.empty_rate
-    failed = []
+def _failed(report: GateReport) -> Iterator[Exceeded]:
+    limits, (live, new) = report.limits, report.empty_rate
     if new > max(limits.max_empty_rate, live):
-        failed.append(
-            f"{new:.1%} of the lists are empty ({live:.1%} are now; max_empty_rate {limits.max_empty_rate:g})"
-        )
+        said = f"{new:.1%} of the lists are empty ({live:.1%} are now; max_empty_rate {limits.max_empty_rate:g})"
+        yield Exceeded(name="max_empty_rate", seen=new, limit=limits.max_empty_rate, said=said)
     if report.overlap < limits.min_overlap:
-        failed.append(f"lists keep {report.overlap:.1%} of their items (min_overlap {limits.min_overlap:g})")
+        said = f"lists keep {report.overlap:.1%} of their items (min_overlap {limits.min_overlap:g})"
+        yield Exceeded(name="min_overlap", seen=report.overlap, limit=limits.min_overlap, said=said)
     if limits.max_p99_ms is not None and report.p99_ms[1] > limits.max_p99_ms:
-        failed.append(f"ranking takes {report.p99_ms[1]:g} ms at p99 (max_p99_ms {limits.max_p99_ms:g})")
+        said = f"ranking takes {report.p99_ms[1]:g} ms at p99 (max_p99_ms {limits.max_p99_ms:g})"
+        yield Exceeded(name="max_p99_ms", seen=report.p99_ms[1], limit=limits.max_p99_ms, said=said)
     if report.violations:
-        failed.append(f"{len(report.violations)} lists show what is blocked or withdrawn")
-    return failed
+        said = f"{len(report.violations)} lists show what is blocked or withdrawn"
+        yield Exceeded(name="violations", seen=len(report.violations), limit=0, said=said)
 
 
 def violations(snapshot: Snapshot, asked: Sequence[Asked], lists: Sequence[Sequence[str]]) -> list[str]:

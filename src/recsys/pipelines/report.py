@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from recsys.encoding import canonical, decode
+from recsys.pipelines.errors import Exceeded
 from recsys.pipelines.rundir import Finding
 from recsys.releases import Window
 from recsys.store import Missing, Store
@@ -51,7 +52,7 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True):
 
     ``stage`` is where it is or ended: ingest, validate, compute, publish, done. ``error`` is set when it failed.
     ``took_s``: seconds by stage, of those that ended. ``made``: items by signal. ``checks``: what did not look right.
-    ``engine``: what computed the signals.
+    ``stopped_by``: the checks or the limit that failed it, with their values. ``engine``: what computed the signals.
     """
 
     tenant: str
@@ -70,6 +71,7 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True):
     took_s: Mapping[str, float] = {}
     made: Mapping[str, int] = {}
     checks: tuple[str, ...] = ()
+    stopped_by: tuple[Exceeded, ...] = ()
     engine: str = "duckdb"
 
 

@@ -17,6 +17,7 @@ from recsys.errors import RecsysError, Refused, UsageError
 from recsys.pipelines.compute import choose_signals, compute
 from recsys.pipelines.engine import MEMORY_LIMIT
 from recsys.pipelines.engines import LOCAL, EngineName
+from recsys.pipelines.errors import ChecksFailed, GateFailed, LimitExceeded
 from recsys.pipelines.ingest import Events, Ids, day, ingest
 from recsys.pipelines.kept import Incremental, alone
 from recsys.pipelines.limits import Limits
@@ -278,7 +279,8 @@ class _Recorder:
             return
         code = error.code if isinstance(error, RecsysError) else type(error).__name__
         said = str(error) or type(error).__name__
-        self._write(finished=rfc3339(self._clock()), error=said, error_code=code)
+        stopped_by = error.stopped_by if isinstance(error, ChecksFailed | GateFailed | LimitExceeded) else ()
+        self._write(finished=rfc3339(self._clock()), error=said, error_code=code, stopped_by=stopped_by)
 
     def _write(self, **more: Any) -> None:
         """Write it if the store lets us: the record is advisory, and must not hide what really failed."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from recsys.catalog import open_catalog
 from recsys.pipelines.checks import Thresholds, check_events
 from recsys.pipelines.engine import MEMORY_LIMIT, open_engine
-from recsys.pipelines.errors import ChecksFailed
+from recsys.pipelines.errors import ChecksFailed, Exceeded
 from recsys.pipelines.limits import Limits, check_limit
 from recsys.pipelines.partitions import open_partitions
 from recsys.pipelines.rundir import Finding, Ingested, RunFolder, Validated
@@ -55,6 +55,10 @@ def validate(
 
 def stop_on(findings: Sequence[Finding], *, what: str) -> None:
     """Raise :class:`ChecksFailed` when a check failed that is not just a warning."""
-    failed = tuple(found.said for found in findings if not found.ok and found.severity == "error")
+    failed = tuple(
+        Exceeded(name=found.name, seen=found.seen, limit=found.limit, said=found.said)
+        for found in findings
+        if not found.ok and found.severity == "error"
+    )
     if failed:
         raise ChecksFailed(what, failed)

@@ -147,7 +147,7 @@ class Desk:
         try:
             return await self._route(call)
         except Refusal as refusal:
-            return self._refused(refusal, call.request_id)
+            return self._refused(refusal, call.request_id, tenant=call.tenant)
         except RecsysError as error:
             problem = problem_of(error, call.request_id)
             if problem.status == 500:
@@ -355,9 +355,11 @@ class Desk:
     def _busy(self, code: str, detail: str, *, next_step: str = "") -> Refusal:
         return Refusal(503, code, detail, next_step=next_step, retry_after_s=self._settings.retry_after_s)
 
-    def _refused(self, refusal: Refusal, request_id: str) -> Reply:
+    def _refused(self, refusal: Refusal, request_id: str, *, tenant: str | None = None) -> Reply:
         cell = self._counters.cell("recsys_refusals", {"code": refusal.code})
         self._counters.cells[cell] += 1
+        when = self._counters.cell("recsys_refused_at", {"code": refusal.code, "tenant": tenant or ""})
+        self._counters.cells[when] = self._wall()
         headers = [_PROBLEM, *GUARD, *refusal.headers]
         return Reply(refusal.status, headers, _encode(refusal.problem(request_id)))
 

@@ -31,4 +31,4 @@ def check_permitted(
     most = view.snapshot.config.at(request.surface).limits.max_exclude_ids
     if len(request.candidates.exclude_ids) > most:
         found = len(request.candidates.exclude_ids)
-        raise Refusal(422, "INVALID", f"candidates.exclude_ids has {found} ids, at most {most} are taken here")
+        raise Refusal(422, "TOO_MANY_IDS", f"candidates.exclude_ids has {found} ids, at most {most} are taken here")

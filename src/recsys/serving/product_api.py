@@ -118,7 +118,7 @@ _ASKED: Mapping[int, tuple[str, ...]] = {
     405: ("METHOD",),
     408: ("TOO_SLOW",),
     413: ("TOO_LARGE",),
-    422: ("INVALID", "TOO_DEEP"),
+    422: ("INVALID", "TOO_DEEP", "TOO_MANY_IDS"),
     429: ("RATE_LIMITED",),
     500: ("FAILED",),
     503: ("NOT_READY", "NO_RELEASE", "OVERLOADED"),

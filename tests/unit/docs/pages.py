@@ -17,6 +17,7 @@ from recsys.cli.app import EXIT_CODES, app
 from recsys.encoding import canonical
 from recsys.evaluation import Report
 from recsys.operations import thresholds
+from recsys.operations.conditions import CONDITIONS
 from recsys.operations.thresholds import THRESHOLDS, Thresholds
 
 __all__ = ["DOCS", "GENERATED", "REPORT_SCHEMA", "report_schema", "write"]
@@ -45,14 +46,24 @@ def cli() -> str:
 
 
 def health() -> str:
-    """List the thresholds with what stands beside them in the code."""
+    """List the conditions of each layer, and the thresholds with what stands beside them in the code."""
+    conditions = [
+        f"| {layer} | {state} | {_prose(inspect.getdoc(condition)).rstrip('.')} |\n"
+        for layer, of_layer in CONDITIONS.items()
+        for state, condition in of_layer
+    ]
     said = _docstrings(thresholds.Thresholds)
     rows = [
         f"| `{name}` | {getattr(THRESHOLDS, name):g} | {said.get(name, '')} |\n"
         for name in Thresholds.__struct_fields__
     ]
-    return "".join(["| threshold | value | |\n|---|---|---|\n", *rows])
+    head = "| layer | state | when |\n|---|---|---|\n"
+    return "".join(
+        [head, *conditions, "\n## Thresholds\n\n", _SHARES, "| threshold | value | |\n|---|---|---|\n", *rows]
+    )
 
+
+_SHARES = "A rate or share is of answers, in 0..1; the other units stand in the names.\n\n"
 
 GENERATED: Mapping[str, Callable[[], str]] = {
     "reference/api.md": api,

@@ -1,7 +1,7 @@
 """A served shop whose log of answers is made by the real ranking, and whose people click as told."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,8 +11,11 @@ from tests.unit.snapshot.shops import ITEMS, Shop
 from recsys.encoding import canonical, digest, rfc3339
 from recsys.events import Decision, Exposure, Outcome, ShownItem
 from recsys.operations.doctor import Diagnosis, diagnose
+from recsys.operations.here import Here
+from recsys.pipelines.report import LastRun, record_run
 from recsys.ranking.request import RecommendRequest, SimilarRequest, User
 from recsys.releases import Releases, create_tenant
+from recsys.replicas import Heartbeat, Replica, write_heartbeat
 from recsys.snapshot import open_release, recommend, similar
 
 __all__ = ["NOW_S", "Incident"]
@@ -52,11 +55,16 @@ class Incident:
         people: Callable[[int], str | None] = lambda _number: None,
         similar_too: bool = False,
         kinds: bool = True,
+        latency_ms: float = 1.5,
+        host: str = "host",
+        arms: Callable[[int], Mapping[str, str]] = lambda _number: {},
+        lost: Callable[[int], bool] = lambda _number: False,
     ) -> None:
         """Answer so many requests from the newest release and write the log as the service would.
 
         ``people`` names who asks; without it everybody asks once. With ``similar_too``, every second answer is one
-        of ``/v1/similar``. ``kinds`` says whether the log names the routes, as it always does now.
+        of ``/v1/similar``. ``kinds`` says whether the log names the routes, as it always does now. ``arms`` is what
+        the context says of an experiment; ``lost`` exposures are not in the log, and their clicks are.
         """
         snapshot = open_release(self.store, "demo", root=self.cache)
         exposures, outcomes = [], []
@@ -89,11 +97,13 @@ class Incident:
                     "surface": "home",
                     "generation": str(snapshot.generation),
                     "rung": "live",
+                    **arms(number),
                 },
-                latency_ms=1.5,
+                latency_ms=latency_ms,
                 decision=decision,
             )
-            exposures.append(canonical(exposure))
+            if not lost(number):
+                exposures.append(canonical(exposure))
             if answer.items and clicks(number):
                 outcome = Outcome(
                     request_id=exposure.request_id, item_id=answer.items[0].item_id, event_type="click", ts=exposure.ts
@@ -101,8 +111,19 @@ class Incident:
                 outcomes.append(canonical(outcome))
         for stream, lines in (("exposures", exposures), ("outcomes", outcomes)):
             if lines:
-                key = f"events/demo/{stream}/dt={_DAY}/host-0-{next(self._files)}.jsonl"
+                key = f"events/demo/{stream}/dt={_DAY}/{host}-0-{next(self._files)}.jsonl"
                 self.store.objects.create(key, b"\n".join(lines) + b"\n")
 
-    def doctor(self, *symptoms: Any) -> Diagnosis:
-        return diagnose(self.store, ["demo"], symptoms=symptoms, cache=self.cache, now_s=NOW_S)
+    def ran(self, **record: Any) -> None:
+        """Leave the record of a run that began ten minutes ago."""
+        run = LastRun(tenant="demo", surface="home", started=rfc3339(NOW_S - 600), **record)
+        record_run(self.store, run)
+
+    def report(self, *, now_s: float = NOW_S, **replicas: Replica) -> None:
+        """Leave the heartbeats of hosts, by name."""
+        for host, replica in replicas.items():
+            beat = Heartbeat(host=host, at=rfc3339(now_s), format=1, tenants={"demo": replica})
+            write_heartbeat(self.store.objects, beat)
+
+    def doctor(self, *symptoms: Any, now_s: float = NOW_S, here: Here | None = None) -> Diagnosis:
+        return diagnose(self.store, ["demo"], symptoms=symptoms, cache=self.cache, here=here, now_s=now_s)

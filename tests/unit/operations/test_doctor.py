@@ -8,9 +8,7 @@ from tests.unit.operations.incidents import NOW_S, Incident
 from tests.unit.signals import artifacts
 from tests.unit.snapshot.shops import POPULARITY
 
-from recsys.encoding import rfc3339
-from recsys.operations.doctor import diagnose
-from recsys.replicas import Heartbeat, Replica, write_heartbeat
+from recsys.replicas import Replica
 
 _OFTEN = lambda number: number % 2 == 0  # noqa: E731
 _SELDOM = lambda number: number % 6 == 0  # noqa: E731
@@ -138,18 +136,12 @@ def test_too_few_answers_are_said_to_be_too_few(incident: Incident) -> None:
     assert "20 answers since generation" in found.unseen[0]
 
 
-def _hosts(incident: Incident, *, now_s: float = NOW_S, **replicas: Replica) -> None:
-    for host, replica in replicas.items():
-        beat = Heartbeat(host=host, at=rfc3339(now_s), format=1, tenants={"demo": replica})
-        write_heartbeat(incident.store.objects, beat)
-
-
 _REFUSES = Replica(generation=2, head=3, rejected="popularity: a score is not finite")
 
 
 def test_a_release_that_every_host_refuses_is_rolled_back_to_what_they_serve(incident: Incident) -> None:
     incident.ship(popularity=artifacts.popularity({"i01": 5.0}))
-    _hosts(incident, a=_REFUSES, b=_REFUSES)
+    incident.report(a=_REFUSES, b=_REFUSES)
     (finding,) = incident.doctor("not-ready").findings
     assert finding.lever == "artifacts"
     assert "--to 2" in (finding.command or "")
@@ -158,7 +150,7 @@ def test_a_release_that_every_host_refuses_is_rolled_back_to_what_they_serve(inc
 
 def test_what_one_host_alone_refuses_is_no_reason_to_roll_all_back(incident: Incident) -> None:
     incident.ship(popularity=artifacts.popularity({"i01": 5.0}))
-    _hosts(incident, a=_REFUSES, b=Replica(generation=3, head=3))
+    incident.report(a=_REFUSES, b=Replica(generation=3, head=3))
     (finding,) = incident.doctor("not-ready").findings
     assert finding.command is None
     assert finding.evidence["hosts"] == ["a"]
@@ -170,8 +162,8 @@ def test_a_host_that_stays_behind_is_found_and_one_that_loads_is_left_alone(
 ) -> None:
     incident.ship(popularity=artifacts.popularity({"i01": 5.0}))
     now_s = NOW_S + seconds
-    _hosts(incident, now_s=now_s, a=Replica(generation=2, head=2), b=Replica(generation=3, head=3))
-    diagnosis = diagnose(incident.store, ["demo"], symptoms=["not-ready"], cache=incident.cache, now_s=now_s)
+    incident.report(now_s=now_s, a=Replica(generation=2, head=2), b=Replica(generation=3, head=3))
+    diagnosis = incident.doctor("not-ready", now_s=now_s)
     assert [finding.evidence["hosts"] for finding in diagnosis.findings] == ([["a"]] if found else [])
 
 
@@ -179,11 +171,12 @@ def test_a_pin_that_was_forgotten_is_found_and_no_lever_is_named(incident: Incid
     incident.ship(popularity=artifacts.popularity({"i01": 5.0}))
     now_s = NOW_S + 3600
     pinned = Replica(generation=2, head=3, pinned=2, rejected="popularity: a score is not finite")
-    _hosts(incident, now_s=now_s, a=pinned, b=Replica(generation=3, head=3))
-    diagnosis = diagnose(incident.store, ["demo"], symptoms=["not-ready"], cache=incident.cache, now_s=now_s)
+    incident.report(now_s=now_s, a=pinned, b=Replica(generation=3, head=3))
+    diagnosis = incident.doctor("not-ready", now_s=now_s)
     (finding,) = diagnosis.findings
-    assert finding.cause == "an operator pinned a to 2, so generation 3 is not served there; there: recsys unpin"
+    assert finding.cause == "an operator pinned a to 2, so generation 3 is not served there"
     assert finding.command is None
+    assert "on a: recsys unpin --tenant demo" in (finding.next_step or "")
 
 
 def test_a_surface_that_is_not_served_any_more_is_found(incident: Incident) -> None:
@@ -216,7 +209,7 @@ def test_a_fall_of_clicks_is_explained_by_recommendations_alone(incident: Incide
 
 def test_a_host_that_stopped_following_a_forked_log_is_told_with_its_reason(incident: Incident) -> None:
     forked = Replica(generation=2, head=2, problem="LOG_FORKED: the log of demo has another generation 2")
-    _hosts(incident, a=forked)
+    incident.report(a=forked)
     (finding,) = incident.doctor("not-ready").findings
     assert "LOG_FORKED" in finding.cause
     assert finding.command is None

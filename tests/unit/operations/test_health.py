@@ -59,7 +59,7 @@ def test_a_pinned_host_is_named_as_pinned_and_not_as_behind(incident: Incident) 
     _beat(incident, generation=1, pinned=1)
     layer = _layer(incident, "serving")
     assert layer.state == "degraded"
-    assert layer.reasons == ("pinned by an operator: web-1 to 1; let go there with: recsys unpin",)
+    assert layer.reasons == ("pinned by an operator: web-1 to 1; let go there with: recsys unpin --tenant demo",)
 
 
 def test_a_refused_release_is_degraded_with_the_hosts_reason(incident: Incident) -> None:

@@ -1,6 +1,18 @@
 """The first-incident checklist, executed: from a symptom to the cause and the smallest lever, with evidence."""
 
-from recsys.operations.doctor.checklist import SYMPTOMS, Diagnosis, diagnose
-from recsys.operations.doctor.finding import Finding, Symptom
+from recsys.operations.doctor.away import diagnose_here
+from recsys.operations.doctor.checklist import diagnose
+from recsys.operations.doctor.finding import SYMPTOMS, Diagnosis, Finding, Symptom
+from recsys.operations.doctor.proof import Proof, prove, prove_pin
 
-__all__ = ["SYMPTOMS", "Diagnosis", "Finding", "Symptom", "diagnose"]
+__all__ = [
+    "SYMPTOMS",
+    "Diagnosis",
+    "Finding",
+    "Proof",
+    "Symptom",
+    "diagnose",
+    "diagnose_here",
+    "prove",
+    "prove_pin",
+]

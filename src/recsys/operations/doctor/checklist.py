@@ -1,39 +1,45 @@
-"""The checklist: which check looks for which symptom, over every tenant and surface."""
+"""The checklist: which check looks for which symptom, over every tenant, surface and host."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import msgspec
-
 from recsys.events.observed import Observed
-from recsys.operations.doctor.delivery import check_delivery
+from recsys.operations.doctor.delivery import check_delivery, check_host
 from recsys.operations.doctor.empty import check_empty, vanished
-from recsys.operations.doctor.finding import Case, Finding, Symptom
+from recsys.operations.doctor.finding import SYMPTOMS, Case, Diagnosis, Finding, Symptom
+from recsys.operations.doctor.judged_wrong import check_evaluation
+from recsys.operations.doctor.latency import check_latency
+from recsys.operations.doctor.limits import check_run_limits, check_serving_limits
 from recsys.operations.doctor.pipeline import check_pipeline
 from recsys.operations.doctor.regressed import check_regressed
 from recsys.operations.doctor.stale import check_stale
+from recsys.operations.doctor.validation import check_validation
+from recsys.operations.here import Here
+from recsys.pipelines import last_runs
 from recsys.releases import Release, Releases
+from recsys.snapshot import collect
 from recsys.store import Store
 
-__all__ = ["SYMPTOMS", "Diagnosis", "diagnose"]
+__all__ = ["diagnose"]
 
-SYMPTOMS: dict[Symptom, Callable[[Case, str], Finding | None]] = {
+_Check = Callable[[Case, str], Finding | None]
+_OF_SERVED: Mapping[Symptom, _Check] = {
     "empty-recs": check_empty,
-    "not-ready": check_delivery,
+    "latency": check_latency,
     "stale": check_stale,
     "regressed": check_regressed,
-    "pipeline-failed": check_pipeline,
 }
-"""In the order of the checklist: what users notice first comes first."""
-
-
-class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found, and what could not be seen. Healthy means: nothing found."""
-
-    healthy: bool
-    findings: tuple[Finding, ...]
-    unseen: tuple[str, ...]
+_OF_RUNS: Mapping[Symptom, _Check] = {
+    "limit-exceeded": check_run_limits,
+    "pipeline-failed": check_pipeline,
+    "validation-failed": check_validation,
+}
+"""Asked of every surface that a run was ever made for, served or not."""
+_OF_HOST: Mapping[Symptom, Callable[[Here, float], Iterator[Finding]]] = {
+    "limit-exceeded": check_serving_limits,
+    "not-ready": check_host,
+}
 
 
 def diagnose(
@@ -44,6 +50,7 @@ def diagnose(
     symptoms: Sequence[Symptom] = (),
     window_s: float = 24 * 3600.0,
     spool: Path | None = None,
+    here: Here | None = None,
     now_s: float | None = None,
 ) -> Diagnosis:
     """Walk the checklist.
@@ -56,26 +63,44 @@ def diagnose(
         How far back the logs are read.
     spool
         This host's spool, so that the last seconds are seen too.
+    here
+        The host the doctor stands on, where it serves: what it refuses and how its processes are.
     cache
-        Where releases are prepared for replay.
+        Where releases are prepared for replay; what is older than ten minutes there is removed first.
     """
     now = time.time() if now_s is None else now_s
-    findings: list[Finding] = []
+    asked = frozenset(symptoms or SYMPTOMS)
+    collect(cache, keep=())
     unseen: list[str] = []
+    findings = [] if here is None else [one for name in _OF_HOST if name in asked for one in _OF_HOST[name](here, now)]
     for tenant in tenants:
         releases = Releases(store, tenant, actor="doctor")
         head = releases.head()
         if head is None:
             unseen.append(f"{tenant}: no release yet")
             continue
-        with Observed(store, tenant, since_s=now - window_s, spool=spool) as observed:
-            case = Case(store, tenant, releases, head, observed, now, cache, unseen)
-            if not symptoms or "empty-recs" in symptoms:
-                findings += [vanished(case, surface) for surface in _gone(head)]
-            for surface in sorted(head.surfaces):
-                found = (SYMPTOMS[symptom](case, surface) for symptom in symptoms or SYMPTOMS)
-                findings += [finding for finding in found if finding is not None]
+        spooled = spool or (here.spool if here else None)
+        with Observed(store, tenant, since_s=now - window_s, spool=spooled) as observed:
+            case = Case(store, tenant, releases, head, observed, now, cache, unseen, here, asked)
+            findings += _of_tenant(case)
+    findings.sort(key=lambda finding: SYMPTOMS.index(finding.symptom))
     return Diagnosis(healthy=not findings, findings=tuple(findings), unseen=tuple(unseen))
+
+
+def _of_tenant(case: Case) -> Iterator[Finding]:
+    if "empty-recs" in case.asked:
+        yield from (vanished(case, surface) for surface in _gone(case.head))
+    if "not-ready" in case.asked and (finding := check_delivery(case)) is not None:
+        yield finding
+    if "eval-wrong" in case.asked:
+        yield from check_evaluation(case)
+    for checks, surfaces in (
+        (_OF_SERVED, sorted(case.head.surfaces)),
+        (_OF_RUNS, sorted(last_runs(case.store, case.tenant))),
+    ):
+        for symptom in checks.keys() & case.asked:
+            found = (checks[symptom](case, surface) for surface in surfaces)
+            yield from (finding for finding in found if finding is not None)
 
 
 def _gone(head: Release) -> list[str]:
