@@ -30,6 +30,7 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "operations": ("status", "doctor"),
     "why": ("why",),
     "audit": ("audit",),
+    "readiness": ("readiness",),
     "pin": ("pin", "unpin"),
     "profile": ("profile",),
     "lab": ("simulate", "demo", "quickstart"),
