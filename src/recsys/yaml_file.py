@@ -72,7 +72,9 @@ def _strict_loader(named: str) -> type[Any]:
         loader.flatten_mapping(node)
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key = loader.construct_object(key_node, deep=True)
+            # as a key, `on` is a word: only as a value it says yes
+            word = key_node.tag == "tag:yaml.org,2002:bool"
+            key = key_node.value if word else loader.construct_object(key_node, deep=True)
             where = f"{named}, line {key_node.start_mark.line + 1}"
             if not isinstance(key, str):
                 raise Invalid(where, f"keys are words, not `{key}`", suggestion="put it in quotes if it is one")

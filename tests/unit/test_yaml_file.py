@@ -1,3 +1,5 @@
+import datetime
+
 import pytest
 import yaml
 from hypothesis import given
@@ -25,6 +27,12 @@ def test_plain_values_come_back_as_they_were(tmp_path_factory, values):
     path = tmp_path_factory.getbasetemp() / "round.yaml"
     path.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
     assert read_yaml(path, what="settings") == values
+
+
+def test_a_key_that_would_be_yes_or_no_as_a_value_is_a_word(tmp_path):
+    path = tmp_path / "words.yaml"
+    path.write_text("on: 2026-11-22\nno: yes")
+    assert read_yaml(path, what="answers") == {"on": datetime.date(2026, 11, 22), "no": True}
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "drill": ("drill",),
     "why": ("why",),
     "audit": ("audit",),
+    "readiness": ("readiness",),
     "pin": ("pin", "unpin"),
     "profile": ("profile",),
     "lab": ("simulate", "demo", "quickstart"),

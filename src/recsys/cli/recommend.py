@@ -1,7 +1,8 @@
 """``recsys recommend`` and ``recsys similar``: the real core, without a server."""
 
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -9,13 +10,16 @@ import msgspec
 import typer
 from rich.table import Table
 
+from recsys.access import load_directory
 from recsys.cli.options import SegmentOption, SurfaceOption, TenantOption, open_tenant
+from recsys.cli.side_by_side import print_side_by_side
 from recsys.cli.terminal import escape, terminal
 from recsys.encoding import decode
 from recsys.errors import UsageError
 from recsys.events.schemas import RankedItem, RankList
-from recsys.library import Recommendations
-from recsys.ranking.request import Answer, RecommendRequest
+from recsys.library import Recommendations, Tenant
+from recsys.ranking.request import Answer, HistoryEvent, Options, RecommendRequest, User
+from recsys.releases.erase import erased_in
 from recsys.releases.ship import manifest_of
 
 __all__ = ["add_to"]
@@ -23,7 +27,11 @@ __all__ = ["add_to"]
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the command tree."""
-    app.command("recommend", epilog="Example: recsys recommend --surface home --history mug-1,pot-3 --k 5")(recommend)
+    app.command(
+        "recommend",
+        epilog="Examples: recsys recommend --surface home --history mug-1,pot-3 --k 5 · "
+        "recsys recommend --surface home --user u-1001 --at 41 --against 42",
+    )(recommend)
     app.command("similar", epilog="Example: recsys similar mug-1 --surface home --k 5")(similar)
 
 
@@ -36,6 +44,10 @@ def recommend(
     surface: SurfaceOption,
     tenant: TenantOption = None,
     segment: SegmentOption = None,
+    user: Annotated[
+        str | None,
+        typer.Option(help="The raw id of a user; without --history, what the release's profiles know of them is used."),
+    ] = None,
     history: Annotated[str, typer.Option(help="Item ids the user dealt with, newest first, with commas.")] = "",
     requests: Annotated[
         Path | None,
@@ -43,6 +55,14 @@ def recommend(
     ] = None,
     at: AtOption = None,
     manifest: ManifestOption = None,
+    against: Annotated[
+        int | None,
+        typer.Option(help="Put the list of --at (default the newest) beside that of this generation.", min=1),
+    ] = None,
+    arm: Annotated[
+        str | None,
+        typer.Option(help="With --against: `candidate`, or the variant of an experiment, as far as there is one."),
+    ] = None,
     k: KOption = 20,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show each signal's part of the score and the rules.")
@@ -52,23 +72,87 @@ def recommend(
         str | None, typer.Option(help="The name of this ranker in the lists written. Default: the manifest's digest.")
     ] = None,
 ) -> None:
-    """Rank offline with the core the service uses, at any generation; shows titles."""
+    """Rank offline with the core the service uses, at any generation or at two side by side; shows titles."""
     of = open_tenant(tenant)
+    items = [item for item in history.split(",") if item]
+    if against is not None:
+        if manifest is not None or out is not None or ranker is not None or explain:
+            raise UsageError(
+                "--against shows two lists", next_step="leave --manifest, --out, --ranker and --explain out"
+            )
+        asked = _request(of, surface, segment=segment, user=user, history=items, k=k)
+        many = [("", asked)] if requests is None else _requests(requests, surface)
+        _beside(of, many, at, against, arm=arm, alone=requests is None)
+        return
+    if arm is not None:
+        raise UsageError("--arm says which arm to compare", next_step="add --against N, or leave --arm out")
     if requests is not None:
         release = of.releases.current() if at is None else of.releases.read(at)
         named = ranker or manifest or manifest_of(release, surface) or "floor"
         _write_lists(of.rank_all(_requests(requests, surface), at=at, manifest=manifest), out, named)
         return
-    answer = of.recommend(
-        surface,
-        segment=segment,
-        k=k,
-        history=[item for item in history.split(",") if item],
-        at=at,
-        manifest=manifest,
-        explain="summary" if explain else "none",
+    asked = _request(of, surface, segment=segment, user=user, history=items, k=k, explain=explain)
+    now = time.time()
+    if user is not None:
+        from recsys.operations.known import with_profile
+
+        asked = with_profile(of.snapshot(at=at, manifest=manifest), asked, now=now)
+    _show(of.answer(asked, at=at, manifest=manifest, now=now), explain=explain)
+
+
+def _request(
+    of: Tenant,
+    surface: str,
+    *,
+    segment: str | None,
+    user: str | None,
+    history: list[str],
+    k: int,
+    explain: bool = False,
+) -> RecommendRequest:
+    """Make the request; a user who was erased is nobody."""
+    who = User(history=tuple(HistoryEvent(item_id=item) for item in history))
+    if user is not None:
+        pseudonym = load_directory(of.store).tenant(of.tenant).pseudonyms.of(user)
+        if pseudonym in erased_in(of.releases.current(), of.releases.history):
+            terminal.warn("this user was erased: nobody in particular asks")
+        else:
+            who = msgspec.structs.replace(who, user_id=pseudonym)
+    return RecommendRequest(
+        surface=surface, segment=segment, k=k, user=who, options=Options(explain="summary" if explain else "none")
     )
-    _show(answer, explain=explain)
+
+
+def _beside(
+    of: Tenant,
+    asked: Iterable[tuple[str, RecommendRequest]],
+    at: int | None,
+    against: int,
+    *,
+    arm: str | None,
+    alone: bool,
+) -> None:
+    """Rank requests at two generations and end the command; exits 1 where a list cannot be had."""
+    from recsys.operations.side_by_side import Comparing
+
+    comparing, now = Comparing(of.store, of.tenant, cache=of.cache), time.time()
+    a = of.releases.current().generation if at is None else at
+    found = [
+        comparing.request(request, a, against, now=now, arm=arm, request_id=request_id) for request_id, request in asked
+    ]
+
+    def people() -> None:
+        for one in found:
+            if alone or not one.same:
+                print_side_by_side(one)
+                terminal.say()
+        if not alone:
+            other = sum(one.same is False for one in found)
+            terminal.say(f"{other} of {len(found)} lists differ between generations {a} and {against}")
+
+    terminal.finish(found[0] if alone else {"lists": found}, people)
+    if not all(one.compared for one in found):
+        raise typer.Exit(1)
 
 
 def similar(

@@ -2,12 +2,13 @@
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from recsys.cli.options import HostDirOption, TenantOption, open_tenant
+from recsys.cli.side_by_side import print_side_by_side
 from recsys.cli.spans import seconds_in
 from recsys.cli.terminal import escape, terminal
 from recsys.errors import Refused, UsageError
@@ -33,7 +34,9 @@ def add_to(app: typer.Typer) -> None:
     app.command(
         "why",
         epilog="Exit codes: 0 the replay is exact; 1 it differs, or cannot be made; 3 there is no record of it. "
-        "Examples: recsys why 019ad3f2-6e1c-7b5a-9c43-5d2f8e0a1b77 · recsys why 019ad3f2-… --not socks-42",
+        "With --against: 0 there are two lists; 1 one of them cannot be had. "
+        "Examples: recsys why 019ad3f2-6e1c-7b5a-9c43-5d2f8e0a1b77 · recsys why 019ad3f2-… --not socks-42 · "
+        "recsys why 019ad3f2-… --against 41",
     )(why)
 
 
@@ -48,6 +51,10 @@ def why(
     not_item: Annotated[
         str | None, typer.Option("--not", help="Say why this item was not shown: the first step that dropped it.")
     ] = None,
+    against: Annotated[
+        int | None,
+        typer.Option(help="Put what was served beside what the same request gets at this generation.", min=1),
+    ] = None,
     since: Annotated[
         str | None,
         typer.Option(
@@ -57,23 +64,27 @@ def why(
 ) -> None:
     """Explain a recorded answer: replay it, compare, and say what it was made of, who shipped that, and why."""
     from recsys.operations.recorded import NotRecorded
+    from recsys.operations.side_by_side import recorded_beside
     from recsys.operations.why import why as explain
 
     if events is not None and not events.is_dir():
         raise UsageError(f"{events} is no folder", next_step="give one laid out as a spool, or as `events` of a store")
+    if against is not None and not_item is not None:
+        raise UsageError("--not asks about one generation, and --against about two", next_step="leave one of them out")
     of = open_tenant(tenant)
     spool = host_dir / "spool"
+    places: dict[str, Any] = {
+        "cache": of.cache,
+        "spool": spool if spool.is_dir() else None,
+        "kept": events,
+        "since_s": None if since is None else time.time() - seconds_in(since),
+    }
     try:
-        found = explain(
-            of.store,
-            of.tenant,
-            request_id,
-            cache=of.cache,
-            spool=spool if spool.is_dir() else None,
-            kept=events,
-            since_s=None if since is None else time.time() - seconds_in(since),
-            not_item=not_item,
-        )
+        if against is not None:
+            beside = recorded_beside(of.store, of.tenant, request_id, against, **places)
+            terminal.finish(beside, lambda: print_side_by_side(beside))
+            raise typer.Exit(0 if beside.compared else 1)
+        found = explain(of.store, of.tenant, request_id, not_item=not_item, **places)
     except NotRecorded as error:
         raise _NotFound(error.message, next_step=error.next_step) from None
     terminal.finish(found, lambda: _print(found))

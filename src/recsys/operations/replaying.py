@@ -87,7 +87,7 @@ class Replays:
             snapshot = self._open(release)
             computed = Computed(snapshot=snapshot, answer=replay(snapshot, decision))
         except SnapshotRejected as error:
-            return self._closed(release, error)
+            return self.closed(release, error)
         except Invalid as error:
             return _other_version(decision) or _unreplayable(
                 f"this version cannot read the request of its record: {error.problem}", "ask the version that served it"
@@ -135,7 +135,7 @@ class Replays:
         other = _other_version(decision)
         if other is not None:
             return other
-        gone = self._personal_gone(release)
+        gone = self.personal_gone(release)
         if gone:
             because = f"{' and '.join(gone)} held personal data and were deleted after their last day"
             return _unreplayable(because, _CONTENT_STANDS)
@@ -151,7 +151,8 @@ class Replays:
             next_step=f"is the store what it was? recsys releases verify --tenant {self._tenant}",
         )
 
-    def _personal_gone(self, release: Release) -> list[str]:
+    def personal_gone(self, release: Release) -> list[str]:
+        """Name the personal signals of a release that were deleted after their last day."""
         gone = set()
         for surface, named in manifests_of(release):
             for signal, refs in read_manifest(self.history.document(named)).signals.items():
@@ -160,7 +161,7 @@ class Replays:
                     gone.add(f"{signal} of {surface}")
         return sorted(gone)
 
-    def _closed(self, release: Release, error: SnapshotRejected) -> Replayed:
+    def closed(self, release: Release, error: SnapshotRejected) -> Replayed:
         """Say why a release does not open: collected, or else what the opening says."""
         gone = self._gone(release)
         if not gone:

@@ -25,7 +25,7 @@ from recsys.serving.ladder import HISTORY_BEST_EFFORT, NOTICES, Rung
 from recsys.snapshot import Snapshot, missing, replay
 from recsys.store import Store
 
-__all__ = ["Act", "Item", "LeftOut", "Why", "explained", "why"]
+__all__ = ["Act", "Item", "LeftOut", "Why", "erased_now", "explained", "people_in", "why"]
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -152,8 +152,8 @@ def why(
     found = records.answer(request_id, since_s=since_s, now_s=now_s)
     replays = Replays(store, tenant, cache=cache)
     plain = _recorded(found, tenant, replays.history)
-    erased = _erased(replays.history)
-    if _people_in(found.exposure) & erased:
+    erased = erased_now(replays.history)
+    if people_in(found.exposure) & erased:
         return _of_nobody(plain)
     replayed = replays.of(found.exposure)
     acts = records.outcomes(plain.request_id, since_s=parse_rfc3339(plain.at, what="record"))
@@ -165,14 +165,15 @@ def why(
     return replace(told, outcomes=tuple(_act(one) for one in acts if not {*_ids_of(one)} & erased))
 
 
-def _erased(history: History) -> frozenset[str]:
+def erased_now(history: History) -> frozenset[str]:
+    """Return the pseudonyms of those erased by now, whatever generation is asked about."""
     try:
         return erased_in(history.head().release, history)
     except NoReleases:
         return frozenset()
 
 
-def _people_in(exposure: Exposure) -> set[str]:
+def people_in(exposure: Exposure) -> set[str]:
     """Return every pseudonym a record bears."""
     user = exposure.decision.request.get("user", {}) if exposure.decision is not None else {}
     named = (user.get(name) for name in ("user_id", "anonymous_id", "session_id"))

@@ -24,6 +24,7 @@ __all__ = [
     "Placed",
     "SampledDiff",
     "Turnover",
+    "out_of_order",
     "plain_requests",
     "recent_requests",
     "sampled",
@@ -208,7 +209,7 @@ def _ids(snapshot: Snapshot, asked: Asked, k: int) -> list[str]:
 def _list_diff(asked: Asked, old: list[str], new: list[str], titles: _Titles) -> ListDiff:
     before, after = _ranks(old), _ranks(new)
     both = before.keys() & after.keys()
-    stayed = _in_order([before[item] for item in new if item in both])
+    moved = out_of_order(old, new)
     return ListDiff(
         request_id=asked.request_id,
         surface=asked.request.surface,
@@ -218,15 +219,18 @@ def _list_diff(asked: Asked, old: list[str], new: list[str], titles: _Titles) ->
         overlap=len(both) / max(len(old), len(new)) if old or new else 1.0,
         entered=tuple(Placed(item_id=i, rank=after[i], title=titles.of(i)) for i in new if i not in both),
         left=tuple(Placed(item_id=i, rank=before[i], title=titles.of(i)) for i in old if i not in both),
-        moved=tuple(
-            Moved(item_id=i, before=before[i], after=after[i], title=titles.of(i))
-            for i in new
-            if i in both and before[i] not in stayed
-        ),
+        moved=tuple(Moved(item_id=i, before=before[i], after=after[i], title=titles.of(i)) for i in new if i in moved),
     )
 
 
-def _ranks(ids: list[str]) -> Mapping[str, int]:
+def out_of_order(old: Sequence[str], new: Sequence[str]) -> frozenset[str]:
+    """Return the items of both lists that overtook others of both, or were overtaken: the fewest that explain it."""
+    before = _ranks(old)
+    stayed = _in_order([before[item] for item in new if item in before])
+    return frozenset(item for item in new if item in before and before[item] not in stayed)
+
+
+def _ranks(ids: Sequence[str]) -> Mapping[str, int]:
     return {item: rank for rank, item in enumerate(ids, start=1)}
 
 

@@ -26,9 +26,12 @@ class Imagined:
 
     def with_rules(self, release: Release, rules: Rules) -> Release:
         """Return the release as it would be with other rules."""
-        data = canonical(rules)
+        return msgspec.structs.replace(release, rules=self.imagine(canonical(rules)))
+
+    def imagine(self, data: bytes) -> str:
+        """Keep a document here, and return its digest."""
         self._imagined[digest(data)] = data
-        return msgspec.structs.replace(release, rules=digest(data))
+        return digest(data)
 
     def read(self, tenant: str, digest: str) -> bytes:
         """Read a blob, the imagined ones first."""
