@@ -76,6 +76,7 @@ class Shop:
         days: int = _DAYS,
         days_ago: int = 1,
         surface: str = SURFACE,
+        catalog: Path | None = None,
         reason: str,
         ship: bool = True,
         force: bool = False,
@@ -86,7 +87,7 @@ class Shop:
             self.tenant,
             surface=surface,
             events=[*self.events, *more],
-            catalog=self.folder / "shop/catalog.jsonl",
+            catalog=catalog or self.folder / "shop/catalog.jsonl",
             start=today - timedelta(days=days),
             end=today - timedelta(days=days_ago),
             reason=reason,
@@ -108,6 +109,13 @@ class Shop:
         path = self.folder / "shop/export.jsonl"
         yesterday = datetime.now(UTC).date() - timedelta(days=1)
         scraper_events(path, wanted=self.unwanted, passed=self.item_ids, end=yesterday, visitors=12_000)
+        return path
+
+    def catalog_of_another_country(self) -> Path:
+        """Write the catalogue as another country's feed has it: everything is sold in New Zealand alone."""
+        rows = map(msgspec.json.decode, (self.folder / "shop/catalog.jsonl").read_bytes().splitlines())
+        path = self.folder / "shop/new-zealand.jsonl"
+        path.write_bytes(b"".join(canonical({**row, "countries": ["NZ"]}) + b"\n" for row in rows))
         return path
 
     def cut_the_export(self) -> None:

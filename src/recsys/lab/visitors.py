@@ -16,6 +16,9 @@ from recsys.progress import Advance
 __all__ = ["Traffic", "Visitors"]
 
 
+_COUNTRY = "GB"
+
+
 class Traffic(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a number of visits. ``failed`` were not answered; ``clicked`` had at least one click."""
 
@@ -94,9 +97,9 @@ class Visitors:
             clicked += bool(reactions)
             waiting += [self._outcome(visit, answer["meta"], reaction) for reaction in reactions]
             if len(waiting) >= 200:
-                self._send(waiting)
+                self.send(waiting)
                 waiting = []
-        self._send(waiting)
+        self.send(waiting)
         return Traffic(
             visits=visits,
             empty=empty,
@@ -123,7 +126,7 @@ class Visitors:
             "surface": visit.surface,
             "k": self._k,
             "user": user,
-            "context": {"device": visit.device},
+            "context": {"device": visit.device, "country": _COUNTRY},
         }
         if visit.anchor is not None:
             request["anchors"] = {"item_ids": [visit.anchor]}
@@ -144,7 +147,8 @@ class Visitors:
         optional = {"user_id": visit.user_id, "value": reaction.value, "quantity": reaction.quantity}
         return outcome | {name: value for name, value in optional.items() if value is not None}
 
-    def _send(self, outcomes: list[dict[str, Any]]) -> None:
+    def send(self, outcomes: list[dict[str, Any]]) -> None:
+        """Send outcomes, as the events of contract §5; raises :class:`Failed` when they are not taken."""
         if not outcomes:
             return
         answer = self._client.post("/v1/events", json=outcomes)

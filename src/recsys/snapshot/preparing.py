@@ -1,6 +1,7 @@
 """Compile one release into this host's own files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Never, TypeVar
 
@@ -37,6 +38,10 @@ MAX_ITEMS = 20_000_000
 """Item numbers, places and slots are 32-bit, and preparing takes memory in proportion."""
 MAX_SURFACES = 1_000
 """As many as a config may name."""
+_AT_ONCE = 4
+"""So many artifacts are copied and checked at once,"""
+_SMALL_BYTES = 64 << 20
+"""if none is larger than this: a check holds several times the artifact, and large ones take turns."""
 _DAY_S = 86_400.0
 
 _UNFIT = (ArithmeticError, LookupError, TypeError, ValueError, MemoryError)
@@ -148,15 +153,30 @@ class _Preparation:
         self._sources[file.path] = file
         data_until = self._checked(what, lambda: _end_of(manifest))
         manifest = self._without_collected(manifest)
-        catalog = None if manifest.catalog is None else self._artifact("catalog", manifest.catalog, surface)
-        for name, ref in ((name, ref) for name, refs in manifest.signals.items() for ref in refs):
-            self._artifact(name, ref, surface)
-            if manifest.catalog is not None:
-                self._sold(name, ref, manifest.catalog, surface)
+        signals = [(name, ref) for name, refs in manifest.signals.items() for ref in refs]
+        catalog = self._artifacts(manifest.catalog, signals, surface)
         segments = {ref.segment for refs in manifest.signals.values() for ref in refs if ref.segment is not None}
         shelves = tuple(self._shelf(surface, segment, manifest) for segment in (None, *sorted(segments)))
         kept = self._profiles(manifest, surface)
         return ArmFiles(shelves=shelves, data_until=data_until, catalog=catalog, profiles=kept)
+
+    def _artifacts(
+        self, catalog: ArtifactRef | None, signals: Sequence[tuple[str, ArtifactRef]], surface: str
+    ) -> File | None:
+        """Copy and check artifacts, some at once: most of the time goes to disks, digests and sorting, which take turns
+        with nobody. What is wrong is told in the order of the manifest.
+        """
+        sizes = [ref.size_bytes for _, ref in signals] + ([catalog.size_bytes] if catalog else [])
+        at_once = _AT_ONCE if max(sizes, default=0) <= _SMALL_BYTES else 1
+        with ThreadPoolExecutor(at_once) as pool:
+            sold = None if catalog is None else pool.submit(self._artifact, "catalog", catalog, surface)
+            copied = [pool.submit(self._artifact, name, ref, surface) for name, ref in signals]
+            file = None if sold is None else sold.result()
+            for (name, ref), artifact in zip(signals, copied, strict=True):
+                artifact.result()
+                if catalog is not None:
+                    self._sold(name, ref, catalog, surface)
+        return file
 
     def _profiles(self, manifest: Manifest, surface: str) -> ProfilesFile | None:
         ref = manifest.profiles

@@ -61,12 +61,15 @@ class Act:
         Whether one answer of the service is as it should be again.
     pull
         What the person on call does; by default runs the command that the doctor printed.
+    lasts
+        Whether the doctor goes on finding it for a while: what happened stands in the logs of the day.
     """
 
     happens: Callable[[Sandbox], object]
     expected: Expected
     cured: Callable[[Sandbox, Answer], bool]
     pull: Callable[[Sandbox, Finding], object] | None = None
+    lasts: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
