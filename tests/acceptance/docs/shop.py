@@ -11,7 +11,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -112,8 +112,15 @@ class Shop:
         scraper_events(path, wanted=[str(item) for item in self._world.items.ids[least]], end=yesterday, visitors=6000)
         return path
 
-    def people(self, visits: int) -> None:
-        """Let so many people be answered by what is in force now, and click; the log gets it all."""
+    def people(
+        self, visits: int, *, host: str = "host", latency_ms: float = 1.5, minutes_ago: float | None = None
+    ) -> None:
+        """Let so many people be answered by what is in force now, and click; the log gets it all.
+
+        ``minutes_ago``: when they begin to come; without it, after those before them.
+        """
+        if minutes_ago is not None:
+            self._clock = time.time() - 60 * minutes_ago
         snapshot = self.tenant.snapshot()
         exposures, outcomes = [], []
         for _ in range(visits):
@@ -133,7 +140,7 @@ class Shop:
                     "rung": "live",
                     "traffic": "user",
                 },
-                latency_ms=1.5,
+                latency_ms=latency_ms,
                 decision=Decision(
                     request=msgspec.to_builtins(request),
                     now=self._clock,
@@ -154,7 +161,7 @@ class Shop:
                 outcomes.append(canonical(outcome))
         for kind, lines in (("exposures", exposures), ("outcomes", outcomes)):
             if lines:
-                key = f"events/{TENANT}/{kind}/dt={exposure.ts[:10]}/host-0-{next(self._files)}.jsonl"
+                key = f"events/{TENANT}/{kind}/dt={exposure.ts[:10]}/{host}-0-{next(self._files)}.jsonl"
                 self.suite.store.objects.create(key, b"\n".join(lines) + b"\n")
         self.report()
 
@@ -186,6 +193,29 @@ class Shop:
             yield
         finally:
             os.kill(follower, signal.SIGCONT)
+
+    def lose_most_of_a_day(self) -> Callable[[], None]:
+        """Leave a tenth of the day before yesterday in the exports; what is returned brings the rest back."""
+        whole = {path: path.read_bytes() for path in self.events}
+        day = str(datetime.now(UTC).date() - timedelta(days=2)).encode()
+        for path, data in whole.items():
+            lines = data.splitlines(keepends=True)
+            last = [line for line in lines if b'"ts":"' + day in line.replace(b" ", b"")]
+            lost = set(last[len(last) // 10 :])
+            path.write_bytes(b"".join(line for line in lines if line not in lost))
+
+        def bring_back() -> None:
+            for path, data in whole.items():
+                path.write_bytes(data)
+
+        return bring_back
+
+    def kill_the_service(self) -> None:
+        """End every process of the running service at once, as a machine does that runs out of memory."""
+        processes = read_processes(self.folder / "var/host/processes.json")
+        assert processes is not None, "no service runs"
+        for pid in (processes.supervisor, *(child.pid for child in processes.children.values())):
+            os.kill(pid, signal.SIGKILL)
 
     def store_goes_away(self) -> None:
         shutil.move(self.folder / "var/store", self.folder / "var/store.away")

@@ -6,12 +6,10 @@ from pathlib import Path
 import pytest
 from tests.unit.operations.incidents import NOW_S, Incident
 from tests.unit.signals import artifacts
-from tests.unit.snapshot.shops import POPULARITY
 
 from recsys.replicas import Replica
 
 _OFTEN = lambda number: number % 2 == 0  # noqa: E731
-_SELDOM = lambda number: number % 6 == 0  # noqa: E731
 
 
 @pytest.fixture
@@ -66,74 +64,6 @@ def test_a_few_empty_answers_say_nothing(incident: Incident) -> None:
     incident.block_all()
     incident.serve(5)
     assert incident.doctor("empty-recs").healthy
-
-
-def test_a_fall_of_clicks_after_new_artifacts_names_them_and_the_generation_to_go_back_to(incident: Incident) -> None:
-    incident.serve(400, clicks=_OFTEN)
-    good = incident.releases.current().generation
-    incident.ship(popularity=artifacts.popularity({item: 100.0 - score for item, score in POPULARITY.items()}))
-    incident.serve(400, clicks=_SELDOM)
-    (finding,) = incident.doctor("regressed").findings
-    assert (finding.symptom, finding.lever) == ("regressed", "artifacts")
-    words = shlex.split(finding.command or "")
-    assert words[words.index("--to") + 1] == str(good)
-    assert words[words.index("--surface") + 1] == "home"
-    assert finding.evidence["ctr_before"] == 0.5
-    assert finding.evidence["overlap_with_it_put_back"] == {"artifacts": 1.0}
-
-
-def test_the_rolled_back_surface_is_healthy_again(incident: Incident) -> None:
-    incident.serve(400, clicks=_OFTEN)
-    incident.ship(popularity=artifacts.popularity({item: 100.0 - score for item, score in POPULARITY.items()}))
-    incident.serve(400, clicks=_SELDOM)
-    incident.releases.rollback("artifacts", surface="home", reason="as the doctor says")
-    incident.serve(400, clicks=_OFTEN)
-    assert incident.doctor("regressed").healthy
-
-
-def test_a_fall_of_clicks_after_a_rule_names_the_rules(incident: Incident) -> None:
-    incident.serve(400, clicks=_OFTEN)
-    incident.block("best", ["i17", "i16", "i15", "i14"])
-    incident.serve(400, clicks=_SELDOM)
-    (finding,) = incident.doctor("regressed").findings
-    assert finding.lever == "rules"
-
-
-def test_when_two_levers_moved_the_one_that_moved_the_lists_is_named(incident: Incident) -> None:
-    incident.serve(400, clicks=_OFTEN)
-    incident.releases.put_config(b'{"limits":{"max_k":150}}', reason="harmless")
-    incident.ship(popularity=artifacts.popularity({item: 100.0 - score for item, score in POPULARITY.items()}))
-    incident.serve(400, clicks=_SELDOM)
-    (finding,) = incident.doctor("regressed").findings
-    assert finding.lever == "artifacts"
-    assert finding.evidence["overlap_with_it_put_back"]["config"] < 0.9
-
-
-def test_noise_is_not_called_a_regression(incident: Incident) -> None:
-    incident.serve(400, clicks=lambda number: number % 10 < 5)
-    incident.ship(popularity=artifacts.popularity({item: score + 1 for item, score in POPULARITY.items()}))
-    incident.serve(400, clicks=lambda number: number % 100 < 46)
-    assert incident.doctor("regressed").healthy
-
-
-def test_one_person_who_clicked_a_lot_and_left_is_no_regression(incident: Incident) -> None:
-    incident.serve(
-        400,
-        clicks=lambda number: number % 2 == 0 or number % 10 == 1,
-        people=lambda number: "one-person" if number % 2 == 0 else f"p{number}",
-    )
-    incident.ship(popularity=artifacts.popularity({item: score + 1 for item, score in POPULARITY.items()}))
-    incident.serve(400, clicks=lambda number: number % 10 == 1, people=lambda number: f"q{number}")
-    assert incident.doctor("regressed").healthy
-
-
-def test_too_few_answers_are_said_to_be_too_few(incident: Incident) -> None:
-    incident.serve(400, clicks=_OFTEN)
-    incident.ship(popularity=artifacts.popularity({"i01": 5.0}))
-    incident.serve(20)
-    found = incident.doctor("regressed")
-    assert found.healthy
-    assert "20 answers since generation" in found.unseen[0]
 
 
 _REFUSES = Replica(generation=2, head=3, rejected="popularity: a score is not finite")
@@ -196,15 +126,6 @@ def test_answers_of_similar_items_in_the_log_disturb_no_diagnosis(incident: Inci
     incident.serve(60, similar_too=True, kinds=kinds)
     (finding,) = incident.doctor("empty-recs").findings
     assert (finding.symptom, finding.lever) == ("empty-recs", "rules")
-
-
-def test_a_fall_of_clicks_is_explained_by_recommendations_alone(incident: Incident) -> None:
-    incident.serve(400, clicks=_OFTEN, similar_too=True)
-    incident.ship(popularity=artifacts.popularity({item: 100.0 - score for item, score in POPULARITY.items()}))
-    incident.serve(400, clicks=_SELDOM, similar_too=True)
-    (finding,) = incident.doctor("regressed").findings
-    assert finding.lever == "artifacts"
-    assert finding.evidence["overlap_with_it_put_back"] == {"artifacts": 1.0}
 
 
 def test_a_host_that_stopped_following_a_forked_log_is_told_with_its_reason(incident: Incident) -> None:
