@@ -1,5 +1,6 @@
 """The doctor names the right cause and the smallest lever, from evidence in the logs."""
 
+import os
 import shlex
 from pathlib import Path
 
@@ -134,3 +135,34 @@ def test_a_host_that_stopped_following_a_forked_log_is_told_with_its_reason(inci
     (finding,) = incident.doctor("not-ready").findings
     assert "LOG_FORKED" in finding.cause
     assert finding.command is None
+
+
+def test_what_was_prepared_for_replays_goes_with_the_next_diagnosis_ten_minutes_later(incident: Incident) -> None:
+    incident.serve(60)
+    incident.block_all()
+    incident.serve(60)
+    incident.doctor("empty-recs")
+    prepared = list(incident.cache.glob("snapshots/demo/*"))
+    assert len(prepared) >= 3
+    for path in incident.cache.rglob("*"):
+        os.utime(path, (0, 0))
+    incident.doctor("stale")
+    assert not list(incident.cache.glob("*/demo/*"))
+
+
+def test_nobody_was_heard_for_long_is_found_and_a_short_silence_is_not(incident: Incident) -> None:
+    incident.report(a=Replica(generation=2, head=2))
+    assert incident.doctor("not-ready", now_s=NOW_S + 60).healthy
+    (finding,) = incident.doctor("not-ready", now_s=NOW_S + 3600).findings
+    assert finding.cause == "nobody serves demo: every host fell silent; no host was heard for 3600 s"
+    assert list(finding.evidence["last_heard"]) == ["a"]
+
+
+def test_a_finding_without_a_command_says_what_to_do(incident: Incident) -> None:
+    incident.serve(60)
+    incident.ran(stage="ingest", error="shop.csv:7: no item_id")
+    incident.report(a=Replica(generation=1, head=2, rejected="popularity: a score is not finite"))
+    incident.serve(60, latency_ms=90.0)
+    findings = incident.doctor(now_s=NOW_S + 1).findings
+    assert {finding.symptom for finding in findings} >= {"latency", "not-ready", "pipeline-failed"}
+    assert not [finding.cause for finding in findings if not (finding.command or finding.next_step)]

@@ -76,8 +76,8 @@ def check_regressed(case: Case, surface: str) -> Finding | None:
                 return finding
     if not compared or newest.answers < _ENOUGH_ANSWERS:
         case.not_seen(
-            f"{surface}: {newest.answers} answers since generation {newest.generations[0]}; {_ENOUGH_ANSWERS} are needed"
-            " there and before to compare click rates"
+            f"{surface}: {newest.answers} answers since generation {newest.generations[0]}; "
+            f"{_ENOUGH_ANSWERS} are needed there and before to compare click rates"
         )
     return None
 
