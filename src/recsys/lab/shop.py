@@ -5,7 +5,7 @@ trouble.
 import os
 import shutil
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,12 +15,13 @@ import msgspec
 
 from recsys import library, pipelines
 from recsys.encoding import canonical
+from recsys.errors import Failed
 from recsys.lab.mishaps import scraper_events, unfiltered_recall
 from recsys.lab.simulate import Shopper, World, simulate, stream
 from recsys.library import Tenant
 from recsys.pipelines import RunReport
 from recsys.releases import Change
-from recsys.serving.processes import read_processes
+from recsys.serving.processes import Processes, read_processes
 
 __all__ = ["SURFACE", "TENANT", "Shop", "make_shop"]
 
@@ -135,17 +136,43 @@ class Shop:
     @contextmanager
     def follower_standing_still(self) -> Iterator[None]:
         """Keep the running service from reading the store for a moment."""
-        processes = read_processes(self.host_path / "processes.json")
-        assert processes is not None, "no service runs"
-        follower = processes.children["follower"].pid
+        follower = self._processes().children["follower"].pid
         os.kill(follower, signal.SIGSTOP)
         try:
             yield
         finally:
             os.kill(follower, signal.SIGCONT)
 
+    def lose_most_of_a_day(self) -> Callable[[], None]:
+        """Leave a tenth of the day before yesterday in the exports; what is returned brings the rest back."""
+        whole = {path: path.read_bytes() for path in self.events}
+        day = str(datetime.now(UTC).date() - timedelta(days=2)).encode()
+        for path, data in whole.items():
+            lines = data.splitlines(keepends=True)
+            last = [line for line in lines if b'"ts":"' + day in line.replace(b" ", b"")]
+            lost = set(last[len(last) // 10 :])
+            path.write_bytes(b"".join(line for line in lines if line not in lost))
+
+        def bring_back() -> None:
+            for path, data in whole.items():
+                path.write_bytes(data)
+
+        return bring_back
+
+    def kill_the_service(self) -> None:
+        """End every process of the running service at once, as a machine does that runs out of memory."""
+        processes = self._processes()
+        for pid in (processes.supervisor, *(child.pid for child in processes.children.values())):
+            os.kill(pid, signal.SIGKILL)
+
     def store_goes_away(self) -> None:
         shutil.move(self.store_path, self.folder / "var/store.away")
 
     def store_comes_back(self) -> None:
         shutil.move(self.folder / "var/store.away", self.store_path)
+
+    def _processes(self) -> Processes:
+        found = read_processes(self.host_path / "processes.json")
+        if found is None:
+            raise Failed("no service runs here", next_step="start it first")
+        return found

@@ -5,6 +5,8 @@ Nothing here needs the store, and the directory is enough when no process of the
 
 import http.client
 import json
+import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -43,8 +45,9 @@ class Here(msgspec.Struct, frozen=True, kw_only=True):
     """One host as it shows itself.
 
     ``running``: a supervisor of this directory is alive. ``unready``: why ``/readyz`` says no, empty where it says yes,
-    ``None`` where nobody answers. ``health``: what ``/health/detailed`` says, read from the files where the operators'
-    port does not answer. ``refused`` by code. ``answers``: all that were served since the counters began.
+    ``None`` where nobody answers. ``began_s``: when it was started, seconds since 1970. ``health``: what
+    ``/health/detailed`` says, read from the files where the operators' port does not answer. ``refused`` by code.
+    ``answers``: all that were served since the counters began.
     """
 
     places: Places
@@ -52,6 +55,7 @@ class Here(msgspec.Struct, frozen=True, kw_only=True):
     state: HostState | None
     processes: Processes | None
     running: bool
+    began_s: float | None
     unready: tuple[str, ...] | None
     health: Health
     refused: Mapping[str, Refused]
@@ -118,7 +122,8 @@ def look_here(host_dir: Path, *, settings: Settings | None = None) -> Here:
     settings = settings or _settings(host_dir)
     places = Places(settings.host_path)
     processes = read_processes(places.processes)
-    running = processes is not None and _lives(processes.supervisor)
+    began_s = None if processes is None else _began_s(processes.supervisor)
+    running = began_s is not None
     health = _told_health(processes) if asked and running and processes else None
     health = health or look_at_host(settings)
     return Here(
@@ -127,6 +132,7 @@ def look_here(host_dir: Path, *, settings: Settings | None = None) -> Here:
         state=read_host_state(places.state),
         processes=processes,
         running=running,
+        began_s=began_s,
         unready=_unready(processes) if asked and running and processes else () if not asked else None,
         health=health,
         refused=_refused(places),
@@ -135,13 +141,14 @@ def look_here(host_dir: Path, *, settings: Settings | None = None) -> Here:
     )
 
 
-def _lives(pid: int) -> bool:
-    """Tell whether a process runs; one that is dead and that nobody has taken note of does not."""
+def _began_s(pid: int) -> float | None:
+    """Return when a process was started, in seconds since 1970; ``None`` for one that is dead, taken note of or not."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
-        return False
-    return state != "Z"
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        state, ticks = fields[0], int(fields[19])  # proc(5): the fields 3 and 22
+    except (OSError, IndexError, ValueError):
+        return None
+    return None if state == "Z" else time.time() - since_boot() + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _settings(host_dir: Path) -> Settings:

@@ -34,6 +34,8 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     """A fall smaller than this is not called a regression however sure it is."""
     ctr_drop_p_value: float = 0.001
     """Two-sided; a check every few minutes would otherwise cry wolf."""
+    coverage_drop_relative: float = 0.5
+    """Lists that show half as many different items, on as many answers, surprise people although they click."""
     run_silent_s: float = 6 * 3600.0
     """A pipeline run that began this long ago and has not ended is taken for killed."""
     all_silent_s: float = 300.0

@@ -107,6 +107,50 @@ def pipeline_failed(shop: Shop) -> Directions:
     return {}
 
 
+def validation_failed(shop: Shop) -> Directions:
+    """The export of a day broke off after a tenth of the day."""
+    shop.people(60)
+    return {"the export is whole": shop.lose_most_of_a_day()}
+
+
+def limit_exceeded(shop: Shop) -> Directions:
+    """One page of the shop asks in a loop, on a host that takes two requests a second of a tenant."""
+    asks = 'curl -s -o /dev/null localhost:8000/v1/recommend -H "X-API-Key: $KEY" -d \'{"surface":"home","k":1}\''
+    return {
+        "a service": f"export RECSYS_SERVE_TENANT_RATE_PER_S=2\n{_A_SERVICE}",
+        "a page asks in a loop": f"for n in $(seq 40); do {asks}; done",
+        "the service is stopped": _NO_SERVICE,
+    }
+
+
+def service_not_ready(shop: Shop) -> Directions:
+    """The machine ran out of memory, and killed every process of the service."""
+    return {"a service": _A_SERVICE, "the service is killed": shop.kill_the_service}
+
+
+def slow_answers(shop: Shop) -> Directions:
+    """Two hosts serve the same release, and the disk of one of them has become slow."""
+    shop.people(80, host="web-1", minutes_ago=50)
+    shop.people(80, host="web-2", latency_ms=120.0, minutes_ago=48)
+
+    def mended() -> None:
+        shop.people(80, host="web-1", minutes_ago=6)
+        shop.people(80, host="web-2", minutes_ago=4)
+
+    return {"the disk is mended": mended}
+
+
+def key_compromised(shop: Shop) -> Directions:
+    """The key of an operator was in a screenshot, and somebody withdraws what people like best with it."""
+    shop.people(60)
+    withdraws = """\
+export LEAKED=$(recsys keys create --role operator --reason 'the on-call laptop' | sed -n 2p)
+withdraw() { curl -s -o /dev/null -w '%{http_code}' localhost:8001/v1/admin/tenants/demo/items/withdraw \\
+  -H "X-API-Key: $LEAKED" -d '{"item_ids": ["i0001", "i0002"], "reason": "recall"}'; }
+until withdraw | grep -q 200; do sleep 0.2; done"""
+    return {"a service": _A_SERVICE, "somebody uses the key": withdraws}
+
+
 def store_unavailable(shop: Shop) -> Directions:
     """The directory of the store goes away under a running service, and comes back."""
     return {
@@ -259,6 +303,11 @@ SCENES: Mapping[str, Callable[[Shop], Directions]] = {
     "runbooks/stale-artifacts.md": stale_artifacts,
     "runbooks/stale-manifest.md": stale_manifest,
     "runbooks/pipeline-failed.md": pipeline_failed,
+    "runbooks/validation-failed.md": validation_failed,
+    "runbooks/limit-exceeded.md": limit_exceeded,
+    "runbooks/service-not-ready.md": service_not_ready,
+    "runbooks/slow-answers.md": slow_answers,
+    "runbooks/key-compromised.md": key_compromised,
     "runbooks/roll-back-config-or-rules.md": bad_config,
     "runbooks/roll-back-artifacts.md": bad_artifacts,
     "runbooks/hold-and-resume.md": quiet,

@@ -37,8 +37,15 @@ class Shop(small_shop.Shop):
         self._clock = time.time() - _AN_HOUR_S
         self._files = itertools.count()
 
-    def people(self, visits: int) -> None:
-        """Let so many people be answered by what is in force now, and click; the log gets it all."""
+    def people(
+        self, visits: int, *, host: str = "host", latency_ms: float = 1.5, minutes_ago: float | None = None
+    ) -> None:
+        """Let so many people be answered by what is in force now, and click; the log gets it all.
+
+        ``minutes_ago``: when they begin to come; without it, after those before them.
+        """
+        if minutes_ago is not None:
+            self._clock = time.time() - 60 * minutes_ago
         snapshot = self.tenant.snapshot()
         exposures, outcomes = [], []
         for _ in range(visits):
@@ -58,7 +65,7 @@ class Shop(small_shop.Shop):
                     "rung": "live",
                     "traffic": "user",
                 },
-                latency_ms=1.5,
+                latency_ms=latency_ms,
                 decision=Decision(
                     request=msgspec.to_builtins(request),
                     now=self._clock,
@@ -79,7 +86,7 @@ class Shop(small_shop.Shop):
                 outcomes.append(canonical(outcome))
         for kind, lines in (("exposures", exposures), ("outcomes", outcomes)):
             if lines:
-                key = f"events/{TENANT}/{kind}/dt={exposure.ts[:10]}/host-0-{next(self._files)}.jsonl"
+                key = f"events/{TENANT}/{kind}/dt={exposure.ts[:10]}/{host}-0-{next(self._files)}.jsonl"
                 self.suite.store.objects.create(key, b"\n".join(lines) + b"\n")
         self.report()
 

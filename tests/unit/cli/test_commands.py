@@ -224,6 +224,18 @@ def test_a_misspelt_tenant_is_not_called_healthy(cli: Cli, command: str) -> None
     assert "has no tenant dmeo" in cli.said
 
 
+@pytest.mark.parametrize("command", ["status", "doctor"])
+def test_without_a_store_and_without_a_host_there_is_nothing_to_look_at(cli: Cli, command: str, tmp_path: Path) -> None:
+    (tmp_path / "store").rename(tmp_path / "away")
+    cli(command, "--host-dir", str(tmp_path / "host"), code=2)
+    assert "there is no store" in cli.said
+
+
+def test_a_watched_status_has_no_document(cli: Cli) -> None:
+    cli("status", "--watch", "5", "--json", code=2)
+    assert "--watch is for people" in cli.said
+
+
 def test_withdrawing_an_id_that_nothing_serves_is_done_and_said(cli: Cli) -> None:
     change = cli.json("items", "withdraw", "nosuch", "--reason", "recall")
     assert change["unknown"] == ["nosuch"]

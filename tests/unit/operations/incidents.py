@@ -21,7 +21,6 @@ from recsys.snapshot import open_release, recommend, similar
 __all__ = ["NOW_S", "Incident"]
 
 NOW_S = 1_764_000_000.0
-_DAY = rfc3339(NOW_S)[:10]
 
 
 class Incident:
@@ -33,8 +32,12 @@ class Incident:
         create_tenant(self.store, "demo", actor="test")
         self.releases = Releases(self.store, "demo", actor="test", clock=lambda: NOW_S)
         self.cache = folder / "cache"
-        self._clock = itertools.count(int(NOW_S) - 20_000)
+        self.at(NOW_S - 20_000)
         self._files = itertools.count()
+
+    def at(self, seconds: float) -> None:
+        """Go on from a moment, in seconds since 1970."""
+        self._clock = itertools.count(int(seconds))
 
     def ship(self, **artifacts: Any) -> None:
         self.releases.ship("home", self.shop.manifest(**artifacts), reason="test")
@@ -111,7 +114,7 @@ class Incident:
                 outcomes.append(canonical(outcome))
         for stream, lines in (("exposures", exposures), ("outcomes", outcomes)):
             if lines:
-                key = f"events/demo/{stream}/dt={_DAY}/{host}-0-{next(self._files)}.jsonl"
+                key = f"events/demo/{stream}/dt={rfc3339(now)[:10]}/{host}-0-{next(self._files)}.jsonl"
                 self.store.objects.create(key, b"\n".join(lines) + b"\n")
 
     def ran(self, **record: Any) -> None:

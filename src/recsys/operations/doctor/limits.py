@@ -77,9 +77,13 @@ def check_run_limits(case: Case, surface: str) -> Finding | None:
 
 
 def check_serving_limits(here: Here, now_s: float) -> Iterator[Finding]:
-    """Find what this host refused lately because of a limit: which, how often, and whom."""
+    """Find what this host refused lately because of a limit: which, how often, and whom.
+
+    What was refused before the service was started is over: it was started to raise a limit, perhaps.
+    """
+    since_s = max(now_s - THRESHOLDS.refused_recent_s, here.began_s or 0.0)
     for refused in here.refused.values():
-        lately = now_s - refused.last_s <= THRESHOLDS.refused_recent_s
+        lately = refused.last_s >= since_s
         share = refused.count / (refused.count + here.answers)
         if lately and refused.count >= THRESHOLDS.refused_least and share >= THRESHOLDS.refused_share_degraded:
             yield _refusing(here, refused, share)

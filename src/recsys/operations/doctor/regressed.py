@@ -1,8 +1,8 @@
-"""Symptom: answers are fresh and full, and users like them less since a change."""
+"""Symptom: answers are fresh and full, and users like them less, or are surprised by them, since a change."""
 
-import math
 from collections.abc import Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 import msgspec
 
@@ -11,14 +11,18 @@ from recsys.encoding import canonical, digest
 from recsys.events.observed import Clicks, GenerationStats, Sample
 from recsys.operations.doctor import levers
 from recsys.operations.doctor.finding import Case, Finding
+from recsys.operations.doctor.weekdays import Compared, compare
 from recsys.operations.doctor.whatif import Imagined, again, overlap, with_lever
 from recsys.operations.thresholds import THRESHOLDS
 from recsys.releases import Release
 
-__all__ = ["Epoch", "check_regressed", "difference"]
+__all__ = ["Epoch", "check_regressed"]
 
 _SAMPLE = 25
 _ENOUGH_ANSWERS = 200  # per side: below it a fall of a third in a click rate of 0.2 is missed more often than seen
+_ENOUGH_ITEMS = 10  # fewer different items are a small catalogue, and half of them is chance
+_SHOWN_GENERATIONS = 8
+_LEVERS = ("rules", "config", "artifacts")
 
 
 class Epoch(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,73 +34,142 @@ class Epoch(msgspec.Struct, frozen=True, kw_only=True):
     clicked: int
 
 
+class _Break(NamedTuple):
+    """Two sides of a change: what was served before it, and all that was served since."""
+
+    before: Epoch
+    since: Epoch
+    clicks: Compared
+    coverage: tuple[int, int]
+
+    @property
+    def fewer_clicks(self) -> bool:
+        compared = self.clicks
+        return compared.p_value < THRESHOLDS.ctr_drop_p_value and compared.fell >= THRESHOLDS.ctr_drop_relative
+
+    @property
+    def fewer_items(self) -> bool:
+        before, now = self.coverage
+        return before >= _ENOUGH_ITEMS and now <= (1 - THRESHOLDS.coverage_drop_relative) * before
+
+
 def check_regressed(case: Case, surface: str) -> Finding | None:
-    """Compare the click rate of what is served now with what was served before it, and name the lever between them."""
+    """Compare what is served since each change with what was served before it, the newest change first, and name the
+    lever of the change since which people click less, or lists show far fewer items.
+    """
     epochs = _epochs(case, surface)
     if len(epochs) < 2:
         return None
-    newest, older = epochs[-1], _before(epochs)
-    first = newest.generations[0]
-    if older is None or newest.answers < _ENOUGH_ANSWERS:
-        case.unseen.append(
-            f"{surface}: {newest.answers} answers since generation {first}; {_ENOUGH_ANSWERS} are needed there and "
-            "before to compare click rates"
+    newest = epochs[-1]
+    compared = 0
+    for at in range(len(epochs) - 1, 0, -1):
+        before, since = _sides(epochs, at)
+        if before is None or since.answers < _ENOUGH_ANSWERS:
+            continue
+        compared += 1
+        found = _break(case, surface, before, since)
+        if found.fewer_clicks and not _still(case, surface, newest, found):
+            continue  # what is served now is liked as before: the fall is over
+        if found.fewer_clicks or found.fewer_items:
+            finding = _finding(case, surface, found, epochs)
+            if finding is not None:
+                return finding
+    if not compared or newest.answers < _ENOUGH_ANSWERS:
+        case.not_seen(
+            f"{surface}: {newest.answers} answers since generation {newest.generations[0]}; "
+            f"{_ENOUGH_ANSWERS} are needed there and before to compare click rates"
         )
-        return None
-    now = case.observed.clicks(surface, newest.generations)
-    before = case.observed.clicks(surface, older.generations)
-    p_value = difference(before, now)
-    fell = 1 - now.rate / before.rate if before.rate else 0.0
-    if p_value >= THRESHOLDS.ctr_drop_p_value or fell < THRESHOLDS.ctr_drop_relative:
-        return None
-    last = older.generations[-1]
+    return None
+
+
+def _sides(epochs: Sequence[Epoch], at: int) -> tuple[Epoch | None, Epoch]:
+    """Return what was served before the change that began an epoch, whenever it was, and all that was served since;
+    ``None`` for a side that cannot be compared.
+    """
+    last, now = epochs[at - 1], epochs[-1]
+    same = _pooled([epoch for epoch in epochs[:at] if epoch.content == last.content])
+    usable = last.content != now.content and same.clicked and same.answers >= _ENOUGH_ANSWERS
+    return (same if usable else None), _pooled(epochs[at:])
+
+
+def _pooled(epochs: Sequence[Epoch]) -> Epoch:
+    return Epoch(
+        content=epochs[-1].content,
+        generations=tuple(generation for epoch in epochs for generation in epoch.generations),
+        answers=sum(epoch.answers for epoch in epochs),
+        clicked=sum(epoch.clicked for epoch in epochs),
+    )
+
+
+def _break(case: Case, surface: str, before: Epoch, since: Epoch) -> _Break:
+    answers = min(before.answers, since.answers)
+    coverage = [case.observed.coverage(surface, side.generations, answers=answers) for side in (before, since)]
+    clicks = compare(case, surface, before.generations, since.generations)
+    return _Break(before, since, clicks, (coverage[0], coverage[1]))
+
+
+def _still(case: Case, surface: str, newest: Epoch, found: _Break) -> bool:
+    """Tell whether what is served now, alone, is clicked on less as well; with too few answers it is taken for so."""
+    now: Clicks = case.observed.clicks(surface, newest.generations)
+    return now.answers < _ENOUGH_ANSWERS or now.rate <= (1 - THRESHOLDS.ctr_drop_relative) * found.clicks.expected
+
+
+def _finding(case: Case, surface: str, found: _Break, epochs: Sequence[Epoch]) -> Finding | None:
+    last, first = found.before.generations[-1], found.since.generations[0]
     good, bad = case.releases.read(last), case.releases.read(first)
-    evidence: dict[str, object] = {
-        "ctr_before": round(before.rate, 4),
-        "ctr_now": round(now.rate, 4),
-        "fell": round(fell, 3),
-        "p_value": float(f"{p_value:.2g}"),
-        "answers_before": before.answers,
-        "answers_now": now.answers,
-        "people_before": before.people,
-        "people_now": now.people,
-        "generation_before": last,
-        "generation_now": first,
-        "changed_by": bad.actor,
-        "changed_at": bad.at,
-        "reason_given": bad.reason,
-    }
     moved = [
         lever
-        for lever in ("rules", "config", "artifacts")
+        for lever in _LEVERS
         if with_lever(bad, good, lever=lever, surface=surface) != bad
+        and with_lever(case.head, good, lever=lever, surface=surface) != case.head
     ]
-    samples = case.observed.sample(surface=surface, generation=newest.generations[-1], limit=_SAMPLE)
+    if not moved:
+        return None  # it was put back since
+    clicks, (items_before, items_now) = found.clicks, found.coverage
+    samples = case.observed.sample(surface=surface, generation=found.since.generations[-1], limit=_SAMPLE)
     lever, lists = _lever(case, surface, good, moved, samples)
-    evidence |= lists
-    still = tuple(f"{name}: as in generation {last}" for name in ("rules", "config", "artifacts") if name not in moved)
+    if found.fewer_clicks:
+        what = f"users click {clicks.fell:.0%} less on {surface}"
+        reason = f"{clicks.fell:.0%} fewer clicks since {first}"
+        ruled_out = ("empty answers: the rate is normal", *clicks.ruled_out())
+    else:
+        what = f"lists of {surface} show {items_now} different items where they showed {items_before}"
+        reason = f"half as many different items since {first}"
+        ruled_out = (
+            "empty answers: the rate is normal",
+            f"clicks: {clicks.now.rate:.3f}, {clicks.before.rate:.3f} before",
+        )
+    still = tuple(f"{name}: as in generation {last}" for name in _LEVERS if name not in moved)
     return Finding(
         tenant=case.tenant,
         symptom="regressed",
         surface=surface,
-        cause=f"users click {fell:.0%} less on {surface} since generation {first} changed its {lever}",
-        evidence=evidence,
-        ruled_out=("empty answers: the rate is normal", *still),
+        cause=f"{what} since generation {first} changed its {lever}",
+        evidence={
+            **clicks.evidence(),
+            "items_shown_before": items_before,
+            "items_shown_now": items_now,
+            "generation_before": last,
+            "generation_now": first,
+            "changed_by": bad.actor,
+            "changed_at": bad.at,
+            "reason_given": bad.reason,
+            "clicked_by_generation": _by_generation(epochs),
+            **lists,
+        },
+        ruled_out=(*ruled_out, *still),
         lever=lever,
-        command=levers.rollback(
-            case.tenant, lever, surface=surface, to=last, reason=f"{fell:.0%} fewer clicks since {first}"
-        ),
+        command=levers.rollback(case.tenant, lever, surface=surface, to=last, reason=reason),
         runbook="docs/runbooks/relevance-regressed.md",
     )
 
 
-def difference(a: Clicks, b: Clicks) -> float:
-    """Return the two-sided p-value of the difference of two click rates, by the normal approximation.
-
-    People seen on both sides make the true variance smaller than the sum of the two: the test is then the stricter.
-    """
-    spread = math.sqrt(a.variance + b.variance)
-    return math.erfc(abs(a.rate - b.rate) / spread / math.sqrt(2)) if spread else 1.0
+def _by_generation(epochs: Sequence[Epoch]) -> dict[str, str]:
+    """Write the click rate either side of each of the newest changes."""
+    return {
+        str(epoch.generations[0]): f"{epoch.clicked / epoch.answers:.3f} of {epoch.answers}"
+        for epoch in epochs[-_SHOWN_GENERATIONS:]
+    }
 
 
 def _epochs(case: Case, surface: str) -> list[Epoch]:
@@ -112,18 +185,6 @@ def _epochs(case: Case, surface: str) -> list[Epoch]:
             )
         )
     return epochs
-
-
-def _before(epochs: Sequence[Epoch]) -> Epoch | None:
-    """Return the newest other content with enough answers, with the generations of every epoch that served it."""
-    now = epochs[-1]
-    for last in reversed(epochs[:-1]):
-        same = [epoch for epoch in epochs if epoch.content == last.content]
-        answers = sum(epoch.answers for epoch in same)
-        if last.content != now.content and last.clicked and answers >= _ENOUGH_ANSWERS:
-            generations = tuple(generation for epoch in same for generation in epoch.generations)
-            return msgspec.structs.replace(last, generations=generations, answers=answers)
-    return None
 
 
 def _content_of(case: Case, surface: str, row: GenerationStats) -> tuple[str, ...]:
