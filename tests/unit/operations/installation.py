@@ -47,8 +47,8 @@ class Installation:
     def manifest(self, *, days_ago: int = 0) -> str:
         return self.shop.manifest(end=str(datetime.now(UTC).date() - timedelta(days=days_ago)))
 
-    def key(self, role: str, label: str = "for a test") -> None:
-        create_key(self.store, "demo", role, actor="ann", label=label)
+    def key(self, role: str) -> None:
+        create_key(self.store, "demo", role, actor="ann")
 
     def config(self, **keys: object) -> None:
         self.releases.put_config(canonical(keys))
