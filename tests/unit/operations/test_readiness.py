@@ -35,14 +35,19 @@ TODAY = datetime.datetime.now(datetime.UTC).date()
 Arranged = Callable[[Installation], object]
 
 
+@pytest.fixture(scope="module")
+def first(tmp_path_factory) -> Installation:
+    return Installation(tmp_path_factory.mktemp("first"))
+
+
 @pytest.fixture
-def here(tmp_path: Path) -> Installation:
-    return Installation(tmp_path)
+def here(first: Installation, tmp_path: Path) -> Installation:
+    return Installation(tmp_path, copied_from=first)
 
 
 @pytest.fixture(scope="module")
-def quiet(tmp_path_factory) -> Facts:
-    return Installation(tmp_path_factory.mktemp("quiet")).facts()
+def quiet(first: Installation) -> Facts:
+    return first.facts()
 
 
 def environ(**variables: str) -> Arranged:
