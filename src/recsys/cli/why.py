@@ -14,6 +14,7 @@ from recsys.cli.terminal import escape, terminal
 from recsys.errors import Refused, UsageError
 
 if TYPE_CHECKING:
+    from recsys.operations.sampling import Sampled
     from recsys.operations.why import Item, Why
 
 __all__ = ["add_to"]
@@ -35,13 +36,16 @@ def add_to(app: typer.Typer) -> None:
         "why",
         epilog="Exit codes: 0 the replay is exact; 1 it differs, or cannot be made; 3 there is no record of it. "
         "With --against: 0 there are two lists; 1 one of them cannot be had. "
+        "With --sample: 0 all are identical; 1 some are not. "
         "Examples: recsys why 019ad3f2-6e1c-7b5a-9c43-5d2f8e0a1b77 · recsys why 019ad3f2-… --not socks-42 · "
-        "recsys why 019ad3f2-… --against 41",
+        "recsys why 019ad3f2-… --against 41 · recsys why --sample 1000 --since 7d",
     )(why)
 
 
 def why(
-    request_id: Annotated[str, typer.Argument(help="The `meta.request_id` of an answer, or its X-Request-Id.")],
+    request_id: Annotated[
+        str | None, typer.Argument(help="The `meta.request_id` of an answer, or its X-Request-Id.")
+    ] = None,
     tenant: TenantOption = None,
     host_dir: HostDirOption = Path("var/host"),
     events: Annotated[
@@ -55,6 +59,11 @@ def why(
         int | None,
         typer.Option(help="Put what was served beside what the same request gets at this generation.", min=1),
     ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(help="Instead of one answer: replay so many drawn from the log, and count.", min=1, max=100_000),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="With --sample: same seed, same answers.")] = 1,
     since: Annotated[
         str | None,
         typer.Option(
@@ -62,13 +71,20 @@ def why(
         ),
     ] = None,
 ) -> None:
-    """Explain a recorded answer: replay it, compare, and say what it was made of, who shipped that, and why."""
+    """Explain a recorded answer: replay it, compare, and say what it was made of, who shipped that, and why; or replay
+    a sample of all.
+    """
     from recsys.operations.recorded import NotRecorded
+    from recsys.operations.sampling import replay_sample
     from recsys.operations.side_by_side import recorded_beside
     from recsys.operations.why import why as explain
 
     if events is not None and not events.is_dir():
         raise UsageError(f"{events} is no folder", next_step="give one laid out as a spool, or as `events` of a store")
+    if (request_id is None) == (sample is None):
+        raise UsageError("one answer, or a sample", next_step="give the id of an answer, or --sample N")
+    if sample is not None and (against is not None or not_item is not None):
+        raise UsageError("--sample replays, and explains nothing", next_step="leave --not and --against out")
     if against is not None and not_item is not None:
         raise UsageError("--not asks about one generation, and --against about two", next_step="leave one of them out")
     of = open_tenant(tenant)
@@ -80,6 +96,11 @@ def why(
         "since_s": None if since is None else time.time() - seconds_in(since),
     }
     try:
+        if sample is not None:
+            drawn = replay_sample(of.store, of.tenant, sample, seed=seed, progress=terminal.progress, **places)
+            terminal.finish(drawn, lambda: _counts(drawn))
+            raise typer.Exit(0 if drawn.exact else 1)
+        assert request_id is not None
         if against is not None:
             beside = recorded_beside(of.store, of.tenant, request_id, against, **places)
             terminal.finish(beside, lambda: print_side_by_side(beside))
@@ -90,6 +111,25 @@ def why(
     terminal.finish(found, lambda: _print(found))
     if found.result != "exact":
         raise typer.Exit(1)
+
+
+def _counts(found: "Sampled") -> None:
+    colour = "green" if found.exact else "yellow"
+    terminal.say(
+        f"[{colour}]{found.identical} of {found.sampled} identical[/]: {found.differs} differ, "
+        f"{found.unreplayable} cannot be replayed, {found.erased} of users erased since"
+    )
+    terminal.say(
+        f"  drawn from {found.of} records of {escape(found.tenant)} since {found.since[:10]}, of {found.generations} "
+        f"generations; {found.seconds:.1f} s"
+    )
+    if found.unread:
+        terminal.say(f"  [yellow]{found.unread} lines this version cannot read[/yellow]")
+    for reason in found.reasons:
+        where = f" at generation {reason.generation}" if reason.generation is not None else ""
+        terminal.say(f"{reason.count} {reason.result}{where}: {escape(reason.because)}")
+        terminal.say(f"  [dim]as {', '.join(escape(one) for one in reason.request_ids)}[/dim]")
+        terminal.say(f"  [dim]→[/dim] {escape(terminal.next_step(reason.next_step))}")
 
 
 def _print(found: "Why") -> None:

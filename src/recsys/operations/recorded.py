@@ -122,6 +122,13 @@ class Records:
         newest, *others = sorted(named.values(), key=lambda found: found.exposure.ts, reverse=True)
         return msgspec.structs.replace(newest, others=tuple(found.exposure.request_id for found in others))
 
+    def exposures(self, *, since_s: float, until_s: float) -> Iterator[bytes]:
+        """Yield every line of the days of a time, in seconds since 1970: a line may be on the host and in the store."""
+        days = utc_day(since_s), utc_day(until_s)
+        for files in (self._held, self._stored):
+            for file in files("exposures", days):
+                yield from self._bytes(file).splitlines()
+
     def outcomes(self, request_id: str, *, since_s: float) -> tuple[Outcome, ...]:
         """Return what people did with an answer on its day and the next, oldest first, each once.
 

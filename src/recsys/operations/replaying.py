@@ -99,6 +99,10 @@ class Replays:
             return _same(exposure, bound)
         return msgspec.structs.replace(self._differing(exposure, decision, release, computed), computed=computed)
 
+    def forget(self) -> None:
+        """Let the opened releases go: for who goes through a long log, one release after the other."""
+        self._opened.clear()
+
     def _made_of(self, decision: Decision) -> Release:
         surface = str(decision.request.get("surface", ""))
         return narrowed(self.history.record(decision.generation), surface, candidate=decision.arm == "candidate")

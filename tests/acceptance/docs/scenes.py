@@ -326,6 +326,7 @@ SCENES: Mapping[str, Callable[[Shop], Directions]] = {
     "how-to/erase-a-user.md": quiet,
     "how-to/pin-a-host.md": pinned_host,
     "how-to/compare-two-releases.md": quiet,
+    "how-to/go-to-production.md": quiet,
     "how-to/ship-with-evidence.md": busy,
     "how-to/try-a-candidate.md": lambda _shop: {"a service": _A_SERVICE},
     "how-to/run-an-experiment.md": lambda _shop: {"a service": _A_SERVICE},

@@ -63,3 +63,19 @@ def test_records_kept_elsewhere_are_found_there(cli: Cli, recorder: Recorder, tm
     cli("why", "of-a-client", "--events", str(tmp_path / "kept"), code=3)
     found = cli.json("why", "of-a-client", "--events", str(tmp_path / "kept"), "--since", "10d")
     assert (found["result"], found["found_in"]) == ("exact", str(folder / "h-0-1.jsonl"))
+
+
+def test_a_sample_of_the_log_is_replayed_and_counted(cli: Cli, recorder: Recorder) -> None:  # noqa: F811
+    now = time.time()
+    cli("why", "--sample", "10", code=3)
+    recorder.write(*(recorder.answer(RecommendRequest(surface="home", k=3), at=now + n / 10) for n in range(5)))
+    told = cli("why", "--sample", "10", "--tenant", "demo")
+    assert told.startswith("5 of 5 identical: 0 differ, 0 cannot be replayed")
+    bad = recorder.record(RecommendRequest(surface="home", k=3), at=now + 1, changed={"answer": "sha256:0"})
+    document = cli.json("why", "--sample", "10", code=1)
+    assert (document["identical"], document["differs"]) == (5, 1)
+    assert document["reasons"][0]["request_ids"] == [bad.request_id]
+    assert bad.request_id in cli("why", "--sample", "10", code=1)
+    cli("why", code=2)
+    cli("why", bad.request_id, "--sample", "3", code=2)
+    cli("why", "--sample", "3", "--against", "2", code=2)

@@ -1,4 +1,4 @@
-"""Write the table of docs/reference/drills.md from a report of drills: ``python -m tests.unit.docs.drills_page FILE``."""
+"""Write the table of docs/reference/drills.md from a report: ``python -m tests.unit.docs.drills_page REPORT.json``."""
 
 import sys
 from pathlib import Path

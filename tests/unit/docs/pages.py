@@ -18,6 +18,7 @@ from recsys.encoding import canonical
 from recsys.evaluation import Report
 from recsys.operations import thresholds
 from recsys.operations.conditions import CONDITIONS
+from recsys.operations.readiness import AREAS, ITEMS, LIMITS, Limits
 from recsys.operations.thresholds import THRESHOLDS, Thresholds
 
 __all__ = ["DOCS", "GENERATED", "REPORT_SCHEMA", "report_schema", "write"]
@@ -65,10 +66,27 @@ def health() -> str:
 
 _SHARES = "A rate or share is of answers, in 0..1; the other units stand in the names.\n\n"
 
+
+def readiness() -> str:
+    """List the limits and every item of the checklist, by area."""
+    said = _docstrings(Limits)
+    parts = ["| limit | value | |\n|---|---|---|\n"]
+    parts += [f"| `{name}` | {getattr(LIMITS, name):g} | {said[name]} |\n" for name in Limits.__struct_fields__]
+    for area in AREAS:
+        parts.append(f"\n## {area.capitalize()}\n\n| item | asks | how | why | what to do |\n|---|---|---|---|---|\n")
+        parts += [
+            f"| `{item.id}` | {item.asks} | {item.how} | {item.why} | {item.todo} |\n"
+            for item in ITEMS
+            if item.area == area
+        ]
+    return "".join(parts)
+
+
 GENERATED: Mapping[str, Callable[[], str]] = {
     "reference/api.md": api,
     "reference/cli.md": cli,
     "reference/health.md": health,
+    "reference/readiness.md": readiness,
 }
 """Which page holds which generated part, between two comments; the rest of a page is written by people."""
 

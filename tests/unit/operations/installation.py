@@ -1,5 +1,6 @@
 """An installation as the checklist meets it: a store on disk, settings, hosts that reported, and ports that answer."""
 
+import shutil
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -32,13 +33,16 @@ class Installation:
     than now; ``how``: what else it is given.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, copied_from: "Installation | None" = None) -> None:
         self.folder = folder
-        self.store = open_store(str(folder / "store"), create=True)
-        create_tenant(self.store, "demo", actor="ann")
+        if copied_from is not None:
+            shutil.copytree(copied_from.folder / "store", folder / "store")
+        self.store = open_store(str(folder / "store"), create=copied_from is None)
         self.shop = Shop(self.store)
         self.releases = Releases(self.store, "demo", actor="ann")
-        self.releases.ship("home", self.manifest(), reason="by hand")
+        if copied_from is None:
+            create_tenant(self.store, "demo", actor="ann")
+            self.releases.ship("home", self.manifest(), reason="by hand")
         self.environ: dict[str, str] = {}
         self.answers: dict[str, Answer] = {}
         self.how: dict[str, Any] = {"urls": NOWHERE}
@@ -47,8 +51,8 @@ class Installation:
     def manifest(self, *, days_ago: int = 0) -> str:
         return self.shop.manifest(end=str(datetime.now(UTC).date() - timedelta(days=days_ago)))
 
-    def key(self, role: str, label: str = "for a test") -> None:
-        create_key(self.store, "demo", role, actor="ann", label=label)
+    def key(self, role: str) -> None:
+        create_key(self.store, "demo", role, actor="ann")
 
     def config(self, **keys: object) -> None:
         self.releases.put_config(canonical(keys))

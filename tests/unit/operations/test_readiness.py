@@ -35,14 +35,19 @@ TODAY = datetime.datetime.now(datetime.UTC).date()
 Arranged = Callable[[Installation], object]
 
 
+@pytest.fixture(scope="module")
+def first(tmp_path_factory) -> Installation:
+    return Installation(tmp_path_factory.mktemp("first"))
+
+
 @pytest.fixture
-def here(tmp_path: Path) -> Installation:
-    return Installation(tmp_path)
+def here(first: Installation, tmp_path: Path) -> Installation:
+    return Installation(tmp_path, copied_from=first)
 
 
 @pytest.fixture(scope="module")
-def quiet(tmp_path_factory) -> Facts:
-    return Installation(tmp_path_factory.mktemp("quiet")).facts()
+def quiet(first: Installation) -> Facts:
+    return first.facts()
 
 
 def environ(**variables: str) -> Arranged:
@@ -150,7 +155,6 @@ CASES: dict[str, tuple[Arranged, Arranged]] = {
         lambda here: here.key("admin"),
         lambda here: [here.key("admin") for _ in range(LIMITS.admin_keys + 1)],
     ),
-    "keys-labelled": (lambda here: here.key("client"), lambda here: here.key("client", "")),
     "keys-young": (lambda here: here.key("client"), later(400, lambda here: here.key("client"))),
     "tokens-checked": (jwt_file, lambda here: jwt(here, source=str(here.folder / "nowhere.json"))),
     "pseudonym-key": (nothing, lambda here: [path.unlink() for path in secret_files(here)]),
@@ -335,7 +339,7 @@ def test_another_file_is_no_report(tmp_path, text):
 
 
 def test_the_report_has_every_item_with_its_date_in_every_form(here):
-    here.key("client", "<script>alert(1)</script> | x")
+    here.config(surfaces={})
     here.answers["tls"] = Answer(answer=False, by="<b>ann</b>", on=TODAY, note="a | b")
     found = here.walk()
     for name in ("r.md", "r.html"):

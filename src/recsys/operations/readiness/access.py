@@ -41,11 +41,6 @@ def _few_admins(facts: Facts) -> Found:
     return no(f"{said}; at most {most} each") if many else yes(said)
 
 
-def _keys_named(facts: Facts) -> Found:
-    unnamed = [key.id for tenant in facts.tenants for key in _live(facts.directory, tenant.name) if not key.label]
-    return no(f"without a label: {', '.join(unnamed)}") if unnamed else yes("every live key says what it is for")
-
-
 def _keys_young(facts: Facts) -> Found:
     ages = {
         key.id: facts.age_d(parse_rfc3339(key.created_at, what="key"))
@@ -134,15 +129,6 @@ ITEMS = (
         why="an admin makes keys; each key of one more is one more way in",
         todo="recsys keys list, then recsys keys revoke",
         check=_few_admins,
-    ),
-    Item(
-        id="keys-labelled",
-        area="tenancy and access",
-        asks="Does every key say what it is for?",
-        how="live keys have a label",
-        why="a key nobody knows is a key nobody dares to revoke",
-        todo="make it anew with recsys keys create --label, then recsys keys revoke the old one",
-        check=_keys_named,
     ),
     Item(
         id="keys-young",

@@ -109,7 +109,7 @@ def _answered(plain: Checked, facts: Facts, answer: Answer) -> Checked:
     said = msgspec.structs.replace(plain, at=rfc3339(at_s), by=answer.by, note=answer.note)
     word = "yes" if answer.answer else "no"
     if not facts.recent(at_s):
-        old = "a day to come" if at_s > facts.now_s else f"{facts.age_d(at_s):.0f} d ago: too old"
+        old = "a day to come" if at_s > facts.now_s else f"{int(facts.age_d(at_s))} d ago: too old"
         return msgspec.structs.replace(said, result="not known", seen=f"{answer.by} answered {word}, {old}")
     told = msgspec.structs.replace(said, seen=f"{answer.by} answered {word}")
     return msgspec.structs.replace(told, **_verdict(told, right=answer.answer is True))
