@@ -73,7 +73,8 @@ def later(days: float, then: Arranged) -> Arranged:
 def drill(
     here: Installation, *, passed: bool = True, name: str = "bad-rule", at: str | None = None, **more: str
 ) -> None:
-    scenario = {"name": name, "title": name, "symptom": "s", "passed": passed, "seconds": {"detect": 1.0}, **more}
+    act = {"symptom": "s", "seconds": {"detect": 1.0}, **more}
+    scenario = {"name": name, "title": name, "passed": passed, "acts": [act]}
     at = at or rfc3339(datetime.datetime.now(datetime.UTC).timestamp())
     report = {"schema": "drill.v1", "at": at, "version": "1", "seconds": 2.0, "passed": passed, "scenarios": [scenario]}
     path = here.folder / "drill.json"

@@ -115,7 +115,7 @@ def _restore_tested(facts: Facts) -> Found:
         if release.action == "restore"
     ]
     drills = facts.drills
-    if drills is not None and any(one.passed and "restore" in f"{one.runbook} {one.name}" for one in drills.scenarios):
+    if drills is not None and any(one.passed and "restore" in one.said for one in drills.scenarios):
         dates.append(drills.at_s)
     if not dates:
         return unknown("no restore in the log, and none in a drill report")

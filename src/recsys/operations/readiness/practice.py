@@ -30,10 +30,10 @@ def _drilled(facts: Facts) -> Found:
         return no(f"the report is of {drills.at[:10]}: {facts.age_d(drills.at_s):.0f} d old", at_s=drills.at_s)
     failed = [one.name for one in drills.scenarios if not one.passed]
     if failed or not drills.passed:
-        return no(f"failed: {', '.join(failed) or 'the drill as a whole'}", at_s=drills.at_s)
+        return no(f"failed: {', '.join(failed) or 'the report as a whole'}", at_s=drills.at_s)
     if not drills.scenarios:
-        return no("the report has no scenario", at_s=drills.at_s)
-    return yes(f"{len(drills.scenarios)} scenarios passed", at_s=drills.at_s)
+        return no("the report has no drill", at_s=drills.at_s)
+    return yes(f"{len(drills.scenarios)} drills passed", at_s=drills.at_s)
 
 
 def _load_tested(facts: Facts) -> Found:
@@ -56,9 +56,7 @@ def _candidate_tried(facts: Facts) -> Found:
 def _rollback_tried(facts: Facts) -> Found:
     at_s = _newest(facts, lambda release: release.action in ("rollback", "undo"))
     drills = facts.drills
-    if drills is not None and any(
-        one.passed and ("rollback" in (one.command or "") or "undo" in (one.command or "")) for one in drills.scenarios
-    ):
+    if drills is not None and any(one.passed and "releases rollback" in one.said for one in drills.scenarios):
         at_s = max(at_s or 0.0, drills.at_s)
     if at_s is None:
         return no("no rollback in the log, and none in a drill report")

@@ -7,7 +7,7 @@ import msgspec
 
 from recsys.encoding import Invalid, decode, parse_rfc3339
 
-__all__ = ["Drill", "DrillReport", "Load", "LoadReport", "read_drills", "read_load"]
+__all__ = ["Drill", "DrillReport", "DrilledAct", "Load", "LoadReport", "read_drills", "read_load"]
 
 _MOST_BYTES = 16 << 20
 """A report of many scenarios takes a few hundred kilobytes."""
@@ -15,15 +15,24 @@ _MOST_BYTES = 16 << 20
 _R = TypeVar("_R")
 
 
+class DrilledAct(msgspec.Struct, frozen=True, kw_only=True):
+    """One incident of a drill: the lever that ended it, and its runbook."""
+
+    command: str | None = None
+    runbook: str | None = None
+
+
 class Drill(msgspec.Struct, frozen=True, kw_only=True):
-    """One scenario of a drill report, as far as it is evidence."""
+    """One drill of a report, as far as it is evidence."""
 
     name: str
     passed: bool
-    lever: str | None = None
-    command: str | None = None
-    runbook: str | None = None
-    problems: tuple[str, ...] = ()
+    acts: tuple[DrilledAct, ...] = ()
+
+    @property
+    def said(self) -> str:
+        """Its name, levers and runbooks, to look for words in."""
+        return " ".join([self.name, *(f"{act.command} {act.runbook}" for act in self.acts)])
 
 
 class DrillReport(msgspec.Struct, frozen=True, kw_only=True):
