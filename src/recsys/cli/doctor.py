@@ -51,7 +51,7 @@ class _Fix(NamedTuple):
     pulled: bool
     why: str = ""
     code: int = 0
-    change: Mapping[str, Any] | None = None
+    change: Mapping[str, Any] = {}
     proof: Proof | None = None
 
     @property
@@ -184,14 +184,14 @@ def _fix(
     if not (yes or dry_run or terminal.confirm(f"run: {command}?")):
         return _Fix(finding, pulled=False, why="nothing was changed: run the command yourself, or answer y (or --yes)")
     environment = {**terminal.environment(), "RECSYS_HOST_DIR": str(host_dir)}
-    words = [*shlex.split(command)[1:], *(("--dry-run",) if dry_run else ()), *(("--json",) if terminal.json else ())]
+    words = [*shlex.split(command)[1:], *(("--dry-run",) if dry_run else ()), "--json"]
     ran = subprocess.run(
-        [sys.executable, "-m", "recsys", *words],
-        env=environment,
-        stdout=subprocess.PIPE if terminal.json else None,
-        check=False,
-    )
-    change = json.loads(ran.stdout) if terminal.json and ran.stdout else None
+        [sys.executable, "-m", "recsys", *words], env=environment, stdout=subprocess.PIPE, check=False
+    )  # an error is on standard error already
+    change = json.loads(ran.stdout) if ran.stdout else {}
+    change |= {"undo": terminal.command(change["undo"])} if change.get("undo") else {}
+    if not (ran.returncode or terminal.json):
+        _say_change(change, dry_run=dry_run)
     if ran.returncode or dry_run:
         why = "the lever was not pulled: see what it says" if ran.returncode else "a dry run: nothing was changed"
         return _Fix(finding, pulled=False, why=why, code=ran.returncode, change=change)
@@ -210,6 +210,16 @@ def _fix(
             progress=terminal.progress,
         )
     return _Fix(finding, pulled=True, change=change, proof=proof)
+
+
+def _say_change(change: Mapping[str, Any], *, dry_run: bool) -> None:
+    """Say what the lever did, with the command that takes it back."""
+    pinned = "before" in change  # a lever of this host alone, and no release
+    where = f"{change['tenant']} on this host" if pinned else f"generation {change['generation']} of {change['tenant']}"
+    why = f"from generation {change['before']} to {change['generation']}" if pinned else change.get("why", "")
+    terminal.say(escape(f"{'would make ' if dry_run else ''}{where}: {why}"))
+    if change.get("undo"):
+        terminal.say(f"[dim]undo:[/dim] {escape(change['undo'])}")
 
 
 def _document(found: Diagnosis, done: _Fix | None) -> dict[str, Any]:

@@ -53,6 +53,25 @@ def test_pulling_the_named_lever_cures_it(incident: Incident) -> None:
     assert incident.doctor("empty-recs").healthy
 
 
+def test_right_after_the_lever_nothing_more_is_pulled(incident: Incident) -> None:
+    incident.serve(60)
+    incident.block_all()
+    incident.serve(60)
+    incident.releases.disable_rule("everything", reason="as the doctor says")
+    found = incident.doctor("empty-recs")
+    assert found.healthy
+    assert "home: generation 4 answers what generation 3 did not" in found.unseen[0]
+
+
+def test_a_change_after_it_that_does_not_help_is_no_cure(incident: Incident) -> None:
+    incident.serve(60)
+    incident.block_all()
+    incident.serve(60)
+    incident.releases.put_config(b'{"limits":{"max_k":150}}', reason="a guess")
+    (finding,) = incident.doctor("empty-recs").findings
+    assert finding.lever == "rules"
+
+
 def test_a_rule_that_blocks_some_items_is_no_incident(incident: Incident) -> None:
     incident.serve(60)
     incident.block("some", ["i01", "i02"])

@@ -127,6 +127,12 @@ def _next_step(case: Case, behind: Mapping[str, Replica], refused: Mapping[str, 
             f"it is {', '.join(sorted(refused))} alone: is its disk full or bad (its /health/detailed says)? "
             f"Whether the store is whole: recsys releases verify --tenant {case.tenant}"
         )
+    if any("LOG_FORKED" in (replica.problem or "") for replica in behind.values()):
+        seen = max(replica.generation for replica in behind.values())
+        return (
+            f"what is there of the log: recsys releases verify --tenant {case.tenant}; if the store was put back "
+            f"from a backup: recsys releases restore --tenant {case.tenant} --above {seen}"
+        )
     if any(replica.problem for replica in behind.values()):
         return "do on that host what its reason says; others go on serving"
     if pinned:

@@ -16,6 +16,9 @@ from recsys.releases.record import artifacts_of
 __all__ = ["check_empty", "vanished"]
 
 _SAMPLE = 25
+_LOOK = (
+    "look at the warnings of an empty answer, and at the step that dropped an item: recsys why REQUEST_ID --not ITEM"
+)
 _LEVERS = ("rules", "config", "artifacts")  # smallest reach first
 
 
@@ -46,9 +49,15 @@ def check_empty(case: Case, surface: str) -> Finding | None:
         },
         runbook="docs/runbooks/empty-recommendations.md",
     )
+    if samples and newest.generation < case.head.generation and _mended(case, samples):
+        case.not_seen(
+            f"{surface}: generation {case.head.generation} answers what generation {newest.generation} did not; "
+            f"{THRESHOLDS.min_answers} answers of it are needed to judge by"
+        )
+        return None
     good_generation = before[-1].generation if before else began.generation - 1
     if good_generation < 1 or not samples:
-        return finding
+        return msgspec.structs.replace(finding, next_step=_LOOK)
     return _explained(case, finding, surface, case.releases.read(good_generation), samples)
 
 
@@ -85,7 +94,7 @@ def _explained(case: Case, finding: Finding, surface: str, good: Release, sample
     )
     if lever is None:
         cause = f"no single change since generation {good.generation} explains it: look at the requests' constraints"
-        return msgspec.structs.replace(finding, cause=cause)
+        return msgspec.structs.replace(finding, cause=cause, next_step=_LOOK)
     changed_in = case.head.changed.get(artifacts_of(surface) if lever == "artifacts" else lever)
     reason = f"empty answers on {surface}"
     guilty = _guilty_rule(case, good, samples, blobs) if lever == "rules" else None
@@ -103,6 +112,11 @@ def _explained(case: Case, finding: Finding, surface: str, good: Release, sample
         lever=lever,
         command=levers.rollback(case.tenant, lever, surface=surface, to=good.generation, reason=reason),
     )
+
+
+def _mended(case: Case, samples: list[Sample]) -> bool:
+    """Tell whether what is live by now answers requests that came back empty."""
+    return _answered(case, case.head, samples, Imagined(case.store.blobs)) >= THRESHOLDS.cured_share
 
 
 def _guilty_rule(case: Case, good: Release, samples: list[Sample], blobs: Imagined) -> Rule | None:

@@ -83,7 +83,7 @@ def _of_the_host(finding: Finding, hosts: set[str], fast: Sequence[Speed]) -> Fi
     )
 
 
-def _explained(case: Case, finding: Finding, newest: Speed, *, good: int | None) -> Finding:
+def _explained(case: Case, finding: Finding, newest: Speed, *, good: int | None) -> Finding | None:
     surface, since = str(finding.surface), finding.evidence["since_generation"]
     busy = "the time goes to something else: load, the disk that records, a neighbour on the machine"
     there = "there: recsys profile, and recsys doctor limit-exceeded"
@@ -104,6 +104,12 @@ def _explained(case: Case, finding: Finding, newest: Speed, *, good: int | None)
         for name, release in imagined.items()
         if release != case.head
     }
+    if not without and newest.generation < case.head.generation:
+        case.not_seen(
+            f"{surface}: generation {case.head.generation} puts back what was fast; "
+            f"{THRESHOLDS.min_answers} answers of it are needed to judge by"
+        )
+        return None
     evidence["ranking_ms_with_it_put_back"] = {name: round(ms, 2) for name, ms in without.items()}
     cured = now_ms * (1 - THRESHOLDS.ranking_gain)
     counts = now_ms >= THRESHOLDS.ranking_share * newest.median_ms  # else what ranking takes explains nothing
