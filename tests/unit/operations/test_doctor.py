@@ -185,3 +185,15 @@ def test_a_finding_without_a_command_says_what_to_do(incident: Incident) -> None
     findings = incident.doctor(now_s=NOW_S + 1).findings
     assert {finding.symptom for finding in findings} >= {"latency", "not-ready", "pipeline-failed"}
     assert not [finding.cause for finding in findings if not (finding.command or finding.next_step)]
+
+
+def test_answers_of_generations_that_the_log_lacks_are_named_and_disturb_no_diagnosis(incident: Incident) -> None:
+    """The store was put back from a backup, and the log of answers is younger than its releases."""
+    incident.serve(300, clicks=_OFTEN)
+    objects = incident.store.objects
+    for key in list(objects.keys("events/demo/exposures/")):
+        younger = objects.read(key).replace(b'"generation":"2"', b'"generation":"9"')
+        objects.create(key.replace("host-0", "host-1"), younger.replace(b'"request_id":"r', b'"request_id":"q'))
+    found = incident.doctor()
+    assert [finding.symptom for finding in found.findings] == []
+    assert any("answers of generations after 2" in said for said in found.unseen)

@@ -28,7 +28,7 @@ def check_empty(case: Case, surface: str) -> Finding | None:
     Each lever is put back alone, and the empty requests of the log are ranked again: the lever that brings items back
     is the one to pull. Among rules the single guilty one is looked for.
     """
-    history = case.observed.generations(surface)
+    history = case.served(surface)
     newest = history[-1] if history else None
     if newest is None or newest.answers < THRESHOLDS.min_answers or newest.empty_rate <= THRESHOLDS.empty_rate_degraded:
         return None

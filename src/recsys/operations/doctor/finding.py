@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 
-from recsys.events.observed import Observed
+from recsys.events.observed import GenerationStats, Observed
 from recsys.operations.here import Here
 from recsys.releases import Release, Releases
 from recsys.store import Store
@@ -73,6 +73,15 @@ class Case(NamedTuple):
     unseen: list[str]
     here: Here | None = None
     asked: frozenset[Symptom] = frozenset(SYMPTOMS)
+
+    def served(self, surface: str) -> list[GenerationStats]:
+        """Return what was answered by each generation, oldest first. A log that was put back from a backup lacks those
+        that were made after it; nothing can be said of what they changed.
+        """
+        rows = self.observed.generations(surface)
+        if any(row.generation > self.head.generation for row in rows):
+            self.not_seen(f"{self.tenant}: answers of generations after {self.head.generation}: this log lacks them")
+        return [row for row in rows if row.generation <= self.head.generation]
 
     def not_seen(self, said: str) -> None:
         """Note what could not be looked at, once."""

@@ -64,7 +64,7 @@ def _variants(case: Case, surface: str, config: Config, experiment_id: str) -> M
     """
     candidate = candidate_in(case.head, surface)
     if candidate is not None and name_of(surface, candidate) == experiment_id:
-        for row in case.observed.generations(surface):
+        for row in case.served(surface):
             then = (
                 candidate_in(case.releases.read(row.generation), surface) if row.generation >= candidate.since else None
             )

@@ -24,7 +24,8 @@ def check_latency(case: Case, surface: str) -> Finding | None:
     generation, the requests of the log are ranked again here, with one lever put back at a time: the lever without
     which ranking is fast again is the one to pull.
     """
-    speeds = [one for one in case.observed.speeds(surface) if one.answers >= THRESHOLDS.min_answers]
+    known = [one for one in case.observed.speeds(surface) if one.generation <= case.head.generation]
+    speeds = [one for one in known if one.answers >= THRESHOLDS.min_answers]
     newest = [one for one in speeds if one.generation == speeds[-1].generation]  # in the order of generations
     slow = [one for one in newest if _slow(one)]
     if not slow:

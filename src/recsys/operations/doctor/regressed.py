@@ -174,7 +174,7 @@ def _by_generation(epochs: Sequence[Epoch]) -> dict[str, str]:
 
 def _epochs(case: Case, surface: str) -> list[Epoch]:
     epochs = []
-    for content, rows in groupby(case.observed.generations(surface), key=lambda row: _content_of(case, surface, row)):
+    for content, rows in groupby(case.served(surface), key=lambda row: _content_of(case, surface, row)):
         members = list(rows)
         epochs.append(
             Epoch(
