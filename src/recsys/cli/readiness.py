@@ -120,6 +120,7 @@ def _facts(
         now_s=time.time(),
         drills=None if drills is None else read_drills(drills),
         load=None if load is None else read_load(load),
+        progress=terminal.progress,
         limits=msgspec.structs.replace(LIMITS, evidence_age_d=max_age_days),
     )
     urls = Urls(product=url or facts.urls.product, operators=admin_url or facts.urls.operators)

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +16,7 @@ from recsys.cli.side_by_side import print_side_by_side
 from recsys.cli.terminal import escape, terminal
 from recsys.encoding import decode
 from recsys.errors import UsageError
+from recsys.events import is_erased
 from recsys.events.schemas import RankedItem, RankList
 from recsys.library import Recommendations, Tenant
 from recsys.ranking.request import Answer, HistoryEvent, Options, RecommendRequest, User
@@ -73,6 +74,8 @@ def recommend(
     ] = None,
 ) -> None:
     """Rank offline with the core the service uses, at any generation or at two side by side; shows titles."""
+    if requests is not None and (user is not None or history):
+        raise UsageError("each request of a file says who asks", next_step="leave --user and --history out")
     of = open_tenant(tenant)
     items = [item for item in history.split(",") if item]
     if against is not None:
@@ -80,7 +83,7 @@ def recommend(
             raise UsageError(
                 "--against shows two lists", next_step="leave --manifest, --out, --ranker and --explain out"
             )
-        asked = _request(of, surface, segment=segment, user=user, history=items, k=k)
+        asked = _request(surface, segment=segment, user=user, history=items, k=k)
         many = [("", asked)] if requests is None else _requests(requests, surface)
         _beside(of, many, at, against, arm=arm, alone=requests is None)
         return
@@ -91,36 +94,45 @@ def recommend(
         named = ranker or manifest or manifest_of(release, surface) or "floor"
         _write_lists(of.rank_all(_requests(requests, surface), at=at, manifest=manifest), out, named)
         return
-    asked = _request(of, surface, segment=segment, user=user, history=items, k=k, explain=explain)
+    asked = _request(surface, segment=segment, user=user, history=items, k=k, explain=explain)
     now = time.time()
     if user is not None:
-        from recsys.operations.known import with_profile
-
-        asked = with_profile(of.snapshot(at=at, manifest=manifest), asked, now=now)
+        asked = _as_known(of, asked, at=at, manifest=manifest, now=now)
     _show(of.answer(asked, at=at, manifest=manifest, now=now), explain=explain)
 
 
 def _request(
-    of: Tenant,
-    surface: str,
-    *,
-    segment: str | None,
-    user: str | None,
-    history: list[str],
-    k: int,
-    explain: bool = False,
+    surface: str, *, segment: str | None, user: str | None, history: list[str], k: int, explain: bool = False
 ) -> RecommendRequest:
-    """Make the request; a user who was erased is nobody."""
-    who = User(history=tuple(HistoryEvent(item_id=item) for item in history))
-    if user is not None:
-        pseudonym = load_directory(of.store).tenant(of.tenant).pseudonyms.of(user)
-        if pseudonym in erased_in(of.releases.current(), of.releases.history):
-            terminal.warn("this user was erased: nobody in particular asks")
-        else:
-            who = msgspec.structs.replace(who, user_id=pseudonym)
+    """Make the request, its ids raw."""
     return RecommendRequest(
-        surface=surface, segment=segment, k=k, user=who, options=Options(explain="summary" if explain else "none")
+        surface=surface,
+        segment=segment,
+        k=k,
+        user=User(user_id=user, history=tuple(HistoryEvent(item_id=item) for item in history)),
+        options=Options(explain="summary" if explain else "none"),
     )
+
+
+def _under_pseudonyms(of: Tenant) -> Callable[[RecommendRequest], RecommendRequest]:
+    """Return what puts pseudonyms in the place of a request's raw ids, as the service does."""
+    from recsys.serving.pseudonym_cache import pseudonymous_user
+
+    pseudonyms = load_directory(of.store).tenant(of.tenant).pseudonyms
+    return lambda request: msgspec.structs.replace(request, user=pseudonymous_user(request.user, pseudonyms.of))
+
+
+def _as_known(
+    of: Tenant, request: RecommendRequest, *, at: int | None, manifest: str | None, now: float
+) -> RecommendRequest:
+    """Return the request of a user with what the release knows of them; one who was erased is nobody."""
+    from recsys.operations.known import with_profile
+
+    asked = _under_pseudonyms(of)(request)
+    if is_erased(asked.user, erased_in(of.releases.current(), of.releases.history)):
+        terminal.warn("this user was erased: nobody in particular asks")
+        return msgspec.structs.replace(asked, user=User())
+    return with_profile(of.snapshot(at=at, manifest=manifest), asked, now=now)
 
 
 def _beside(
@@ -137,8 +149,10 @@ def _beside(
 
     comparing, now = Comparing(of.store, of.tenant, cache=of.cache), time.time()
     a = of.releases.current().generation if at is None else at
+    hashed = _under_pseudonyms(of)
     found = [
-        comparing.request(request, a, against, now=now, arm=arm, request_id=request_id) for request_id, request in asked
+        comparing.request(hashed(request), a, against, now=now, arm=arm, request_id=request_id)
+        for request_id, request in asked
     ]
 
     def people() -> None:

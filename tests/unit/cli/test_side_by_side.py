@@ -2,17 +2,23 @@
 
 import json
 import time
+from datetime import UTC, date, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
+from msgspec.structs import replace
 from tests.unit.cli.test_commands import Cli, cli  # noqa: F401 - a fixture
 from tests.unit.operations.records import Recorder, request_id_at
+from tests.unit.signals.test_profiles import Part, blob_of
 from tests.unit.snapshot.shops import ITEMS, Shop
 
+from recsys.access import load_directory
 from recsys.catalog import Item, pack_catalog
 from recsys.encoding import canonical
 from recsys.ranking import RecommendRequest
-from recsys.releases import Releases
+from recsys.releases import ArtifactRef, Releases
+from recsys.releases.manifest import read_manifest
 from recsys.store import open_store
 
 LONG = "thing-with-an-id-that-is-as-long-as-a-uuid-0123456789"
@@ -96,3 +102,30 @@ def test_the_table_keeps_to_100_columns_and_cuts_titles_never_ids(cli, releases)
     rows = [line for line in told.splitlines() if " i1" in line]
     assert rows
     assert max(map(len, rows)) <= 100
+
+
+def test_a_user_is_named_raw_and_known_by_the_profiles_until_erased(cli, releases, tmp_path):  # noqa: F811
+    store = open_store(tmp_path / "store")
+    ann = load_directory(store).tenant("demo").pseudonyms.of("ann")
+    day = (datetime.now(UTC).date() - date(1970, 1, 1)).days
+    rows = {"owner": [0], "item": [0], "type": [0], "day": [day]}
+    blob = blob_of([Part([ann], {k: np.array(v) for k, v in rows.items()})], types=["click"], items=["i01"])
+    ref = ArtifactRef(
+        artifact=store.blobs.put("demo", blob), rows=1, size_bytes=len(blob), retain_until=date(9999, 1, 1)
+    )
+    plain = read_manifest(store.blobs.read("demo", releases.current().surfaces["home"].manifest))
+    releases.ship("home", store.blobs.put("demo", canonical(replace(plain, profiles=ref))), reason="with profiles")
+    nobody = cli.json("recommend", "--surface", "home", "--k", "4")["items"]
+    known = cli.json("recommend", "--surface", "home", "--k", "4", "--user", "ann")["items"]
+    assert known != nobody
+    words = ("recommend", "--surface", "home", "--k", "4", "--at", "3", "--against", "4")
+    found = cli.json(*words, "--user", "ann")
+    assert (found["b"]["history"], found["explained_by"]) == (1, "artifacts")
+    file = tmp_path / "requests.jsonl"
+    file.write_text(json.dumps({"request_id": "r1", "k": 4, "user": {"user_id": "ann"}}) + "\n")
+    assert cli.json(*words, "--requests", str(file))["lists"][0]["b"]["history"] == 1
+    cli(*words, "--requests", str(file), "--user", "ann", code=2)
+    cli("users", "erase", "ann", "--reason", "asked for it")
+    assert cli.json("recommend", "--surface", "home", "--k", "4", "--user", "ann")["items"] == nobody
+    assert "erased" in cli.said
+    assert "history" not in cli.json(*words, "--requests", str(file))["lists"][0]["b"]

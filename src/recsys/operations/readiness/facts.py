@@ -16,6 +16,7 @@ from recsys.operations.readiness.item import LIMITS, Limits
 from recsys.operations.readiness.reports import DrillReport, LoadReport
 from recsys.pipelines import LastRun
 from recsys.pipelines.report import last_runs
+from recsys.progress import Progress, silent
 from recsys.releases import Release, Verification
 from recsys.releases.history import History
 from recsys.releases.verify import verify
@@ -100,18 +101,21 @@ def gathered(
     drills: DrillReport | None = None,
     load: LoadReport | None = None,
     limits: Limits = LIMITS,
+    progress: Progress = silent,
 ) -> Facts:
-    """Read what there is to know. Raises as the store where that is away."""
+    """Read what there is to know: every record and blob of the tenants too. Raises as the store where that is away."""
     places = Places(host_dir)
     read: list[TenantFacts] = []
     unread: dict[str, str] = {}
-    for name in tenants:
-        try:
-            read.append(_tenant(store, name))
-        except (Unavailable, Denied):
-            raise
-        except RecsysError as error:
-            unread[name] = error.message
+    with progress("verifying tenants", total=len(tenants)) as advance:
+        for name in tenants:
+            try:
+                read.append(_tenant(store, name))
+            except (Unavailable, Denied):
+                raise
+            except RecsysError as error:
+                unread[name] = error.message
+            advance(1)
     return Facts(
         store=store,
         directory=directory,
