@@ -8,7 +8,7 @@ PORT   ?= 8000
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long test-s3 test-spark test-bench statistics check format bench faults docs serve lock clean
+.PHONY: help setup demo test test-long test-s3 test-spark test-bench statistics check format bench faults drills docs serve lock clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,11 @@ bench: $(STAMP) ## Measure what this machine does; prints figures, machine and v
 
 faults: $(STAMP) ## Break everything, at length: the full fault suite (about an hour), its counts in var/faults
 	RECSYS_TEST_LONG=1 RECSYS_FAULTS=full RECSYS_FAULTS_REPORT=var/faults $(BIN)/python -m pytest -n0 -p no:randomly tests/faults
+
+drills: $(STAMP) ## Play every drill (under 10 minutes), keep its report in var/drills, and write its page's table
+	$(BIN)/recsys drill run --all --report var/drills
+	$(BIN)/python -m tests.unit.docs.drills_page var/drills/report.json
+	$(BIN)/python -m tests.unit.docs.pages
 
 docs: $(STAMP) ## Check the documents: links, commands, pages generated from the code
 	RECSYS_TEST_LONG=1 RECSYS_DOCS=all $(BIN)/python -m pytest -n auto tests/unit/docs tests/acceptance

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import typer
+from tests.unit.docs import promises
 from tests.unit.docs.api_page import api
 
 from recsys.cli.app import EXIT_CODES, app
@@ -83,6 +84,7 @@ def readiness() -> str:
 
 
 GENERATED: Mapping[str, Callable[[], str]] = {
+    "explanation/reliability-and-rollback.md": promises.table,
     "reference/api.md": api,
     "reference/cli.md": cli,
     "reference/health.md": health,
