@@ -8,12 +8,15 @@ import pytest
 from msgspec.structs import replace
 
 from recsys.operations.doctor import diagnose_here
+from recsys.operations.doctor.delivery import check_host
 from recsys.operations.health import health_here
 from recsys.operations.here import Here, look_here
 from recsys.operations.thresholds import THRESHOLDS
 from recsys.serving.clock import boot_id, since_boot
 from recsys.serving.counters import Counters
+from recsys.serving.health import Check
 from recsys.serving.host_state import HostState, Kept, Places, TenantState, write_host_state
+from recsys.serving.processes import Processes
 
 
 @pytest.fixture
@@ -95,3 +98,25 @@ def test_with_store_and_service_away_nobody_is_said_to_be_answered(host: Path) -
         "rung": "disk",
         "head_unseen_for_s": None,
     }
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(5.0, False), (60.0, True)])
+def test_a_host_that_does_not_reach_the_store_is_found_when_that_is_more_than_a_moment(
+    host: Path, seconds: float, found: bool
+) -> None:
+    here = look_here(host)
+    assert here.state is not None
+    processes = Processes(
+        supervisor=1, run="run", host="127.0.0.1", port=1, admin_host="127.0.0.1", admin_port=1, children={}
+    )
+    known = replace(here.tenants()["demo"], confirmed_at=since_boot() - seconds)
+    store = Check("store", "degraded", "the network is down")
+    here = replace(
+        here,
+        processes=processes,
+        running=True,
+        unready=(),
+        state=replace(here.state, tenants={"demo": known}),
+        health=replace(here.health, checks=(store,)),
+    )
+    assert ["store: the network is down" in finding.cause for finding in check_host(here, 0.0)] == [True] * found

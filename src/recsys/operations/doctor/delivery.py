@@ -11,6 +11,7 @@ from recsys.operations.here import Here
 from recsys.operations.thresholds import THRESHOLDS
 from recsys.releases.record import artifacts_of
 from recsys.replicas import Heartbeat, Replica, read_heartbeats
+from recsys.serving.health import Check
 
 __all__ = ["NOT_READY", "check_delivery", "check_host"]
 
@@ -23,9 +24,7 @@ def check_host(here: Here, _now_s: float) -> Iterator[Finding]:
     """Find a service on this host that runs and cannot answer, or whose parts stand still."""
     if not here.running:
         return
-    wrong = [
-        check for check in here.health.checks if check.state == "failing" or _worth_a_word(check.name, check.state)
-    ]
+    wrong = [check for check in here.health.checks if check.state == "failing" or _worth_a_word(here, check)]
     told = {check.name: check.reason for check in wrong}
     if here.unready is None:
         cause = "the service on this host runs and does not answer its port"
@@ -47,8 +46,13 @@ def check_host(here: Here, _now_s: float) -> Iterator[Finding]:
     )
 
 
-def _worth_a_word(name: str, state: str) -> bool:
-    return name in _WORTH_A_WORD and state == "degraded"
+def _worth_a_word(here: Here, check: Check) -> bool:
+    """Tell whether a degraded check is more than a moment: a store that was away is found again within seconds."""
+    if check.state != "degraded" or check.name not in _WORTH_A_WORD:
+        return False
+    unseen_s = [here.unconfirmed_s(tenant) for tenant in here.tenants()]
+    briefly = any(one is not None and one <= THRESHOLDS.heartbeat_missing_s for one in unseen_s)
+    return not (check.name == "store" and briefly)
 
 
 def check_delivery(case: Case) -> Finding | None:
