@@ -15,6 +15,7 @@ from recsys.access import Right
 from recsys.operations.doctor import Diagnosis, Symptom, diagnose
 from recsys.operations.health import health
 from recsys.operations.layers import TenantHealth
+from recsys.operations.pipeline_figures import PipelineFigures
 from recsys.operations.why import Why, why
 from recsys.serving.admin import Request, Tenant, aside, office_of, serve_operators
 from recsys.serving.role import begin
@@ -90,7 +91,7 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (show_health, show_doctor, show_why)
 
 def main() -> None:
     """Serve operators."""
-    serve_operators(begin(), more=ROUTES)
+    serve_operators(begin(), more=ROUTES, figures=(PipelineFigures,))
 
 
 if __name__ == "__main__":
