@@ -12,6 +12,8 @@ from tests.integration.serving.shops import Shop, call, until
 from recsys.pipelines.report import LastRun, record_run
 from recsys.serving.process import ServiceProcess
 
+pytestmark = pytest.mark.long  # it starts a service
+
 LATER = {
     "recsys_candidate_share": "while a candidate runs",
     "recsys_events_recorded_late_total": "once a line was written too late for its answer",
