@@ -16,6 +16,7 @@ from recsys.operations.doctor import Diagnosis, Symptom, diagnose, diagnose_here
 from recsys.operations.health import health, health_here
 from recsys.operations.here import Here, look_here
 from recsys.operations.layers import TenantHealth
+from recsys.operations.pipeline_figures import PipelineFigures
 from recsys.operations.store_away import StoreAway, noticed
 from recsys.operations.why import Why, why
 from recsys.serving.admin import Request, Tenant, aside, office_of, serve_operators
@@ -111,7 +112,7 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (show_health, show_doctor, show_why)
 
 def main() -> None:
     """Serve operators."""
-    serve_operators(begin(), more=ROUTES)
+    serve_operators(begin(), more=ROUTES, figures=(PipelineFigures,))
 
 
 if __name__ == "__main__":

@@ -118,6 +118,9 @@ class Desk:
         self._in_flight = 0
         self._hearing = Hearing(max_in_flight=settings.max_in_flight)
         self._tallies = Tallies(counters)
+        counters.cell("recsys_failures")  # there from the start, at 0: an alarm on its growth must see the first
+        for status, code in ((503, "OVERLOADED"), (503, "NOT_READY"), (503, "NOT_DURABLE"), (500, "FAILED")):
+            self._count_refusal(status, code, 0)
         self._pseudonyms: dict[str, PseudonymCache] = {}
         self._unrecorded: dict[str, int] = {}
         self.draining = False
@@ -150,6 +153,7 @@ class Desk:
             return self._refused(refusal, call.request_id, tenant=call.tenant)
         except RecsysError as error:
             problem = problem_of(error, call.request_id)
+            self._count_refusal(problem.status, problem.code)
             if problem.status == 500:
                 self._say_failed(call)
             return Reply(problem.status, [_PROBLEM, *GUARD], _encode(problem))
@@ -356,12 +360,15 @@ class Desk:
         return Refusal(503, code, detail, next_step=next_step, retry_after_s=self._settings.retry_after_s)
 
     def _refused(self, refusal: Refusal, request_id: str, *, tenant: str | None = None) -> Reply:
-        cell = self._counters.cell("recsys_refusals", {"code": refusal.code})
-        self._counters.cells[cell] += 1
+        self._count_refusal(refusal.status, refusal.code)
         when = self._counters.cell("recsys_refused_at", {"code": refusal.code, "tenant": tenant or ""})
         self._counters.cells[when] = self._wall()
         headers = [_PROBLEM, *GUARD, *refusal.headers]
         return Reply(refusal.status, headers, _encode(refusal.problem(request_id)))
+
+    def _count_refusal(self, status: int, code: str, times: int = 1) -> None:
+        cell = self._counters.cell("recsys_refusals", {"status": str(status), "code": code})
+        self._counters.cells[cell] += times
 
 
 _POSTS = frozenset(("/v1/recommend", "/v1/recommend/batch", "/v1/recommend/validate", "/v1/similar", "/v1/events"))

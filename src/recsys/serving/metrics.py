@@ -7,9 +7,12 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from recsys.events.layout import event_files
 from recsys.serving.counters import LATENCY_BUCKETS_S, Series, read_counters
 from recsys.serving.health import Health, look_at_host
-from recsys.serving.host_state import Places
+from recsys.serving.host_state import Places, read_host_state
+from recsys.serving.processes import read_processes
+from recsys.serving.release_figures import RELEASE_METRICS, release_figures
 from recsys.serving.settings import Settings
 
 __all__ = ["METRICS", "exposition"]
@@ -22,20 +25,24 @@ METRICS: dict[str, str] = {
     "recsys_answer_seconds": "Time from reading a request to its answer, recording included.",
     "recsys_events_recorded_late": "Lines that were written after all, too late for their answer to know.",
     "recsys_events_accepted": "Events acknowledged as durable.",
-    "recsys_refusals": "Requests refused, by code.",
+    "recsys_refusals": "Requests refused, by status and code; those of our mistakes too.",
     "recsys_failures": "Requests that failed by our mistake.",
     "recsys_generation": "The generation this host serves.",
     "recsys_head": "The newest generation known to exist.",
     "recsys_unconfirmed_seconds": "Seconds since the head was last seen to be what is served.",
     "recsys_healthy": "1 when healthy, 0.5 when degraded, 0 when failing, by check.",
+    "recsys_events_waiting_bytes": "Size of the finished event files that wait for the store.",
+    "recsys_process_replacements": "How often a process was replaced since the service started, by process.",
+    **RELEASE_METRICS,
 }
 """Every metric and what it counts; the reference page is tested against it."""
 
 
-def exposition(settings: Settings) -> bytes:
-    """Return all metrics of this host in the text format."""
+def exposition(settings: Settings, *more: Collector) -> bytes:
+    """Return all metrics of this host in the text format; ``more``: those of rooms that stand above this one."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Host(settings))
+    for collector in (_Host(settings), *more):
+        registry.register(collector)
     return generate_latest(registry)
 
 
@@ -47,6 +54,8 @@ class _Host(Collector):
         places = Places(self._settings.host_path)
         yield from _counted(read_counters(places.counters.glob("*.cells")))
         yield from _stated(look_at_host(self._settings))
+        yield from _kept(places)
+        yield from release_figures(places.root, read_host_state(places.state))
 
 
 def _counted(series: Iterable[Series]) -> Iterator[Metric]:
@@ -83,6 +92,23 @@ def _stated(health: Health) -> Iterator[Metric]:
     for check in health.checks:
         healthy.add_metric([check.name], {"healthy": 1.0, "degraded": 0.5, "failing": 0.0}[check.state])
     yield from (generation, head, unconfirmed, healthy)
+
+
+def _kept(places: Places) -> Iterator[Metric]:
+    waiting = 0.0
+    for file in event_files(places.spool / "ready"):
+        try:
+            waiting += file.path.stat().st_size
+        except FileNotFoundError:
+            pass  # it was shipped meanwhile
+    yield GaugeMetricFamily("recsys_events_waiting_bytes", METRICS["recsys_events_waiting_bytes"], value=waiting)
+    replaced = GaugeMetricFamily(
+        "recsys_process_replacements", METRICS["recsys_process_replacements"], labels=["process"]
+    )
+    processes = read_processes(places.processes)
+    for name, child in sorted(processes.children.items() if processes else ()):
+        replaced.add_metric([name], child.restarts)
+    yield replaced
 
 
 def _labels(one: Series, names: list[str]) -> list[str]:

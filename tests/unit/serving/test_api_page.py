@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from recsys.operations.admin import ROUTES as OPERATIONS
+from recsys.operations.pipeline_figures import PIPELINE_METRICS
 from recsys.serving import Settings
 from recsys.serving.admin import admin_app
 from recsys.serving.desk import ROUTES
@@ -32,4 +33,4 @@ def test_the_page_names_every_rung_and_its_warning():
 
 def test_the_page_lists_every_metric():
     rows = dict(re.findall(r"^\| `(recsys_\w+)` \| (.*) \|$", PAGE, re.MULTILINE))
-    assert rows == METRICS
+    assert rows == METRICS | PIPELINE_METRICS

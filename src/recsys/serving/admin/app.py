@@ -4,13 +4,14 @@ import difflib
 import functools
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from litestar import Litestar, Response
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException, MethodNotAllowedException
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import Message, Scope
+from prometheus_client.registry import Collector
 
 from recsys.errors import RecsysError
 from recsys.serving.admin.asking import Request, office_of
@@ -67,12 +68,20 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
 )
 
 
-def admin_app(settings: Settings, *, more: Sequence[HTTPRouteHandler] = ()) -> Litestar:
-    """Return the ASGI application; ``more`` are the routes of rooms that stand above this one."""
+def admin_app(
+    settings: Settings,
+    *,
+    more: Sequence[HTTPRouteHandler] = (),
+    figures: Sequence[Callable[[Office], Collector]] = (),
+) -> Litestar:
+    """Return the ASGI application; ``more`` are the routes, ``figures`` the metrics of rooms that stand above."""
     routes = [*ROUTES, *more]
+    office = Office(settings)
+    collectors = tuple(made(office) for made in figures)
+    described = functools.cache(lambda: describe_operators(routes))
     return Litestar(
         route_handlers=routes,
-        state=State({"office": Office(settings), "openapi": functools.cache(lambda: describe_operators(routes))}),
+        state=State({"office": office, "openapi": described, "collectors": collectors}),
         exception_handlers={RecsysError: _on_error, Refusal: _on_refusal, HTTPException: _on_http, Exception: _on_any},
         openapi_config=None,
         logging_config=None,  # ours was set up when the process began, and theirs would stand in its place

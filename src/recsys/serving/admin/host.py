@@ -43,7 +43,7 @@ def health_detailed(request: Request) -> Health:
 @aside
 def metrics(request: Request) -> bytes:
     """Count what all workers did, and the state of the host, for Prometheus."""
-    return exposition(office_of(request).settings)
+    return exposition(office_of(request).settings, *request.app.state.collectors)
 
 
 @get("/openapi.json", opt=said(open=True))

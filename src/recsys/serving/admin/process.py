@@ -3,14 +3,17 @@
 import asyncio
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import uvloop
 from granian.constants import Interfaces
+from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
+from prometheus_client.registry import Collector
 
 from recsys.serving.admin.app import admin_app
 from recsys.serving.admin.watched import Watched
+from recsys.serving.office import Office
 from recsys.serving.role import Role
 from recsys.serving.server import on_shared_socket
 from recsys.serving.tracing import open_tracing
@@ -22,13 +25,19 @@ _AT_ONCE = 64
 """Operators are few; what is more waits."""
 
 
-def serve_operators(role: Role, *, more: Sequence[HTTPRouteHandler] = ()) -> None:
-    """Serve operators until told to stop, or until the supervisor is gone. ``more``: see :func:`admin_app`."""
-    uvloop.run(_serve(role, more))
+def serve_operators(
+    role: Role,
+    *,
+    more: Sequence[HTTPRouteHandler] = (),
+    figures: Sequence[Callable[[Office], Collector]] = (),
+) -> None:
+    """Serve operators until told to stop, or until the supervisor is gone. ``more``, ``figures``: see
+    :func:`admin_app`.
+    """
+    uvloop.run(_serve(role, admin_app(role.settings, more=more, figures=figures)))
 
 
-async def _serve(role: Role, more: Sequence[HTTPRouteHandler]) -> None:
-    app = admin_app(role.settings, more=more)
+async def _serve(role: Role, app: Litestar) -> None:
     spans = open_tracing(role.settings, process=role.name)
     routes = {path for route in app.routes for path in (route.path_format,)}
     watch = watch_of(role.settings, spans, routes=routes)
