@@ -16,8 +16,9 @@ from recsys.operations.freshness import Freshness, freshness
 from recsys.operations.layers import Health, Layer, State, SurfaceHealth, TenantHealth, judge
 from recsys.operations.thresholds import THRESHOLDS
 from recsys.pipelines import LastRun, last_run
-from recsys.releases import Hold, Release, Releases
+from recsys.releases import Candidate, Hold, Release, Releases
 from recsys.releases.arm import candidate_in, name_of
+from recsys.releases.guarded import Heard, hear_guard
 from recsys.replicas import Heartbeat, read_heartbeats
 from recsys.store import Store
 
@@ -34,6 +35,7 @@ class _Facts(NamedTuple):
     joins: Joins
     last_run: LastRun | None
     freshness: Freshness
+    guard: Heard | None
     now_s: float
 
 
@@ -82,6 +84,7 @@ def _tenant(
             joins=joins,
             last_run=last_run(store, tenant, surface),
             freshness=freshness(store, head, surface, config, now_s=now_s),
+            guard=None if (runs := candidate_in(head, surface)) is None else _guard(store, tenant, surface, runs),
             now_s=now_s,
         )
         surfaces[surface] = SurfaceHealth(
@@ -193,7 +196,17 @@ def _releases(facts: _Facts) -> Layer:
     candidate = candidate_in(facts.head, facts.surface)
     if candidate is not None:
         values["candidate"] = {"name": name_of(facts.surface, candidate), "share": candidate.share}
-    return judge(values, *((True, "degraded", _held(hold, facts.head.tenant)) for hold in holds))
+        values["guard"] = None if facts.guard is None else facts.guard.said.state
+    silent = facts.guard is not None and facts.guard.silent
+    return judge(
+        values,
+        *((True, "degraded", _held(hold, facts.head.tenant)) for hold in holds),
+        (silent, "degraded", facts.guard.sentence() if facts.guard else ""),
+    )
+
+
+def _guard(store: Store, tenant: str, surface: str, candidate: Candidate) -> Heard | None:
+    return hear_guard(store.objects, tenant, name_of(surface, candidate))
 
 
 def _held(hold: Hold, tenant: str) -> str:
