@@ -27,7 +27,6 @@ from recsys.releases.arm import candidate_in
 from recsys.releases.candidates import RunningCandidate
 from recsys.releases.errors import AlreadyPromoted
 from recsys.releases.guarded import Guarded, GuardState, tell_guard
-from recsys.releases.record import candidate_of
 from recsys.replicas import heard
 from recsys.store import Denied, Unavailable
 
@@ -123,17 +122,11 @@ class Guard:
 
     def _begun(self) -> Release:
         """Return the release since which the candidate runs without a break: an abort that is undone is one."""
-        head = self._releases.current()
-        begun = head
-        while True:
-            begun = self._releases.read(begun.changed.get(candidate_of(self.surface), self.candidate.candidate.since))
-            if begun.generation <= self.candidate.candidate.since:
-                return begun
-            before = self._releases.read(begun.generation - 1)
-            runs = candidate_in(before, self.surface)
-            if runs is None or runs.since != self.candidate.candidate.since:
-                return begun
-            begun = before
+        first = self.candidate.candidate.since
+        for generation in range(self._releases.current().generation, first, -1):
+            if self._share_in(generation - 1) is None:
+                return self._releases.read(generation)
+        return self._releases.read(first)
 
     def _share_in(self, generation: int) -> float | None:
         if generation not in self._shares:
