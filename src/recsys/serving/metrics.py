@@ -1,5 +1,6 @@
 """The counters of all workers and the state of the host, as Prometheus reads them."""
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
@@ -8,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from recsys.serving.counters import LATENCY_BUCKETS_S, Series, read_counters
+from recsys.serving.guards_seen import GuardSeen, GuardsSeen
 from recsys.serving.health import Health, look_at_host
 from recsys.serving.host_state import Places
 from recsys.serving.settings import Settings
@@ -27,26 +29,30 @@ METRICS: dict[str, str] = {
     "recsys_generation": "The generation this host serves.",
     "recsys_head": "The newest generation known to exist.",
     "recsys_unconfirmed_seconds": "Seconds since the head was last seen to be what is served.",
+    "recsys_guard_silent_seconds": "Seconds since the guard of a running candidate last looked; none without a guard.",
     "recsys_healthy": "1 when healthy, 0.5 when degraded, 0 when failing, by check.",
 }
 """Every metric and what it counts; the reference page is tested against it."""
 
 
-def exposition(settings: Settings) -> bytes:
-    """Return all metrics of this host in the text format."""
+def exposition(settings: Settings, *, guards: GuardsSeen | None = None) -> bytes:
+    """Return all metrics of this host in the text format, and with ``guards`` of what is guarded in its store."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Host(settings))
+    registry.register(_Host(settings, guards))
     return generate_latest(registry)
 
 
 class _Host(Collector):
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, guards: GuardsSeen | None) -> None:
+        self._settings, self._guards = settings, guards
 
     def collect(self) -> Iterable[Metric]:
         places = Places(self._settings.host_path)
         yield from _counted(read_counters(places.counters.glob("*.cells")))
-        yield from _stated(look_at_host(self._settings))
+        health = look_at_host(self._settings)
+        yield from _stated(health)
+        if self._guards is not None:
+            yield _guarded(self._guards.of(health.tenants))
 
 
 def _counted(series: Iterable[Series]) -> Iterator[Metric]:
@@ -83,6 +89,15 @@ def _stated(health: Health) -> Iterator[Metric]:
     for check in health.checks:
         healthy.add_metric([check.name], {"healthy": 1.0, "degraded": 0.5, "failing": 0.0}[check.state])
     yield from (generation, head, unconfirmed, healthy)
+
+
+def _guarded(guards: Iterable[GuardSeen]) -> Metric:
+    silent = GaugeMetricFamily(
+        "recsys_guard_silent_seconds", METRICS["recsys_guard_silent_seconds"], labels=["tenant", "surface"]
+    )
+    for seen in guards:
+        silent.add_metric([seen.tenant, seen.surface], time.monotonic() - seen.looked_at)
+    return silent
 
 
 def _labels(one: Series, names: list[str]) -> list[str]:

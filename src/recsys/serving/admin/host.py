@@ -43,7 +43,8 @@ def health_detailed(request: Request) -> Health:
 @aside
 def metrics(request: Request) -> bytes:
     """Count what all workers did, and the state of the host, for Prometheus."""
-    return exposition(office_of(request).settings)
+    office = office_of(request)
+    return exposition(office.settings, guards=office.guards)
 
 
 @get("/openapi.json", opt=said(open=True))
