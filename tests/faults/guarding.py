@@ -4,12 +4,14 @@ import http.client
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
 import time
 import urllib.parse
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from tests.integration.serving.shops import Served, Shop
 from tests.unit.signals import artifacts
 
 from recsys.catalog import Item, pack_catalog
-from recsys.encoding import canonical
+from recsys.encoding import canonical, rfc3339
 from recsys.releases import Manifest
 
 PEOPLE = 3_000
@@ -55,15 +57,18 @@ class Market(Shop):
 
 
 class People(threading.Thread):
-    """Ask a surface at an even pace, a thirtieth of a minute's worth at a time; one of twenty wants what is rare."""
+    """Ask a surface at an even pace; one of twenty requests wants what is rare. ``clicks``: how often somebody with
+    each arm clicks on an answer.
+    """
 
-    def __init__(self, service: Served, surface: str, *, seed: str) -> None:
+    def __init__(self, service: Served, surface: str, *, seed: str, clicks: Mapping[str, float]) -> None:
         super().__init__(daemon=True)
+        self._clicks = clicks
         self._where = urllib.parse.urlsplit(service.process.base_url)
         self._key, self._surface = service.shop.client, surface
         self._chance = random.Random(seed)
         self._done = threading.Event()
-        self.asked = self.empty = self.failed = 0
+        self.asked = self.failed = 0
 
     def run(self) -> None:
         connection = http.client.HTTPConnection(self._where.hostname or "", self._where.port, timeout=10)
@@ -80,27 +85,37 @@ class People(threading.Thread):
 
     def _ask(self, connection: http.client.HTTPConnection) -> None:
         body: dict[str, Any] = {"surface": self._surface, "k": 3}
-        body["user"] = {"anonymous_id": f"browser-{self._chance.randrange(PEOPLE)}"}
+        who = f"browser-{self._chance.randrange(PEOPLE)}"
+        body["user"] = {"anonymous_id": who}
         if self._chance.random() < WANT_RARE:
             body["constraints"] = {"required_tags": ["rare"]}
+        found = self._post(connection, "/v1/recommend", body)
+        self.asked += 1
+        if found and found["items"] and self._chance.random() < self._clicks.get(found["meta"].get("variant"), 0.0):
+            click = {"request_id": found["meta"]["request_id"], "item_id": found["items"][0]["item_id"]}
+            click |= {"event_type": "click", "ts": rfc3339(time.time()), "event_id": str(uuid.uuid4())}
+            self._post(connection, "/v1/events", [click | {"anonymous_id": who}])
+
+    def _post(self, connection: http.client.HTTPConnection, path: str, body: object) -> dict[str, Any]:
         try:
             headers = {"X-API-Key": self._key, "Content-Type": "application/json"}
-            connection.request("POST", "/v1/recommend", json.dumps(body), headers)
+            connection.request("POST", path, json.dumps(body), headers)
             answer = connection.getresponse()
-            data = json.loads(answer.read())
+            found: dict[str, Any] = json.loads(answer.read())
         except (OSError, http.client.HTTPException):
             connection.close()
             self.failed += 1
-            return
-        self.asked += 1
+            return {}
         self.failed += answer.status != 200
-        self.empty += not data.get("items")
+        return found
 
 
 @contextmanager
-def people_at(service: Served, *surfaces: str, seed: int) -> Iterator[dict[str, People]]:
+def people_at(
+    service: Served, *surfaces: str, seed: int, clicks: Mapping[str, float] | None = None
+) -> Iterator[dict[str, People]]:
     """Let people come to each surface for a while."""
-    come = {surface: People(service, surface, seed=f"{seed} {surface}") for surface in surfaces}
+    come = {surface: People(service, surface, seed=f"{seed} {surface}", clicks=clicks or {}) for surface in surfaces}
     for each in come.values():
         each.start()
     try:
@@ -114,5 +129,7 @@ def start_guard(shop: Shop, surface: str, *more: str, host_dir: Path | None = No
     """Start ``recsys guard`` in a process of its own; its document comes on its standard output."""
     environment = {**os.environ, "RECSYS_STORE": shop.address, "RECSYS_TENANT": "demo", "RECSYS_ACTOR": "guard"}
     environment["RECSYS_HOST_DIR"] = str(host_dir or shop.root / "host")
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # of tests in the background; its children would inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     command = [sys.executable, "-m", "recsys", "guard", "--surface", surface, "--every", "1", "--json", *more]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
