@@ -138,6 +138,13 @@ def test_no_host_one_arm_and_old_answers_are_missing(street: Street):
     assert street.look().missing[0] == "no serving host is heard of: is the service running?"
 
 
+def test_answers_from_the_future_are_not_seen_as_answers(street: Street):
+    street.people(200)
+    street.write([street.exposure("x", arm="candidate", ts="2024-11-14T22:15:00Z")])
+    (said,) = street.look().missing
+    assert said == "answers of candidate are from 2024-11-14T22:15:00.000Z, which is to come: whose clock is off?"
+
+
 def test_a_file_that_is_lost_before_it_was_read_is_a_hole(street: Street, tmp_path):
     street.people(200)
     growing = tmp_path / "open" / TENANT / "exposures" / "dt=2023-11-14" / "web-1-worker-1-7.jsonl"
@@ -199,6 +206,12 @@ def test_an_abort_that_was_undone_is_not_done_again_on_what_was_seen_before(stre
     assert (look.state, look.lines) == ("paused", 0)
     street.people(1500, seed=2, empty=0.05, context={"generation": str(street.shop.theirs.current().generation)})
     assert street.look().state == "aborted"
+
+
+def test_everybody_has_it_and_there_is_nothing_to_compare_with(street: Street):
+    street.shop.theirs.candidates.start("home", share=1.0)
+    street.write(street.exposure(f"v{n}", arm="candidate", empty=True, context={"generation": "4"}) for n in range(500))
+    assert street.look().missing == ("no answer of control yet",)
 
 
 def test_a_share_that_changes_on_the_way_changes_the_odds(street: Street):

@@ -16,6 +16,8 @@ from recsys.store import Missing, Store
 __all__ = ["NewLines", "host_of"]
 
 _PIECE_BYTES = 8 << 20
+_MOST_HOLES = 100
+"""Told: one is enough to promote nothing."""
 
 
 class _Ts(msgspec.Struct):
@@ -70,7 +72,7 @@ class NewLines:
         for place, read in self._read.items():
             if place not in held and not read.whole:
                 read.whole = True
-                self.holes.append(f"{place} is gone, and was read to byte {read.upto:,} of at least {read.seen:,}")
+                self._note(f"{place} is gone, and was read to byte {read.upto:,} of at least {read.seen:,}")
 
     def _stored(self, first_day: str) -> Iterator[str]:
         prefix = f"events/{self._tenant}/{self._stream}/"
@@ -110,12 +112,16 @@ class NewLines:
         if data[start:]:
             yield from self._split(place, data[start:])
 
+    def _note(self, hole: str) -> None:
+        if len(self.holes) < _MOST_HOLES:
+            self.holes.append(hole)
+
     def _split(self, place: str, data: bytes) -> Iterator[bytes]:
         lines = data.splitlines()
         try:
             at_s = parse_rfc3339(msgspec.json.decode(lines[-1], type=_Ts).ts)
         except (msgspec.DecodeError, UnicodeDecodeError, Invalid):
-            self.holes.append(f"the last line of {place} cannot be read")
+            self._note(f"the last line of {place} cannot be read")
         else:
             host = host_of(place)
             self.newest_s[host] = max(at_s, self.newest_s.get(host, 0.0))

@@ -59,6 +59,8 @@ def _arms(sight: Sight, now_s: float, silence_s: float) -> Iterator[str]:
             yield f"no answer of {arm} yet"
         elif now_s - last > silence_s:
             yield f"no answer of {arm} since {rfc3339(last)}"
+        elif last - now_s > silence_s:
+            yield f"answers of {arm} are from {rfc3339(last)}, which is to come: whose clock is off?"
 
 
 def _holes(holes: tuple[str, ...]) -> Iterator[str]:

@@ -83,7 +83,7 @@ class Guard:
         self._answers = Answers(self.name, since=self._since, share_in=self._share_in, slow_ms=terms.slow_ms)
         self._tally = Tally(began_s=parse_rfc3339(self.candidate.at, what="release"), margin=terms.margin)
         self._count = 0
-        self._unreadable: list[str] = []
+        self._unreadable: tuple[str, ...] = ()
         self._decided: Decided | None = None
         self._asked_s = -float("inf")
         self._doubted = False
@@ -156,11 +156,11 @@ class Guard:
     def _read(self) -> str:
         """Count what is new; return why not all of it could be read."""
         try:
-            for line in self._lines.lines(from_s=max(read_from_s(self._wall()), self._began_s - 60)):
+            for line in self._lines.lines(from_s=read_from_s(self._wall())):
                 try:
                     seen = self._answers.read(line)
                 except Unreadable as error:
-                    self._unreadable.append(f"a line of an answer cannot be read: {error}")
+                    self._unreadable = self._unreadable or (f"a line of an answer cannot be read: {error}",)
                     continue
                 if seen is not None:
                     self._count += 1
