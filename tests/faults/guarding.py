@@ -25,7 +25,7 @@ from recsys.encoding import canonical, rfc3339
 from recsys.releases import Manifest
 
 PEOPLE = 3_000
-ASKS_PER_S = 50.0
+ASKS_PER_S = 60.0
 """Of each surface; half of them have the candidate: at least 20 candidate requests a second, also on a busy machine."""
 WANT_RARE = 0.05
 
