@@ -35,7 +35,7 @@ def test_a_twentieth_of_empty_answers_at_twenty_a_second_is_aborted(
     what = f"simulated: 5% empty at 20 candidate requests/s, {base:.1%} in control, share {share:g}: aborted"
     with counting("F19", what) as count:
         took = []
-        for number in range(200 if FULL else 2):
+        for number in range(50 if FULL else 2):
             units = int(60 * within_s / share)
             answers = int(20 / share * within_s)
             world = World("harm", share, answers, within_s, units, even(base, 0.05 - base))
