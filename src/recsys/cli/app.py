@@ -25,6 +25,7 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "releases": ("releases",),
     "log": ("releases",),
     "candidate": ("candidate",),
+    "guard": ("guard",),
     "recommend": ("recommend", "similar"),
     "evaluation": ("eval",),
     "status": ("status",),

@@ -31,7 +31,15 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...] = ()
 
 
-def apply(report: Report, releases: Releases, *, surface: str | None = None, dry_run: bool = False) -> Applied:
+def apply(
+    report: Report,
+    releases: Releases,
+    *,
+    surface: str | None = None,
+    dry_run: bool = False,
+    more_evidence: tuple[bytes, ...] = (),
+    because: str = "",
+) -> Applied:
     """Do what a report decided. Doing it again changes nothing.
 
     Parameters
@@ -41,6 +49,8 @@ def apply(report: Report, releases: Releases, *, surface: str | None = None, dry
         experiment runs.
     dry_run
         Check everything, write nothing.
+    more_evidence, because
+        Documents and a reason to keep with the release of a candidate, besides the report and what it decided.
 
     Raises
     ------
@@ -57,7 +67,9 @@ def apply(report: Report, releases: Releases, *, surface: str | None = None, dry
         )
     candidate = None if found is None else _candidate(report, releases)
     if candidate is not None:
-        return _to_candidate(report, releases, candidate, dry_run=dry_run)
+        said = _reason(report) + (f"; {because}" if because else "")
+        kept = (report.to_json(), *more_evidence)
+        return _to_candidate(report, releases, candidate, reason=said, evidence=kept, dry_run=dry_run)
     return _to_surfaces(report, releases, surface, dry_run=dry_run)
 
 
@@ -74,9 +86,16 @@ def _candidate(report: Report, releases: Releases) -> RunningCandidate | None:
     return found
 
 
-def _to_candidate(report: Report, releases: Releases, candidate: RunningCandidate, *, dry_run: bool) -> Applied:
+def _to_candidate(
+    report: Report,
+    releases: Releases,
+    candidate: RunningCandidate,
+    *,
+    reason: str,
+    evidence: tuple[bytes, ...],
+    dry_run: bool,
+) -> Applied:
     surface, name, decision = candidate.surface, candidate.name, report.decision
-    reason, evidence = _reason(report), (report.to_json(),)
     if decision.outcome == "ship":
         change = releases.candidates.promote(surface, candidate=name, reason=reason, evidence=evidence, dry_run=dry_run)
         return Applied(action="promote", why=change.why, changes=(change,))

@@ -13,6 +13,7 @@ from recsys.operations.layers import State
 from recsys.operations.thresholds import THRESHOLDS
 from recsys.pipelines import LastRun
 from recsys.releases import Hold, Release
+from recsys.releases.guarded import Heard
 from recsys.replicas import Heartbeat, Replica
 
 __all__ = ["CONDITIONS", "Condition", "Facts", "LayerName"]
@@ -30,6 +31,7 @@ class Facts(NamedTuple):
     joins: Joins
     last_run: LastRun | None
     freshness: Freshness
+    guard: Heard | None
     now_s: float
 
     @property
@@ -167,6 +169,11 @@ def held(facts: Facts) -> str:
     return "; ".join(_held(hold, facts.head.tenant) for hold in holds)
 
 
+def guard_silent(facts: Facts) -> str:
+    """The guard of the candidate has missed three looks."""
+    return facts.guard.sentence() if facts.guard is not None and facts.guard.silent else ""
+
+
 def _held(hold: Hold, tenant: str) -> str:
     only = f" --surface {hold.surface}" if hold.surface else ""
     return (
@@ -195,6 +202,6 @@ CONDITIONS: Mapping[LayerName, tuple[tuple[State, Condition], ...]] = {
         ("degraded", run_silent),
     ),
     "evaluation": (("unknown", no_answers), ("unknown", no_outcomes), ("degraded", low_joins)),
-    "releases": (("degraded", held),),
+    "releases": (("degraded", held), ("degraded", guard_silent)),
 }
 """By layer; the worst that holds is the state, and each that holds is a reason."""

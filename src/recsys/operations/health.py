@@ -20,8 +20,9 @@ from recsys.operations.here import Here
 from recsys.operations.layers import Health, Layer, State, SurfaceHealth, TenantHealth, judge
 from recsys.operations.thresholds import THRESHOLDS
 from recsys.pipelines import last_run
-from recsys.releases import Releases
+from recsys.releases import Candidate, Releases
 from recsys.releases.arm import candidate_in, name_of
+from recsys.releases.guarded import Heard, hear_guard
 from recsys.replicas import Heartbeat, read_heartbeats
 from recsys.snapshot import Snapshot, open_snapshot
 from recsys.store import Store
@@ -74,6 +75,7 @@ def _tenant(
             joins=joins,
             last_run=last_run(store, tenant, surface),
             freshness=freshness(store, head, surface, config, now_s=now_s),
+            guard=None if (runs := candidate_in(head, surface)) is None else _guard(store, tenant, surface, runs),
             now_s=now_s,
         )
         surfaces[surface] = SurfaceHealth(
@@ -144,7 +146,12 @@ def _releases(facts: Facts) -> Layer:
     candidate = candidate_in(facts.head, facts.surface)
     if candidate is not None:
         values["candidate"] = {"name": name_of(facts.surface, candidate), "share": candidate.share}
+        values["guard"] = None if facts.guard is None else facts.guard.said.state
     return _judged("releases", facts, values)
+
+
+def _guard(store: Store, tenant: str, surface: str, candidate: Candidate) -> Heard | None:
+    return hear_guard(store.objects, tenant, name_of(surface, candidate))
 
 
 def health_here(

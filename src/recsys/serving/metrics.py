@@ -1,5 +1,6 @@
 """The counters of all workers and the state of the host, as Prometheus reads them."""
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
@@ -9,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from recsys.events.layout import event_files
 from recsys.serving.counters import LATENCY_BUCKETS_S, Series, read_counters
+from recsys.serving.guards_seen import GuardSeen, GuardsSeen
 from recsys.serving.health import Health, look_at_host
 from recsys.serving.host_state import Places, read_host_state
 from recsys.serving.processes import read_processes
@@ -30,6 +32,7 @@ METRICS: dict[str, str] = {
     "recsys_generation": "The generation this host serves.",
     "recsys_head": "The newest generation known to exist.",
     "recsys_unconfirmed_seconds": "Seconds since the head was last seen to be what is served.",
+    "recsys_guard_silent_seconds": "Seconds since the guard of a running candidate last looked; none without a guard.",
     "recsys_healthy": "1 when healthy, 0.5 when degraded, 0 when failing, by check.",
     "recsys_events_waiting_bytes": "Size of the finished event files that wait for the store.",
     "recsys_process_replacements": "How often a process was replaced since the service started, by process.",
@@ -38,24 +41,29 @@ METRICS: dict[str, str] = {
 """Every metric and what it counts; the reference page is tested against it."""
 
 
-def exposition(settings: Settings, *more: Collector) -> bytes:
-    """Return all metrics of this host in the text format; ``more``: those of rooms that stand above this one."""
+def exposition(settings: Settings, *more: Collector, guards: GuardsSeen | None = None) -> bytes:
+    """Return all metrics of this host in the text format; ``more``: those of rooms that stand above this one;
+    ``guards``: what is guarded in its store.
+    """
     registry = CollectorRegistry(auto_describe=False)
-    for collector in (_Host(settings), *more):
+    for collector in (_Host(settings, guards), *more):
         registry.register(collector)
     return generate_latest(registry)
 
 
 class _Host(Collector):
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, guards: GuardsSeen | None) -> None:
+        self._settings, self._guards = settings, guards
 
     def collect(self) -> Iterable[Metric]:
         places = Places(self._settings.host_path)
         yield from _counted(read_counters(places.counters.glob("*.cells")))
-        yield from _stated(look_at_host(self._settings))
+        health = look_at_host(self._settings)
+        yield from _stated(health)
         yield from _kept(places)
         yield from release_figures(places.root, read_host_state(places.state))
+        if self._guards is not None:
+            yield _guarded(self._guards.of(health.tenants))
 
 
 def _counted(series: Iterable[Series]) -> Iterator[Metric]:
@@ -109,6 +117,15 @@ def _kept(places: Places) -> Iterator[Metric]:
     for name, child in sorted(processes.children.items() if processes else ()):
         replaced.add_metric([name], child.restarts)
     yield replaced
+
+
+def _guarded(guards: Iterable[GuardSeen]) -> Metric:
+    silent = GaugeMetricFamily(
+        "recsys_guard_silent_seconds", METRICS["recsys_guard_silent_seconds"], labels=["tenant", "surface"]
+    )
+    for seen in guards:
+        silent.add_metric([seen.tenant, seen.surface], time.monotonic() - seen.looked_at)
+    return silent
 
 
 def _labels(one: Series, names: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ from recsys.releases import Releases
 from recsys.releases.signing import Signer, signing
 from recsys.serving.access_seen import AccessSeen
 from recsys.serving.credentials import Headers, door_of, identify
+from recsys.serving.guards_seen import GuardsSeen
 from recsys.serving.health import Check, check_store
 from recsys.serving.host_state import Places
 from recsys.serving.problems import Refusal
@@ -33,6 +34,7 @@ class Office:
         self._publishing: Check | None = None
         self._trial: threading.Thread | None = None
         self._turn = threading.Lock()
+        self.guards = GuardsSeen(self.store)
         self._access_seen = AccessSeen(self.places)
         self._tokens = door_of(settings.token_rules, self.places)
 

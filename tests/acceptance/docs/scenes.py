@@ -358,6 +358,7 @@ SCENES: Mapping[str, Callable[[Shop], Directions]] = {
     "how-to/go-to-production.md": quiet,
     "how-to/ship-with-evidence.md": busy,
     "how-to/try-a-candidate.md": lambda _shop: {"a service": _A_SERVICE},
+    "how-to/guard-a-candidate.md": lambda _shop: {"a service": _A_SERVICE},
     "how-to/run-an-experiment.md": lambda _shop: {"a service": _A_SERVICE},
     "how-to/explore.md": lambda _shop: {"a service": _A_SERVICE},
     "how-to/explain-a-recommendation.md": lambda _shop: {"a service": _A_SERVICE},

@@ -92,7 +92,7 @@ def _drill(name: str) -> str:
 
 
 def _fault(number: str) -> str:
-    rows = [row for row in _rows("reliability.md") if re.fullmatch(rf"{number}[a-z]?", row[0])]
+    rows = [row for row in _rows("reliability.md") if len(row) > 3 and re.fullmatch(rf"{number}[a-z]?", row[0])]
     if not rows:
         raise LookupError(f"reliability.md has no row of {number}: make faults")
     bad = sum(int(row[3].replace(",", "")) for row in rows)

@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.unit.operations.incidents import NOW_S, Incident
 
 from recsys.encoding import rfc3339
 from recsys.operations.health import health
 from recsys.operations.layers import Layer, judge
 from recsys.pipelines.report import LastRun, record_run
+from recsys.releases.guarded import Guarded, tell_guard
 from recsys.replicas import Heartbeat, Replica, write_heartbeat
 
 _NOW_S = NOW_S + 86_400 * 364  # a few hours after the end of the shop's data window
@@ -112,6 +114,34 @@ def test_a_hold_is_said_with_who_and_how_to_let_go(incident: Incident) -> None:
     (reason,) = _layer(incident, "releases").reasons
     for fact in ("incident 7", "by test", "recsys releases resume --tenant demo --surface home"):
         assert fact in reason
+
+
+def test_a_guard_that_fell_silent_is_said_with_the_command_that_starts_it_again(
+    incident: Incident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = incident.releases.candidates.start(
+        "home", share=0.5, rules=b'[{"id": "none", "action": "block", "item_ids": ["i01"], "surface": "home"}]'
+    )
+    assert _layer(incident, "releases").state == "healthy"  # nobody ever guarded it
+    name = f"home-{begun.release.generation}"
+    said = Guarded(
+        tenant="demo", surface="home", candidate=name, at="2026-11-22T08:00:00Z", state="paused", why="", every_s=5.0,
+        actor="you", again="recsys guard --tenant demo --surface home",
+    )  # fmt: skip
+    tell_guard(incident.store.objects, said)
+    assert _layer(incident, "releases").values["guard"] == "paused"
+    assert _layer(incident, "releases").state == "healthy"
+    now_s = incident.store.objects.now_s()
+    monkeypatch.setattr(incident.store.objects, "_clock", lambda: now_s + 60)
+    layer = _layer(incident, "releases")
+    assert layer.state == "degraded"
+    assert layer.reasons == (
+        f"the guard of {name} is silent since 2026-11-22T08:00:00Z; "
+        "again with: recsys guard --tenant demo --surface home",
+    )
+    tell_guard(incident.store.objects, replace(said, state="left"))
+    monkeypatch.setattr(incident.store.objects, "_clock", lambda: now_s + 120)
+    assert _layer(incident, "releases").state == "healthy"
 
 
 def test_a_hold_of_another_surface_is_none_of_its_business(incident: Incident) -> None:

@@ -43,7 +43,8 @@ def health_detailed(request: Request) -> Health:
 @aside
 def metrics(request: Request) -> bytes:
     """Count what all workers did, and the state of the host, for Prometheus."""
-    return exposition(office_of(request).settings, *request.app.state.collectors)
+    office = office_of(request)
+    return exposition(office.settings, *request.app.state.collectors, guards=office.guards)
 
 
 @get("/openapi.json", opt=said(open=True))
