@@ -47,7 +47,7 @@ def test_it_says_how_bad_it_is_what_it_is_and_where_to_go_on(name: str):
     rule = ALARMS[name]
     assert rule["labels"]["severity"] in ("page", "ticket")
     assert rule["annotations"]["summary"]
-    assert re.fullmatch(r"docs/runbooks/[a-z-]+\.md", rule["annotations"]["runbook"])
+    assert re.fullmatch(r"docs/(runbooks|how-to)/[a-z-]+\.md", rule["annotations"]["runbook"])
     assert (REPOSITORY / rule["annotations"]["runbook"]).exists()
 
 

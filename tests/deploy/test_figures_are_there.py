@@ -16,6 +16,7 @@ pytestmark = pytest.mark.long  # it starts a service
 
 LATER = {
     "recsys_candidate_share": "while a candidate runs",
+    "recsys_guard_silent_seconds": "while a candidate runs that has a guard",
     "recsys_events_recorded_late_total": "once a line was written too late for its answer",
 }
 """Series that are not there from the start, and need not be: their alarms read none as 0."""

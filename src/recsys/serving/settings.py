@@ -238,7 +238,11 @@ def read_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Set
     environ = os.environ if environ is None else environ
     variables = {line.variable: line.field for line in settings_table()}
     for name in environ:
-        if name not in variables and (name.startswith(_PREFIX) or _slip(name, variables)):
+        if (
+            name not in variables
+            and (name.startswith(_PREFIX) or _slip(name, variables))
+            and not _linked(name, environ)
+        ):
             raise Invalid("environment", f"{name} is not a setting", suggestion=did_you_mean(name, variables))
     values: dict[str, Any] = {}
     for variable, field in variables.items():
@@ -278,6 +282,11 @@ def _choices(hint: Any) -> tuple[str, ...]:
     """Return the words of a setting that takes one of a few."""
     kind = typing.get_args(hint)[0]
     return typing.get_args(kind) if typing.get_origin(kind) is Literal else ()
+
+
+def _linked(name: str, environ: Mapping[str, str]) -> bool:
+    """Whether Kubernetes set it, as it does for a Service that is called ``recsys``."""
+    return "KUBERNETES_SERVICE_HOST" in environ and name.startswith(("RECSYS_SERVICE_", "RECSYS_PORT"))
 
 
 def _slip(name: str, variables: Mapping[str, str]) -> bool:

@@ -206,14 +206,6 @@ def with_an_issuer(shop: Shop) -> Directions:
     return {"an issuer": publish, "a service": "\n".join((_A_SERVICE, taken, tokens))}
 
 
-def service_unavailable(_shop: Shop) -> Directions:
-    """The service is killed at once, as by a system that is out of memory."""
-    supervisor = "$(sed 's/.*\"supervisor\":\\([0-9]*\\).*/\\1/' var/host/processes.json)"
-    gone = "while curl -s -o /dev/null localhost:8000/healthz; do sleep 0.1; done"
-    also = "while curl -s -o /dev/null localhost:8001/healthz; do sleep 0.1; done"
-    return {"a service": _A_SERVICE, "the service dies": f"kill -9 {supervisor}\n{gone}\n{also}"}
-
-
 def events_pile_up(shop: Shop) -> Directions:
     """A file stands where the store's directory of events was."""
 
@@ -338,7 +330,6 @@ SCENES: Mapping[str, Callable[[Shop], Directions]] = {
     "runbooks/roll-back-artifacts.md": bad_artifacts,
     "runbooks/hold-and-resume.md": quiet,
     "runbooks/store-unavailable.md": store_unavailable,
-    "runbooks/service-unavailable.md": service_unavailable,
     "runbooks/events-pile-up.md": events_pile_up,
     "runbooks/credentials-refused.md": credentials_refused,
     "how-to/collect-garbage.md": quiet,

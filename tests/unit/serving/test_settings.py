@@ -69,3 +69,10 @@ def test_the_settings_page_lists_every_setting_as_the_code_has_it():
         f"| `{line.variable}` | {f'`{line.default}`' if line.default else ''} | {line.unit} | {line.text} |"
         for line in settings_table()
     ]
+
+
+def test_what_kubernetes_sets_for_a_service_of_our_name_is_no_slip_of_the_pen():
+    linked = {"RECSYS_SERVICE_HOST": "10.0.0.7", "RECSYS_SERVICE_PORT": "80", "RECSYS_PORT": "tcp://10.0.0.7:80"}
+    assert read_settings({**linked, "KUBERNETES_SERVICE_HOST": "10.0.0.1"}) == read_settings({})
+    with pytest.raises(Invalid):
+        read_settings(linked)
