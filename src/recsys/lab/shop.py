@@ -5,6 +5,8 @@ trouble.
 import os
 import shutil
 import signal
+import socket
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -164,6 +166,8 @@ class Shop:
         processes = self._processes()
         for pid in (processes.supervisor, *(child.pid for child in processes.children.values())):
             os.kill(pid, signal.SIGKILL)
+        while _listens(processes.host, processes.port) or _listens(processes.admin_host, processes.admin_port):
+            time.sleep(0.01)
 
     def store_goes_away(self) -> None:
         shutil.move(self.store_path, self.folder / "var/store.away")
@@ -176,3 +180,8 @@ class Shop:
         if found is None:
             raise Failed("no service runs here", next_step="start it first")
         return found
+
+
+def _listens(host: str, port: int) -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex((host, port)) == 0
