@@ -13,7 +13,6 @@ import urllib.parse
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -125,11 +124,18 @@ def people_at(
             each.end()
 
 
-def start_guard(shop: Shop, surface: str, *more: str, host_dir: Path | None = None) -> "subprocess.Popen[bytes]":
-    """Start ``recsys guard`` in a process of its own; its document comes on its standard output."""
+@contextmanager
+def a_guard(shop: Shop, surface: str, *more: str) -> "Iterator[subprocess.Popen[bytes]]":
+    """Run ``recsys guard`` in a process of its own, and end it with the block; its document comes on its standard
+    output.
+    """
     environment = {**os.environ, "RECSYS_STORE": shop.address, "RECSYS_TENANT": "demo", "RECSYS_ACTOR": "guard"}
-    environment["RECSYS_HOST_DIR"] = str(host_dir or shop.root / "host")
+    environment["RECSYS_HOST_DIR"] = str(shop.root / "host")
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # of tests in the background; its children would inherit it
         signal.signal(signal.SIGINT, signal.default_int_handler)
     command = [sys.executable, "-m", "recsys", "guard", "--surface", surface, "--every", "1", "--json", *more]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as guard:
+        try:
+            yield guard
+        finally:
+            guard.kill()

@@ -5,12 +5,14 @@ people ask a real service; one beside it that does no harm is not.
 import json
 import signal
 import time
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.faults.conftest import Counting
-from tests.faults.counts import FULL
-from tests.faults.guarding import Market, people_at, start_guard
+from tests.faults.counts import FULL, Count
+from tests.faults.guarding import Market, a_guard, people_at
 from tests.integration.serving.shops import served, until
 
 pytestmark = pytest.mark.long
@@ -30,13 +32,13 @@ def test_a_candidate_with_a_twentieth_of_empty_answers_is_aborted(tmp_path: Path
         took: list[float] = []
         with served(shop, confirm_s=30.0, spool_rotate_s=2.0) as service:
             service.answers_from(shop.releases.current().generation)
-            with people_at(service, *surfaces, "calm", seed=count.seed) as people:
-                shop.begin("calm", blocks="nothing-has-it")
-                calm = start_guard(shop, "calm")
+            shop.begin("calm", blocks="nothing-has-it")
+            asking = people_at(service, *surfaces, "calm", seed=count.seed)
+            with asking as people, a_guard(shop, "calm") as calm:
                 began = time.monotonic()
                 while len(took) < TRIALS:
                     took += _trials(shop, surfaces, count)
-                passed = time.monotonic() - began
+                slowest = min(each.asked for each in people.values()) / (time.monotonic() - began)
                 calm.send_signal(signal.SIGINT)
                 said, errors = calm.communicate(timeout=60)
         document = json.loads(said)
@@ -44,17 +46,21 @@ def test_a_candidate_with_a_twentieth_of_empty_answers_is_aborted(tmp_path: Path
         assert shop.runs("calm")
         assert b"goes on unguarded; guard it again with: recsys" in errors
         assert sum(each.failed for each in people.values()) == 0
-        slowest = min(each.asked for each in people.values()) / passed
         count.notes["candidate requests/s, of the surface asked least"] = round(slowest / 2, 1)
         count.notes["seconds to abort, median"] = round(sorted(took)[len(took) // 2], 1)
         count.notes["longest"] = round(max(took), 1)
         count.notes["answers of a healthy one beside it"] = people["calm"].asked
 
 
-def _trials(shop: Market, surfaces: list[str], count) -> list[float]:
+def _trials(shop: Market, surfaces: list[str], count: Count) -> list[float]:
     """Begin a bad candidate on each surface, guard it, and return how many seconds each took to be aborted."""
     began = {surface: (shop.begin(surface, blocks="rare"), time.monotonic()) for surface in surfaces}
-    guards = {surface: start_guard(shop, surface) for surface in surfaces}
+    with ExitStack() as running:
+        guards = {surface: running.enter_context(a_guard(shop, surface)) for surface in surfaces}
+        return _ended(shop, guards, began, count)
+
+
+def _ended(shop: Market, guards: dict[str, Any], began: dict[str, tuple[str, float]], count: Count) -> list[float]:
     took: dict[str, float] = {}
 
     def ended() -> bool:

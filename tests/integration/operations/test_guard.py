@@ -1,13 +1,12 @@
 """``recsys guard`` beside a real service: it promotes, its silence is heard, and another one goes on for it."""
 
 import json
-import signal
 import urllib.request
 from pathlib import Path
 
 import pytest
 import yaml
-from tests.faults.guarding import Market, people_at, start_guard
+from tests.faults.guarding import Market, a_guard, people_at
 from tests.integration.serving.shops import Served, served, until
 
 from recsys.operations.health import health
@@ -41,8 +40,9 @@ def test_a_better_candidate_is_promoted_by_a_guard_that_decides(tmp_path: Path) 
     with served(shop, confirm_s=30.0, spool_rotate_s=2.0) as service:
         service.answers_from(shop.releases.current().generation)
         shop.begin("home", blocks="nothing-has-it")
-        with people_at(service, "home", seed=1, clicks={"candidate": 0.5, "control": 0.2}):
-            guard = start_guard(shop, "home", "--config", str(config), "--decide-every", "5", "--reason", "autumn")
+        asking = people_at(service, "home", seed=1, clicks={"candidate": 0.5, "control": 0.2})
+        asked = ("--config", str(config), "--decide-every", "5", "--reason", "autumn")
+        with asking, a_guard(shop, "home", *asked) as guard:
             said, errors = guard.communicate(timeout=200)
         found = json.loads(said)
         assert (guard.returncode, found["state"]) == (0, "promoted"), errors.decode()
@@ -62,10 +62,8 @@ def test_a_killed_guard_is_heard_to_be_silent_and_the_next_one_goes_on(tmp_path:
         name = shop.begin("home", blocks="rare")
         assert _silent_s(service) == -1.0
         with people_at(service, "home", seed=2):
-            killed = start_guard(shop, "home")
-            until(lambda: hear_guard(shop.store.objects, "demo", name), "the guard to look")
-            killed.send_signal(signal.SIGKILL)
-            killed.communicate()
+            with a_guard(shop, "home"):
+                until(lambda: hear_guard(shop.store.objects, "demo", name), "the guard to look")
 
             def silent() -> bool:
                 layer = health(shop.store, ["demo"]).tenants["demo"].surfaces["home"].releases
@@ -74,7 +72,8 @@ def test_a_killed_guard_is_heard_to_be_silent_and_the_next_one_goes_on(tmp_path:
             until(silent, "the silence to be told", timeout_s=40.0)
             assert _silent_s(service) > 8.0
             assert shop.runs("home")
-            said, errors = start_guard(shop, "home").communicate(timeout=120)
+            with a_guard(shop, "home") as guard:
+                said, errors = guard.communicate(timeout=120)
         assert json.loads(said)["state"] == "aborted", errors.decode()
         assert not shop.runs("home")
         assert _silent_s(service) == -1.0 or until(lambda: _silent_s(service) == -1.0, "no candidate, no guard")
