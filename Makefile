@@ -8,7 +8,7 @@ PORT   ?= 8000
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long test-s3 test-spark test-bench statistics check format bench faults drills docs serve lock clean
+.PHONY: help setup demo test test-long test-s3 test-spark test-deploy test-bench statistics check format bench faults drills docs serve lock clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ test-s3: $(STAMP) ## Run the store's contract on a real S3 server: RECSYS_TEST_S
 test-spark: $(STAMP) ## Run the signals on Spark (local[2]) against DuckDB; needs Java 17
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/spark.txt
 	RECSYS_TEST_SPARK=1 $(BIN)/python -m pytest -n0 tests/spark
+
+test-deploy: $(STAMP) ## Check alarms (promtool), manifests against their schemas, units, the image's steps, an upgrade and back
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/deploy.txt
+	RECSYS_TEST_LONG=1 $(BIN)/python -m pytest -n auto --dist loadgroup tests/deploy
 
 test-bench: $(STAMP) ## Run every benchmark small, to see that it measures
 	RECSYS_TEST_BENCH=1 $(BIN)/python -m pytest -n auto -m bench
@@ -81,6 +85,7 @@ lock: $(STAMP) ## Resolve the dependencies again, into requirements/
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint requirements/dev.txt --extra spark --output-file requirements/spark.txt pyproject.toml
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint requirements/dev.txt --extra quality --output-file requirements/quality.txt pyproject.toml
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint requirements/dev.txt --extra statistics --output-file requirements/statistics.txt pyproject.toml
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint requirements/dev.txt --extra deploy --output-file requirements/deploy.txt pyproject.toml
 
 clean: ## Remove what the other targets made (not ./var)
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
