@@ -7,7 +7,7 @@ the store yet. Reading them needs no service.
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
@@ -261,25 +261,29 @@ class Observed:
 
     def _files(self, stream: Stream) -> Iterator[Path]:
         prefix = f"events/{self.tenant}/{stream}/"
+        shipped = set()
         for key in self._store.objects.keys(prefix) if self._store is not None else ():
             if key[len(prefix) :] >= f"dt={self._day}/":
                 copy = self._copy(Path(key))
                 self.store.objects.fetch(key, copy)
+                shipped.add(key.removeprefix("events/"))
                 yield copy
         if self._spool is not None:
-            yield from self._spooled(self._spool, stream)
+            yield from self._spooled(self._spool, stream, without=shipped)
 
     def _copy(self, file: Path) -> Path:
         """Return where a file's copy goes: under its own name, which tells the host."""
         return Path(tempfile.mkdtemp(dir=self._copies.name)) / file.name
 
-    def _spooled(self, spool: Path, stream: Stream) -> list[Path]:
-        """Take this host's files as they are now. A running service moves them on under our feet: then look again."""
+    def _spooled(self, spool: Path, stream: Stream, *, without: Collection[str]) -> list[Path]:
+        """Take this host's files as they are now, but for those that the store has. A running service moves them on
+        under our feet: then look again.
+        """
         for _ in range(_LOOKS):
             held: list[Path] = []
             try:
                 for file in event_files(spool, tenant=self.tenant, stream=stream):
-                    if file.day >= self._day:
+                    if file.day >= self._day and file.place not in without:
                         copy = self._copy(file.path)
                         shutil.copyfile(file.path, copy)
                         if file.growing:

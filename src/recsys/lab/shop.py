@@ -7,7 +7,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from recsys.lab.simulate import Shopper, World, simulate, stream
 from recsys.library import Tenant
 from recsys.pipelines import RunReport
 from recsys.releases import Change
-from recsys.serving.processes import Processes, read_processes
+from recsys.serving.processes import Child, Processes, read_processes
 
 __all__ = ["SURFACE", "TENANT", "Shop", "make_shop"]
 
@@ -138,7 +138,7 @@ class Shop:
     @contextmanager
     def follower_standing_still(self) -> Iterator[None]:
         """Keep the running service from reading the store for a moment."""
-        follower = self._processes().children["follower"].pid
+        follower = self.children()["follower"].pid
         os.kill(follower, signal.SIGSTOP)
         try:
             yield
@@ -174,6 +174,10 @@ class Shop:
 
     def store_comes_back(self) -> None:
         shutil.move(self.folder / "var/store.away", self.store_path)
+
+    def children(self) -> Mapping[str, Child]:
+        """Return the processes of the running service: ``follower``, ``admin``, ``worker-<n>``."""
+        return self._processes().children
 
     def _processes(self) -> Processes:
         found = read_processes(self.host_path / "processes.json")
