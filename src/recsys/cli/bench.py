@@ -108,11 +108,12 @@ def bench_rollback(
     items: Annotated[int, typer.Option(help="How many items: sets the size of the artifacts.", min=1)] = 100_000,
     rollbacks: Annotated[int, typer.Option(help="How many rollbacks.", min=1)] = 50,
     workers: Annotated[int, typer.Option(help="How many workers answer.", min=1, max=64)] = 8,
+    cold: Annotated[bool, typer.Option("--cold", help="The host gets nothing ready beforehand.")] = False,
 ) -> None:
     """Measure the time from a rollback's return to the last old answer of any worker, under load."""
     from recsys.lab.bench.rollback import run
 
-    report = run(items=items, rollbacks=rollbacks, workers=workers, progress=terminal.progress)
+    report = run(items=items, rollbacks=rollbacks, workers=workers, cold=cold, progress=terminal.progress)
     terminal.finish(report, lambda: terminal.say(report.table()))
 
 

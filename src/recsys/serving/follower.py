@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -42,6 +43,7 @@ from recsys.serving.loading import load, renew_floor
 from recsys.serving.log_lines import about
 from recsys.serving.pacing import Pacing
 from recsys.serving.pins import Pins
+from recsys.serving.readying import Readying
 from recsys.serving.role import Role, begin
 from recsys.serving.settings import Settings
 from recsys.serving.shipper import Shipper
@@ -93,14 +95,14 @@ class Follower:
         """Tenants whose newest release this host could not take, whatever it is: since when, why."""
         self._loads: dict[str, Future[Kept]] = {}
         self._leftovers = Leftovers(self._places.root)
+        self._readying = Readying(self._places.root, budget_bytes=settings.ready_bytes)
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
         self._problem = "not opened yet"
         self._access_problem = ""
         self._access_seen = AccessSeen(self._places, write_s=min(10.0, settings.admin_away_s / 4))
         self._key_set = KeySetKeeper(settings.token_rules, self._places, refresh_s=settings.jwt_refresh_s)
         self._shipper = Shipper(self._places.spool, keep_s=settings.spool_keep_s)
-        self._changed = True
-        self._written_at = 0.0
+        self._changed, self._written_at = True, 0.0
         self._due: dict[str, float] = {}
         self._pacing = Pacing(budget_per_s=settings.head_requests_per_s)
         self._hurry = False
@@ -130,8 +132,11 @@ class Follower:
         self._hurry = False
         self._write()
         if not self._changed:  # what is written names nothing of it any more
-            self._leftovers.remove(self.tenants)
-        self._if_due("ship", self._settings.ship_s, self._ship)
+            self._leftovers.remove(self.tenants, ready=self._readying.kept)
+        if self._store is not None and not self._loads:
+            self._readying.step(self._store, self.tenants)
+        ship = partial(self._shipper.start, self._store, gone=self._directory.deleted)
+        self._if_due("ship", self._settings.ship_s, ship)
         self._if_due("beat", self._settings.heartbeat_s, self._beat)
 
     def close(self) -> None:
@@ -139,11 +144,9 @@ class Follower:
         if self._store is None and self._opened():
             self._follow_access()
         self._loader.shutdown(wait=False, cancel_futures=True)
+        self._readying.close()
         self._key_set.close()
         self._shipper.close(self._store)
-
-    def _ship(self) -> None:
-        self._shipper.start(self._store, gone=self._directory.deleted)
 
     def _opened(self) -> bool:
         if self._store is None:
@@ -284,8 +287,9 @@ class Follower:
             self._note(tenant, pinned=pin)
             state = self.tenants[tenant]
             said = f"pinned to generation {pin.generation} by {pin.actor}" if pin else "not pinned any more"
-            said = f"tenant {tenant} is {said}; generation {state.served} is served"
-            _log.warning(said, extra=about(tenant=tenant))
+            _log.warning(
+                "tenant %s is %s; it gets generation %d", tenant, said, state.served, extra=about(tenant=tenant)
+            )
             if state.kept:
                 renew_floor(self._places, tenant, state.serving[0])
             self._due.pop("beat", None)
@@ -331,8 +335,7 @@ class Follower:
 
     def _write(self) -> None:
         now = since_boot()
-        pace = min(_CONFIRM_WRITE_S, self._settings.confirm_s / 4)
-        if not self._changed and now - self._written_at < pace:
+        if not self._changed and now - self._written_at < min(_CONFIRM_WRITE_S, self._settings.confirm_s / 4):
             return
         state = HostState(
             run=self._run,

@@ -1,7 +1,7 @@
 """What a host prepared and keeps no more."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from recsys.serving.host_state import TenantState
@@ -23,10 +23,10 @@ class Leftovers:
         """Remember that a tenant switched: something may have fallen out of what it keeps."""
         self._switched.add(tenant)
 
-    def remove(self, tenants: Mapping[str, TenantState]) -> None:
-        """Remove it. The state that is written must not name it any more."""
+    def remove(self, tenants: Mapping[str, TenantState], *, ready: Callable[[str], Iterable[Path]]) -> None:
+        """Remove it. The state that is written must not name it any more; ``ready`` is kept for a rollback."""
         for tenant in sorted(self._switched & tenants.keys()):
-            keep = [self._root / kept.path for kept in tenants[tenant].kept]
+            keep = [*(self._root / kept.path for kept in tenants[tenant].kept), *ready(tenant)]
             try:
                 collect(self._root, tenant=tenant, keep=keep)
             except Exception as error:  # a damaged one among the kept: then nothing goes

@@ -130,6 +130,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keep_generations: Annotated[
         int, _about("releases", "verified releases kept on this host, the served one included", ge=1)
     ] = 3
+    ready_bytes: Annotated[
+        int,
+        _about(
+            "bytes", "older artifacts of each tenant that are got ready for a rollback, newest first; 0: none", ge=0
+        ),
+    ] = 1 << 30
     drain_s: Annotated[float, _about("seconds", "how long open requests may finish after SIGTERM", ge=0)] = 10.0
     hung_s: Annotated[float, _about("seconds", "a worker whose loop stood still for this long is replaced", gt=0)] = (
         15.0

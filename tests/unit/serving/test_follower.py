@@ -119,7 +119,7 @@ def test_three_verified_generations_are_kept_the_served_one_first(shop):
 
 
 def test_what_is_kept_no_more_is_removed_once_the_state_does_not_name_it(shop, monkeypatch):
-    follower = follow(shop, 2)
+    follower = follow(shop, 2, ready_bytes=0)
     for mark in "bc":
         generation = shop.ship(mark)
         step_until(follower, lambda generation=generation: served(shop) == generation)

@@ -1,7 +1,7 @@
 """``recsys bench rollback``: from the return of a rollback to the last old answer of any worker, under load.
 
-Each rollback goes back to artifacts that this host has let go of: copying them, checking them and opening them is part
-of what is measured.
+Each rollback goes to other artifacts than the three served last. The host has got them ready, as it does with what it
+may be sent back to; or, ``cold``, it never had the first: then copying and checking them is part of what is measured.
 """
 
 import time
@@ -38,6 +38,7 @@ class RollbackBench(msgspec.Struct, frozen=True, kw_only=True):
     items: int
     artifacts_mb: float
     workers: int
+    cold: bool
     effect_s: tuple[float, ...]
     command_s: tuple[float, ...]
     answers: int
@@ -58,7 +59,7 @@ class RollbackBench(msgspec.Struct, frozen=True, kw_only=True):
         return "\n".join(lines)
 
 
-def run(*, items: int, rollbacks: int, workers: int, progress: Progress) -> RollbackBench:
+def run(*, items: int, rollbacks: int, workers: int, cold: bool, progress: Progress) -> RollbackBench:
     """Measure on this machine's cores, all of them shared by service and load."""
     with TemporaryDirectory(prefix="recsys-bench-") as folder:
         root = Path(folder)
@@ -68,12 +69,19 @@ def run(*, items: int, rollbacks: int, workers: int, progress: Progress) -> Roll
             secret = create_key(store, _TENANT, "client", actor="bench").secret
             targets = [_publish(store, items=items, seed=seed) for seed in range(_CONTENTS)]
         settings = Settings(
-            store=str(root / "store"), host_dir=str(root / "host"), port=0, admin_port=0, workers=workers
+            store=str(root / "store"),
+            host_dir=str(root / "host"),
+            port=0,
+            admin_port=0,
+            workers=workers,
+            ready_bytes=0 if cold else Settings().ready_bytes,
         )
         releases = Releases(store, _TENANT, actor="bench")
         effect, command = [], []
         with ServiceProcess(settings, log=root / "service.log") as service:
             service.wait_ready()
+            if not cold:
+                _wait_for(root / "host" / "snapshots" / _TENANT, _CONTENTS)
             port = int(service.base_url.rsplit(":", 1)[1])
             with Asking(port=port, secret=secret, clients=2 * workers, body=_BODY) as asking, progress("rolling back"):
                 for turn in range(rollbacks):
@@ -92,12 +100,21 @@ def run(*, items: int, rollbacks: int, workers: int, progress: Progress) -> Roll
         items=items,
         artifacts_mb=size_mb,
         workers=workers,
+        cold=cold,
         effect_s=tuple(effect),
         command_s=tuple(command),
         answers=answers,
         errors=errors,
         machine=this_machine(),
     )
+
+
+def _wait_for(snapshots: Path, count: int) -> None:
+    until = time.monotonic() + _DEADLINE_S
+    while len(list(snapshots.glob("*/snapshot.json"))) < count:
+        if time.monotonic() > until:
+            raise Failed("older artifacts are not ready", next_step="give fewer --items, or --cold")
+        time.sleep(0.05)
 
 
 def _publish(store: Store, *, items: int, seed: int) -> int:
