@@ -335,7 +335,7 @@ def open(
     create
         Make the store when it is not there.
     cache
-        Where releases are prepared for offline answers. Default: a directory beside the store.
+        Where releases are prepared for offline answers. Default: ``RECSYS_CACHE``, else a directory beside the store.
     signing_key
         Private key (ed25519, PEM, mode 0600) that signs each release made. Default: ``RECSYS_SIGNING_KEY``, else none.
 
@@ -347,11 +347,11 @@ def open(
         When the signing key lies open, or is none.
     """
     named = signing_key or os.environ.get("RECSYS_SIGNING_KEY")
-    beside = _beside(str(store))
+    beside, named_cache = _beside(str(store)), os.environ.get("RECSYS_CACHE")
     return Suite(
         open_store(str(store), log=log, create=create),
         actor=actor or default_actor(),
-        cache=cache or beside.parent / (beside.name + ".cache"),
+        cache=cache or (Path(named_cache) if named_cache else beside.parent / (beside.name + ".cache")),
         signer=Signer.load(Path(named)) if named else None,
     )
 

@@ -6,8 +6,12 @@ from typing import Any
 import typer
 
 from recsys.cli.app import app
+from recsys.serving.settings import settings_table
 
-__all__ = ["check_command"]
+__all__ = ["VARIABLES", "check_command"]
+
+VARIABLES = frozenset(line.variable for line in settings_table()) | {"RECSYS_CACHE"}
+"""What may be set: the service's, and where the other commands prepare releases."""
 
 
 def check_command(words: Iterable[str]) -> None:

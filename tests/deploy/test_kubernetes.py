@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.deploy.settings_named import check_command
+from tests.deploy.settings_named import VARIABLES, check_command
 
 from recsys.encoding import Invalid
 from recsys.operations.thresholds import THRESHOLDS
 from recsys.pipelines.sources import read_source
 from recsys.serving.desk import ROUTES
-from recsys.serving.settings import read_settings, settings_table
+from recsys.serving.settings import read_settings
 
 FOLDER = Path(__file__).parents[2] / "deploy/kubernetes"
 VERSIONS = ("1.31", "1.34", "1.37")
@@ -84,10 +84,10 @@ def test_selectors_choose_pods_that_are_there():
 
 
 def test_settings_are_settings_and_are_taken():
-    assert set(ENVIRONMENT) <= {line.variable for line in settings_table()}
+    assert set(ENVIRONMENT) <= VARIABLES
     assert SETTINGS.env == "production"
     named = {of["name"] for of in CONTAINER["env"]}
-    assert named <= {line.variable for line in settings_table()}
+    assert named <= VARIABLES
 
 
 def test_it_holds_no_secret():

@@ -6,12 +6,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.deploy.settings_named import check_command
+from tests.deploy.settings_named import VARIABLES, check_command
 from tests.deploy.units import FOLDER, environment_file, environment_of, unit
 
 from recsys.operations.thresholds import THRESHOLDS
 from recsys.pipelines.sources import read_source
-from recsys.serving.settings import read_settings, settings_table
+from recsys.serving.settings import read_settings
 
 ANALYZE = shutil.which("systemd-analyze") or ""
 SYSTEM = Path("/lib/systemd/system")
@@ -75,7 +75,7 @@ def test_it_is_exposed_as_little_as_systemd_likes(root: Path, name: str):
 
 
 def test_settings_are_settings_and_are_taken():
-    known = {line.variable for line in settings_table()}
+    known = VARIABLES
     others = {"PYTHONDONTWRITEBYTECODE", "RECSYS_TENANT", "RECSYS_ACTOR"}
     for name in SERVICES:
         assert set(environment_of(name)) <= known | others

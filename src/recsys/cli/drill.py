@@ -60,6 +60,8 @@ def run_drills(
         raise UsageError("name drills, or say --all", next_step="see them with: recsys drill list")
     if keep is not None and keep.exists() and any(keep.iterdir()):
         raise UsageError(f"{keep} is not empty", next_step="name a new folder with --keep")
+    if report is not None and report.is_file():
+        raise UsageError(f"{report} is a file", next_step="name a directory with --report")
     done = run(
         known() if everything else names or (),
         keep=keep,

@@ -49,7 +49,7 @@ class Visitors:
 
     def ask(self, visit: Visit, *, traffic: str = "user") -> Mapping[str, Any]:
         """Ask for a list for one visit; raises :class:`Failed` when the service does not answer 200."""
-        answer = self._client.post("/v1/recommend", json=self._request(visit) | {"traffic": traffic})
+        answer = self._post("/v1/recommend", self._request(visit) | {"traffic": traffic})
         if answer.status_code != 200:
             raise Failed(f"the service answered {answer.status_code}: {answer.text[:200]}")
         found: Mapping[str, Any] = answer.json()
@@ -86,7 +86,7 @@ class Visitors:
             visit = self._shopper.next_visit()
             try:
                 answer = self.ask(visit)
-            except (Failed, httpx2.HTTPError):
+            except Failed:
                 failed += 1
                 continue
             generations.add(answer["meta"]["generation"])
@@ -151,6 +151,12 @@ class Visitors:
         """Send outcomes, as the events of contract §5; raises :class:`Failed` when they are not taken."""
         if not outcomes:
             return
-        answer = self._client.post("/v1/events", json=outcomes)
+        answer = self._post("/v1/events", outcomes)
         if answer.status_code >= 300:
             raise Failed(f"the service did not take the outcomes: {answer.status_code} {answer.text[:200]}")
+
+    def _post(self, path: str, document: object) -> httpx2.Response:
+        try:
+            return self._client.post(path, json=document)
+        except httpx2.HTTPError as error:
+            raise Failed(f"the service did not answer {path}: {error}") from error

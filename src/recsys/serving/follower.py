@@ -11,7 +11,6 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -80,8 +79,7 @@ class Follower:
         self._settings = settings
         self._places = Places(settings.host_path)
         self._places.root.mkdir(parents=True, exist_ok=True)
-        self._run = run
-        self._boot = boot_id()
+        self._run, self._boot = run, boot_id()
         self._store: Store | None = None
         self._directory = directory_copy(self._places) or Directory()
         self.tenants = tenants_before(self._places, run=run, boot=self._boot)
@@ -97,8 +95,7 @@ class Follower:
         self._leftovers = Leftovers(self._places.root)
         self._readying = Readying(self._places.root, budget_bytes=settings.ready_bytes)
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
-        self._problem = "not opened yet"
-        self._access_problem = ""
+        self._problem, self._access_problem = "not opened yet", ""
         self._access_seen = AccessSeen(self._places, write_s=min(10.0, settings.admin_away_s / 4))
         self._key_set = KeySetKeeper(settings.token_rules, self._places, refresh_s=settings.jwt_refresh_s)
         self._shipper = Shipper(self._places.spool, keep_s=settings.spool_keep_s)
@@ -135,8 +132,7 @@ class Follower:
             self._leftovers.remove(self.tenants, ready=self._readying.kept)
         if self._store is not None and not self._loads:
             self._readying.step(self._store, self.tenants)
-        ship = partial(self._shipper.start, self._store, gone=self._directory.deleted)
-        self._if_due("ship", self._settings.ship_s, ship)
+        self._if_due("ship", self._settings.ship_s, self._ship)
         self._if_due("beat", self._settings.heartbeat_s, self._beat)
 
     def close(self) -> None:
@@ -148,14 +144,16 @@ class Follower:
         self._key_set.close()
         self._shipper.close(self._store)
 
+    def _ship(self) -> None:
+        self._shipper.start(self._store, gone=self._directory.deleted)
+
     def _opened(self) -> bool:
         if self._store is None:
             try:
                 self._store = open_store(self._settings.store, log=self._settings.log or None, create=False)
             except (RecsysError, OSError) as error:
                 self._say(str(error))
-                return False
-        return True
+        return self._store is not None
 
     def _follow_access(self) -> None:
         assert self._store is not None
@@ -170,8 +168,9 @@ class Follower:
             return
         self._access_seen.note()
         self._say_of_access("")
+        busy = self._loads.keys() | self._readying.busy
         self._directory = take_over(
-            self._places, self._directory, directory, tenants=self.tenants, loading=self._loads, let_go=self._forget
+            self._places, self._directory, directory, tenants=self.tenants, loading=busy, let_go=self._forget
         )
         self._unreleased &= self._directory.tenants.keys()
 
@@ -180,6 +179,7 @@ class Follower:
         for tenant in sorted(names):
             forget(self._places, tenant)
             self._binding.forget(tenant)
+            self._readying.forget(tenant)
             for held in (self.tenants, self._reread_at, self._held_up):
                 held.pop(tenant, None)
             self._changed = True

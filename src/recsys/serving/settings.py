@@ -132,9 +132,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 3
     ready_bytes: Annotated[
         int,
-        _about(
-            "bytes", "older artifacts of each tenant that are got ready for a rollback, newest first; 0: none", ge=0
-        ),
+        _about("bytes", "older artifacts that this host gets ready for a rollback, newest first; 0: none", ge=0),
     ] = 1 << 30
     drain_s: Annotated[float, _about("seconds", "how long open requests may finish after SIGTERM", ge=0)] = 10.0
     hung_s: Annotated[float, _about("seconds", "a worker whose loop stood still for this long is replaced", gt=0)] = (

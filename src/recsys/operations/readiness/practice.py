@@ -109,7 +109,7 @@ ITEMS = (
         asks="Were the runbooks exercised lately, all with success?",
         how="the drill report given with --drills; else asked",
         why="a runbook is read for the first time at the worst time",
-        todo="run the drills, and give their report with --drills; docs/index.md lists the runbooks",
+        todo="recsys drill run --all --report var/drills; then --drills var/drills/report.json",
         check=_drilled,
         answerable=True,
     ),

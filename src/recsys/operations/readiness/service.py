@@ -211,10 +211,10 @@ ITEMS = (
     Item(
         id="alerts-loaded",
         area="probes and alerts",
-        asks="Do alerts on the metrics of docs/reference/metrics.md reach somebody, and was one tried?",
+        asks="Do the alerts of docs/how-to/alert-on-it.md reach somebody, and was one tried?",
         how="asked: they live in your monitoring",
         why="staleness is served and flagged, and stays so until somebody is told",
-        todo="docs/reference/metrics.md",
+        todo="docs/how-to/alert-on-it.md",
     ),
     Item(
         id="on-call",

@@ -15,7 +15,7 @@ def _pin(sandbox: Sandbox) -> None:
 
 
 def _not_pinned(sandbox: Sandbox, answer: Answer) -> bool:
-    return answer["items"][0]["item_id"] not in sandbox.unwanted
+    return bool(answer["items"]) and answer["items"][0]["item_id"] not in sandbox.unwanted
 
 
 scenario = Scenario(
