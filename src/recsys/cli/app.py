@@ -96,7 +96,8 @@ def app(asked: str | None = None) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
         epilog="--store, --log, --json and --verbose are accepted before and after a command's name. "
-        "Environment: RECSYS_STORE, RECSYS_LOG, RECSYS_ACTOR, RECSYS_CACHE, RECSYS_SIGNING_KEY; NO_COLOR turns colour off.",
+        "Environment: RECSYS_STORE, RECSYS_LOG, RECSYS_ACTOR, RECSYS_CACHE, RECSYS_SIGNING_KEY; "
+        "NO_COLOR turns colour off.",
     )
     made.callback()(_globals)
     needed = [part for part, commands in _PARTS.items() if asked in commands]
