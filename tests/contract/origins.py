@@ -9,7 +9,8 @@ import functools
 import itertools
 import json
 import os
-import signal
+import subprocess
+import sys
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -234,15 +235,21 @@ def _database() -> str:
 @functools.cache
 def _broker() -> tuple[Any, str]:
     confluent_kafka = pytest.importorskip("confluent_kafka", reason="pip install 'recsys-suite[dev]'")
-    # The broker's thread ends for good at the first signal it is given; other tests send some to this process.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    try:
-        producer = confluent_kafka.Producer({"bootstrap.servers": "", "test.mock.num.brokers": 1, "log_level": 0})
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    apart = subprocess.Popen(
+        [sys.executable, "-m", "tests.contract.kafka_broker"],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    atexit.register(apart.wait, 10)
+    atexit.register(apart.stdin.close)
+    where = apart.stdout.readline().strip()
+    assert where, "the broker did not start"
+    producer = confluent_kafka.Producer({"bootstrap.servers": where, "log_level": 0})
     atexit.register(producer.flush, 1)
-    known = producer.list_topics(timeout=20).brokers.values()
-    return producer, ",".join(f"{broker.host}:{broker.port}" for broker in known)
+    return producer, where
 
 
 def brokers() -> str:

@@ -144,6 +144,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Store:
     return store
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("said", OF_HTTP)
 def test_what_a_caller_is_told_is_true_when_http_to_a_bucket_breaks(
     tmp_path: Path, counting: Counting, bucket: Store, said: str

@@ -21,6 +21,7 @@ def service(tmp_path_factory):
         yield running
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("port", ["product", "operators"])
 def test_every_answer_is_one_that_the_openapi_has(service, counting: Counting, port: str) -> None:
     from tests.faults.conforming import ask
@@ -62,6 +63,7 @@ def test_bodies_too_large_too_deep_or_broken_are_refused_and_never_fail(service,
         assert service.recommend().status == 200
 
 
+@pytest.mark.long
 def test_clients_that_send_slowly_hold_nobody_up_and_are_let_go(service, counting: Counting) -> None:
     with counting("F20", "clients that drip, or send no body at all; others are answered meanwhile") as count:
         key, url = service.shop.client, service.process.base_url

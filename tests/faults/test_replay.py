@@ -26,6 +26,7 @@ _MORE_STAGES = 1 + FULL
 """A release that no host can serve; and in the full form a start without the store."""
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_every_answer_is_the_same_again_from_store_and_records_alone(tmp_path: Path, counting: Counting) -> None:
     what = "answers of a real service replayed from store and records alone: the same to the last bit"

@@ -53,12 +53,14 @@ def reader(tmp_path):
     return run
 
 
+@pytest.mark.long
 def test_it_passes_what_every_signal_must(reader):
     conformance = REPOSITORY / "tests/contract/test_signal_conformance.py"
     said = reader("pytest", "-q", "-n0", "-p", "no:cacheprovider", str(conformance), "-k", "same_day")
     assert re.search(r"\b\d\d passed", said), said
 
 
+@pytest.mark.long
 def test_it_is_computed_shipped_and_counts(reader, tmp_path):
     events = str(write_jsonl(tmp_path / "events.jsonl", visits()))
     reader("recsys", "tenants", "create", "demo")

@@ -34,6 +34,7 @@ run(target, surface="home", events=sys.argv[2], **window, signals=["popularity",
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("stage", "sent"), [("ingest", signal.SIGINT), ("compute", signal.SIGINT), ("compute", signal.SIGKILL)]
 )

@@ -27,6 +27,7 @@ def test_with_the_store_taken_away_answers_go_on_and_say_so(shop):
         assert service.answers_from(2).warnings == set()
 
 
+@pytest.mark.long
 def test_after_a_restart_without_the_store_the_hosts_copy_answers_and_says_so(shop):
     with served(shop) as service:
         service.answers_from(2)
@@ -69,6 +70,7 @@ def test_with_the_hosts_copy_damaged_and_the_store_away_the_floor_answers(shop):
         service.answers_from(2)  # fetched again, and verified
 
 
+@pytest.mark.long
 def test_without_host_json_the_floor_still_answers(shop):
     with served(shop) as service:
         service.answers_from(2)
@@ -79,6 +81,7 @@ def test_without_host_json_the_floor_still_answers(shop):
         assert service.answers_from(2, "floor").marks == {"a"}
 
 
+@pytest.mark.long
 def test_a_host_json_that_a_power_loss_left_empty_costs_no_rung(shop):
     with served(shop) as service:
         service.answers_from(2)
@@ -88,6 +91,7 @@ def test_a_host_json_that_a_power_loss_left_empty_costs_no_rung(shop):
         assert service.answers_from(2, "disk").marks == {"a"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", ["truncated", "flipped", "gone"])
 def test_a_damaged_artifact_never_displaces_the_good_release_and_the_reason_is_told(shop, how):
     with served(shop) as service:
@@ -125,6 +129,7 @@ def test_a_damaged_artifact_never_displaces_the_good_release_and_the_reason_is_t
         assert service.answers_from(3).marks == {"bad"}
 
 
+@pytest.mark.long
 def test_a_withdrawal_binds_over_http_although_the_release_that_carries_it_is_damaged(shop):
     with served(shop) as service:
         service.answers_from(2)
@@ -232,6 +237,7 @@ def test_workers_end_when_their_supervisor_is_killed(shop):
         until(gone, "the children to end")
 
 
+@pytest.mark.long
 def test_eight_readers_during_many_swaps_never_see_two_generations_in_one_answer(shop):
     swaps = 25
     with served(shop) as service:

@@ -31,6 +31,7 @@ CONFIGS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_every_answer_of_a_running_service_is_computed_again_from_its_record(shop, kind):
     generation = shop.releases.put_config(canonical(CONFIGS[kind])).release.generation

@@ -204,6 +204,7 @@ def nowhere(how):
             os.close(end)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", ["a full disk", "closed", "a pipe nobody reads", "a pipe nobody holds"])
 def test_whatever_takes_the_log_every_answer_is_served(tmp_path, how):
     shop = Shop(tmp_path)

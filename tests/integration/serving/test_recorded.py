@@ -207,6 +207,7 @@ def test_each_host_says_in_the_store_what_it_serves(shop):
         assert beat["host"] == "web-1"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("last_seen_s", [0.0, 0.3])
 def test_a_service_that_stops_ships_everything_even_when_its_follower_was_just_killed(shop, last_seen_s):
     with served(shop, spool_keep_s=0.0, ship_s=60.0, durable_wait_s=30.0) as service:
