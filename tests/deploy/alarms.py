@@ -204,7 +204,7 @@ CASES: dict[str, Case] = {
     ),
     "RecsysGuardSilent": Case(
         {f"recsys_guard_silent_seconds{{{A},{SHOP}}}": "5+60x10"},
-        5,
+        2,
         ({f"recsys_guard_silent_seconds{{{A},{SHOP}}}": "0x10"}, {}),
     ),
     "RecsysStoreUnreachable": Case(health("store", 0.5, 0.5), 10, (health("store", 0.5, 1), health("store", 1, 1))),
