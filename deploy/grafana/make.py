@@ -129,7 +129,7 @@ ROWS: dict[str, list[Panel]] = {
                 "{{tenant}}/{{surface}} held, hours": "max by (tenant, surface) "
                 '(recsys_held_seconds{tenant=~"$tenant"}) / 3600',
                 "{{tenant}}/{{surface}} candidate": f"max by (tenant, surface) (recsys_candidate_share{{{OF}}})",
-                "{{tenant}}/{{surface}} guard silent, minutes": "max by (tenant, surface) "
+                "{{tenant}}/{{surface}} guard overdue, minutes": "max by (tenant, surface) "
                 f"(recsys_guard_silent_seconds{{{OF}}}) / 60",
             },
         ),

@@ -203,9 +203,9 @@ CASES: dict[str, Case] = {
         ({'recsys_held_seconds{tenant="shop",surface=""}': "3600+60x10"}, {}),
     ),
     "RecsysGuardSilent": Case(
-        {f"recsys_guard_silent_seconds{{{A},{SHOP}}}": "130+60x10"},
-        5,
-        ({f"recsys_guard_silent_seconds{{{A},{SHOP}}}": "5x10"}, {}),
+        {f"recsys_guard_silent_seconds{{{A},{SHOP}}}": "5+60x10"},
+        2,
+        ({f"recsys_guard_silent_seconds{{{A},{SHOP}}}": "0x10"}, {}),
     ),
     "RecsysStoreUnreachable": Case(health("store", 0.5, 0.5), 10, (health("store", 0.5, 1), health("store", 1, 1))),
     "RecsysHostCutOff": Case(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["add_to"]
 
 _COLOURS = {"watching": "green", "paused": "yellow", "frozen": "yellow", "aborted": "red", "promoted": "green"}
+_DAY_S = 86_400.0
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,8 +38,8 @@ def guard(
         typer.Option(help="YAML of an experiment's evaluation, to decide by. Without it nothing is promoted."),
     ] = None,
     tenant: TenantOption = None,
-    every: Annotated[float, typer.Option(help="Seconds between two looks for harm.", min=0.1)] = 5.0,
-    decide_every: Annotated[float, typer.Option(help="Seconds between two evaluations.", min=1.0)] = 300.0,
+    every: Annotated[float, typer.Option(help="Seconds between two looks for harm.", min=0.1, max=_DAY_S)] = 5.0,
+    decide_every: Annotated[float, typer.Option(help="Seconds between two evaluations.", min=1.0, max=_DAY_S)] = 300.0,
     until_decided: Annotated[
         bool, typer.Option("--until-decided/--once", help="Look until the candidate has ended, or once.")
     ] = True,
@@ -81,6 +82,7 @@ def guard(
             judging=judging,
             spool=spool,
             again=terminal.command(command),
+            quiet=not until_decided,
         )
         last = _watch(guarding, every, once=not until_decided, again=terminal.command(command))
     finally:
@@ -103,8 +105,6 @@ def _watch(guarding: "Guard", every_s: float, *, once: bool, again: str) -> "Loo
                 _say(look)
             said = (look.state, look.why)
             if once or look.over:
-                if once and not look.over:
-                    guarding.leave(look)
                 return look
             waiting.wait(every_s)
     except KeyboardInterrupt:

@@ -7,6 +7,8 @@ from recsys.errors import UsageError
 __all__ = ["seconds_in", "span_of"]
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_MOST_S = 3_650 * _UNITS["d"]
+"""Nothing that is counted back from now is older."""
 
 
 def seconds_in(span: str) -> float:
@@ -14,7 +16,10 @@ def seconds_in(span: str) -> float:
     found = re.fullmatch(r"(\d{1,9})([smhd])", span.strip(), re.ASCII)
     if found is None:
         raise UsageError(f"`{span}` is not a span of time", next_step="like 90m, 24h or 7d")
-    return float(found[1]) * _UNITS[found[2]]
+    seconds = float(found[1]) * _UNITS[found[2]]
+    if seconds > _MOST_S:
+        raise UsageError(f"`{span}` is too long a span of time", next_step=f"{span_of(_MOST_S)} at most")
+    return seconds
 
 
 def span_of(seconds: float) -> str:

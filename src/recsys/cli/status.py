@@ -13,6 +13,7 @@ from recsys.errors import UsageError
 from recsys.operations.health import Health, State, health, health_here
 from recsys.operations.here import look_here
 from recsys.operations.store_away import StoreAway, noticed
+from recsys.operations.thresholds import MOST_HOURS
 
 __all__ = ["HostOption", "HoursOption", "add_to"]
 
@@ -24,7 +25,9 @@ HostOption = Annotated[
         help="This host's serving directory, to see its last seconds too, and it alone when the store is away.",
     ),
 ]
-HoursOption = Annotated[float, typer.Option("--hours", help="How far back the logs are read.", min=0.01)]
+HoursOption = Annotated[
+    float, typer.Option("--hours", help="How far back the logs are read.", min=0.01, max=MOST_HOURS)
+]
 
 _LOOKS: dict[State, tuple[str, str]] = {
     "healthy": ("✓", "green"),

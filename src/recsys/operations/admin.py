@@ -18,6 +18,7 @@ from recsys.operations.here import Here, look_here
 from recsys.operations.layers import TenantHealth
 from recsys.operations.pipeline_figures import PipelineFigures
 from recsys.operations.store_away import StoreAway, noticed
+from recsys.operations.thresholds import MOST_HOURS
 from recsys.operations.why import Why, why
 from recsys.serving.admin import Request, Tenant, aside, office_of, serve_operators
 from recsys.serving.office import Office
@@ -26,15 +27,13 @@ from recsys.snapshot import collect
 
 __all__ = ["ROUTES", "main"]
 
-_MOST_H = 24 * 31
-"""Of logs read for one answer."""
-Hours = Annotated[float, QueryParameter(gt=0, le=_MOST_H, description="How far back the event logs are read.")]
+Hours = Annotated[float, QueryParameter(gt=0, le=MOST_HOURS, description="How far back the event logs are read.")]
 OneSymptom = Annotated[
     Symptom | None, QueryParameter(description="One symptom; left out, the whole checklist is walked.")
 ]
 MaybeHours = Annotated[
     float | None,
-    QueryParameter(gt=0, le=_MOST_H, description="Look at all records of so long; else at the time the id tells."),
+    QueryParameter(gt=0, le=MOST_HOURS, description="Look at all records of so long; else at the time the id tells."),
 ]
 RequestId = Annotated[
     str, PathParameter(max_length=256, description="The `meta.request_id` of an answer, or its `X-Request-Id`.")

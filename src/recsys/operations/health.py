@@ -25,7 +25,7 @@ from recsys.releases.arm import candidate_in, name_of
 from recsys.releases.guarded import Heard, hear_guard
 from recsys.replicas import Heartbeat, read_heartbeats
 from recsys.snapshot import Snapshot, open_snapshot
-from recsys.store import Store
+from recsys.store import Denied, Store, Unavailable
 
 __all__ = ["Health", "State", "health", "health_here"]
 
@@ -51,9 +51,30 @@ def health(
     heartbeats = read_heartbeats(store.objects)
     judged = {}
     for tenant in tenants:
-        with Observed(store, tenant, since_s=now - window_s, spool=spool) as observed:
-            judged[tenant] = _tenant(store, tenant, heartbeats, observed, now)
+        try:
+            with Observed(store, tenant, since_s=now - window_s, spool=spool) as observed:
+                judged[tenant] = _tenant(store, tenant, heartbeats, observed, now)
+        except (Unavailable, Denied):
+            raise
+        except RecsysError as error:  # what one tenant lost says nothing of the others
+            judged[tenant] = _unreadable(store, tenant, error)
     return Health(tenants=judged)
+
+
+def _unreadable(store: Store, tenant: str, error: RecsysError) -> TenantHealth:
+    """Judge a tenant of which something is damaged or gone; the surface is "" where not even their names are known."""
+    try:
+        head = Releases(store, tenant, actor="status").head()
+    except (Unavailable, Denied):
+        raise
+    except RecsysError:
+        head = None
+    unknown = Layer(state="unknown", reasons=("what it is judged by cannot be read",))
+    why = f"{error.message}; what else is damaged says: recsys releases verify --tenant {tenant}"
+    layers = SurfaceHealth(
+        serving=unknown, pipelines=unknown, evaluation=unknown, releases=Layer(state="failing", reasons=(why,))
+    )
+    return TenantHealth(surfaces=dict.fromkeys(sorted(head.surfaces) if head and head.surfaces else [""], layers))
 
 
 def _tenant(
@@ -170,13 +191,17 @@ def health_here(
         Why the store cannot be read.
     tenant
         This one alone; ``None`` means all that the host serves.
+
+    Raises
+    ------
+    NotFound
+        The host does not serve that tenant.
     """
     now = time.time() if now_s is None else now_s
     judged = {}
-    for name in here.tenants():
-        if tenant in (None, name):
-            with Observed(None, name, since_s=now - window_s, spool=here.spool) as observed:
-                judged[name] = _tenant_here(here, name, observed, problem, now)
+    for name in here.named(tenant):
+        with Observed(None, name, since_s=now - window_s, spool=here.spool) as observed:
+            judged[name] = _tenant_here(here, name, observed, problem, now)
     return Health(tenants=judged)
 
 

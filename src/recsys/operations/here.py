@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from recsys.encoding import Invalid
+from recsys.errors import NotFound
 from recsys.serving.clock import boot_id, since_boot
 from recsys.serving.counters import read_counters
 from recsys.serving.health import Health, look_at_host
@@ -82,12 +83,21 @@ class Here(msgspec.Struct, frozen=True, kw_only=True):
         refused = {
             code: msgspec.structs.replace(one, tenants=tuple(name for name in one.tenants if name == tenant))
             for code, one in self.refused.items()
+            if not one.tenants or tenant in one.tenants
         }
         return msgspec.structs.replace(self, state=state, refused=refused)
 
     def tenants(self) -> dict[str, TenantState]:
         """Return what this host knows of each tenant."""
         return dict(sorted(self.state.tenants.items())) if self.state else {}
+
+    def named(self, tenant: str | None) -> list[str]:
+        """Return this tenant, or all for ``None``; raises :class:`~recsys.errors.NotFound` for one not served here."""
+        names = list(self.tenants())
+        if tenant is not None and tenant not in names:
+            served = f"it serves: {', '.join(names)}" if names else "ask a host that serves it"
+            raise NotFound(f"this host serves no tenant {tenant}", next_step=served)
+        return names if tenant is None else [tenant]
 
     def rung(self, tenant: str) -> Rung:
         """Tell the rung on which this host answers a tenant, or would if it ran."""

@@ -2,7 +2,10 @@
 
 import msgspec
 
-__all__ = ["THRESHOLDS", "Thresholds"]
+__all__ = ["MOST_HOURS", "THRESHOLDS", "Thresholds"]
+
+MOST_HOURS = 24 * 31
+"""Of logs read for one answer."""
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):

@@ -42,10 +42,19 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     age_s: float
 
     @property
+    def on(self) -> bool:
+        """Whether it has not ended, as far as it said."""
+        return self.said.state in ("watching", "paused", "frozen")
+
+    @property
+    def overdue_s(self) -> float:
+        """For how long it has been silent beyond :data:`SILENT_LOOKS` looks; below 0: how long until then."""
+        return self.age_s - (SILENT_LOOKS * self.said.every_s + _SLACK_S)
+
+    @property
     def silent(self) -> bool:
         """Whether a guard that has not ended has missed :data:`SILENT_LOOKS` looks."""
-        on = self.said.state in ("watching", "paused", "frozen")
-        return on and self.age_s > SILENT_LOOKS * self.said.every_s + _SLACK_S
+        return self.on and self.overdue_s > 0
 
     def sentence(self) -> str:
         """Say that it is silent, and what to do."""

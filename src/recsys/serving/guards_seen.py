@@ -1,4 +1,4 @@
-"""How long ago the guards of running candidates last looked, for metrics. The store is asked aside: it may hang."""
+"""Since when the guards of running candidates are silent, for metrics. The store is asked aside: it may hang."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ import msgspec
 from recsys.errors import RecsysError
 from recsys.releases import Releases
 from recsys.releases.guarded import hear_guard
-from recsys.store import Store
+from recsys.store import Denied, Store, Unavailable
 
 __all__ = ["GuardSeen", "GuardsSeen"]
 
@@ -20,15 +20,17 @@ _PATIENCE_S = 1.0
 
 
 class GuardSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """When the guard of the candidate that runs on a surface last looked, by this process's monotonic clock."""
+    """From when on the guard of the candidate that runs on a surface is silent unless it looks again, by this process's
+    monotonic clock.
+    """
 
     tenant: str
     surface: str
-    looked_at: float
+    silent_at: float
 
 
 class GuardsSeen:
-    """Keeps what was last read. A guard that was ended on purpose is none, and so is one whose candidate has ended."""
+    """Keeps what was last read. A guard that has ended is none, and so is one whose candidate has."""
 
     def __init__(self, store: Callable[[], Store]) -> None:
         self._store = store
@@ -53,14 +55,22 @@ class GuardsSeen:
     def _read(self, tenants: tuple[str, ...]) -> None:
         try:
             store = self._store()
-            found = [seen for tenant in tenants for seen in _of_tenant(store, tenant)]
+            found = [seen for tenant in tenants for seen in self._of_tenant(store, tenant)]
         except (RecsysError, OSError):
             return  # as before: silence that cannot be heard goes on growing
         self._seen, self._read_at = tuple(found), time.monotonic()
+
+    def _of_tenant(self, store: Store, tenant: str) -> list[GuardSeen]:
+        try:
+            return list(_of_tenant(store, tenant))
+        except (Unavailable, Denied):
+            raise
+        except RecsysError:  # a log that cannot be read is its tenant's trouble alone
+            return [seen for seen in self._seen if seen.tenant == tenant]
 
 
 def _of_tenant(store: Store, tenant: str) -> Iterable[GuardSeen]:
     for candidate in Releases(store, tenant, actor="metrics").candidates.running():
         heard = hear_guard(store.objects, tenant, candidate.name)
-        if heard is not None and heard.said.state != "left":
-            yield GuardSeen(tenant=tenant, surface=candidate.surface, looked_at=time.monotonic() - heard.age_s)
+        if heard is not None and heard.on:
+            yield GuardSeen(tenant=tenant, surface=candidate.surface, silent_at=time.monotonic() - heard.overdue_s)

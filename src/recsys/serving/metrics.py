@@ -32,7 +32,7 @@ METRICS: dict[str, str] = {
     "recsys_generation": "The generation this host serves.",
     "recsys_head": "The newest generation known to exist.",
     "recsys_unconfirmed_seconds": "Seconds since the head was last seen to be what is served.",
-    "recsys_guard_silent_seconds": "Seconds since the guard of a running candidate last looked; none without a guard.",
+    "recsys_guard_silent_seconds": "Seconds since a candidate's guard missed three looks, else 0; none without one.",
     "recsys_healthy": "1 when healthy, 0.5 when degraded, 0 when failing, by check.",
     "recsys_events_waiting_bytes": "Size of the finished event files that wait for the store.",
     "recsys_process_replacements": "How often a process was replaced since the service started, by process.",
@@ -124,7 +124,7 @@ def _guarded(guards: Iterable[GuardSeen]) -> Metric:
         "recsys_guard_silent_seconds", METRICS["recsys_guard_silent_seconds"], labels=["tenant", "surface"]
     )
     for seen in guards:
-        silent.add_metric([seen.tenant, seen.surface], time.monotonic() - seen.looked_at)
+        silent.add_metric([seen.tenant, seen.surface], max(0.0, time.monotonic() - seen.silent_at))
     return silent
 
 

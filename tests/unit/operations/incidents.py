@@ -117,6 +117,20 @@ class Incident:
                 key = f"events/demo/{stream}/dt={rfc3339(now)[:10]}/{host}-0-{next(self._files)}.jsonl"
                 self.store.objects.create(key, b"\n".join(lines) + b"\n")
 
+    def another_tenant(self) -> None:
+        """Let ``other`` be there too, after a run that failed."""
+        create_tenant(self.store, "other", actor="test")
+        failed = {"stage": "ingest", "error": "shop.csv:7: no item_id", "error_code": "INVALID"}
+        record_run(self.store, LastRun(tenant="other", surface="home", started=rfc3339(NOW_S - 600), **failed))
+
+    def lose(self, what: str) -> None:
+        """Let the ``config`` or the ``manifest`` of ``demo`` be gone, or its newest ``record`` be damaged."""
+        head = self.releases.current()
+        if what == "record":
+            self.store.objects.replace(f"releases/demo/{head.generation:010}.json", b"{")
+        else:
+            self.store.blobs.delete("demo", head.config if what == "config" else str(head.surfaces["home"].manifest))
+
     def ran(self, **record: Any) -> None:
         """Leave the record of a run that began ten minutes ago."""
         run = LastRun(tenant="demo", surface="home", started=rfc3339(NOW_S - 600), **record)

@@ -113,13 +113,15 @@ class Installation:
 
 
 @contextmanager
-def answering(statuses: Mapping[str, int]) -> Iterator[str]:
-    """Serve these statuses by path on a free port of this machine."""
+def answering(statuses: Mapping[str, int], *, to: str = "") -> Iterator[str]:
+    """Serve these statuses by path on a free port of this machine; ``to``: where whoever asks is sent."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(statuses.get(self.path, 404))
             self.send_header("Content-Length", "0")
+            if to:
+                self.send_header("Location", to)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:

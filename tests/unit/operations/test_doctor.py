@@ -8,6 +8,7 @@ import pytest
 from tests.unit.operations.incidents import NOW_S, Incident
 from tests.unit.signals import artifacts
 
+from recsys.operations.doctor import diagnose
 from recsys.replicas import Replica
 
 _OFTEN = lambda number: number % 2 == 0  # noqa: E731
@@ -197,3 +198,15 @@ def test_answers_of_generations_that_the_log_lacks_are_named_and_disturb_no_diag
     found = incident.doctor()
     assert [finding.symptom for finding in found.findings] == []
     assert any("answers of generations after 2" in said for said in found.unseen)
+
+
+@pytest.mark.parametrize("lost", ["config", "manifest", "record"])
+def test_what_one_tenant_lost_is_a_finding_and_hides_nothing_of_another(incident: Incident, lost: str) -> None:
+    incident.another_tenant()
+    incident.serve(100)
+    incident.lose(lost)
+    found = diagnose(incident.store, ["demo", "other"], cache=incident.cache, window_s=86_400.0, now_s=NOW_S)
+    (damaged,) = {one.next_step: one for one in found.findings if one.tenant == "demo"}.values()
+    assert (damaged.symptom, damaged.runbook) == ("not-ready", "docs/runbooks/restore-from-backup.md")
+    assert str(damaged.next_step).endswith("recsys releases verify --tenant demo")
+    assert "pipeline-failed" in [one.symptom for one in found.findings if one.tenant == "other"]

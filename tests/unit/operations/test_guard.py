@@ -1,5 +1,6 @@
 """A guard ends what harms, promotes what is better, and does nothing on what it cannot see."""
 
+import itertools
 import json
 from collections.abc import Iterator
 
@@ -80,6 +81,29 @@ def test_each_line_is_counted_once_and_only_what_is_new_is_read(street: Street):
     assert [guard.look().lines, guard.look().lines] == [300, 300]
     street.people(100, seed=2)
     assert guard.look().lines == 400
+
+
+@pytest.mark.parametrize("where", ["store", "spool"])
+def test_a_line_over_which_counting_failed_is_read_again_and_none_is_lost(street: Street, tmp_path, where: str):
+    street.people(50)
+    if where == "spool":
+        (key,) = street.store.objects.keys(f"events/{TENANT}/exposures/")
+        file = tmp_path / "ready" / key.removeprefix("events/")
+        file.parent.mkdir(parents=True)
+        file.write_bytes(street.store.objects.read(key))
+        street.store.objects.delete(key)
+    guard = street.guard(spool=tmp_path if where == "spool" else None)
+    count, answers = guard._answers.read, itertools.count()
+
+    def fails_once(line: bytes):
+        if next(answers) == 20:
+            raise Unavailable("release 2", "gone")
+        return count(line)
+
+    guard._answers.read = fails_once
+    assert "the event log cannot be read" in guard.look().why
+    look = guard.look()
+    assert (look.lines, [hole for hole in look.missing if "gone" in hole]) == (50, [])
 
 
 def test_a_guard_that_begins_again_comes_to_the_same_numbers(street: Street):
@@ -288,3 +312,13 @@ def test_each_look_leaves_a_heartbeat_and_leaving_says_so(street: Street):
     guard.leave(None)
     heard = hear_guard(street.store.objects, TENANT, "home-3")
     assert (heard.said.state, replace(heard, age_s=1e6).silent) == ("left", False)
+
+
+def test_one_look_beside_a_guard_leaves_its_note_as_it_is(street: Street):
+    street.guard(every_s=5.0).look()
+    before = hear_guard(street.store.objects, TENANT, "home-3").said
+    street.now_s += 1
+    once = street.guard(quiet=True)
+    once.look()
+    once.leave(None)
+    assert hear_guard(street.store.objects, TENANT, "home-3").said == before

@@ -178,3 +178,16 @@ def test_a_run_without_an_end_is_in_time_taken_for_killed(incident: Incident, ho
     record_run(incident.store, run)
     found = health(incident.store, ["demo"], now_s=now_s)
     assert found.tenants["demo"].surfaces["home"].pipelines.state == state
+
+
+@pytest.mark.parametrize(("lost", "surface"), [("config", "home"), ("manifest", "home"), ("record", "")])
+def test_what_one_tenant_lost_fails_its_releases_and_hides_nothing_of_another(
+    incident: Incident, lost: str, surface: str
+) -> None:
+    incident.another_tenant()
+    incident.lose(lost)
+    found = health(incident.store, ["demo", "other"], window_s=400 * 86_400.0, now_s=_NOW_S)
+    (damaged,) = found.tenants["demo"].surfaces.items()
+    assert (damaged[0], damaged[1].releases.state) == (surface, "failing")
+    assert damaged[1].releases.reasons[0].endswith("recsys releases verify --tenant demo")
+    assert found.tenants["other"].surfaces == {}  # as always where nothing was shipped

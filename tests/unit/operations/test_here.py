@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from recsys.errors import NotFound
 from recsys.operations.doctor import diagnose_here
 from recsys.operations.doctor.delivery import check_host
 from recsys.operations.health import health_here
@@ -84,6 +85,7 @@ def test_one_tenant_is_told_nothing_of_another(host: Path) -> None:
     assert list(here.tenants()) == ["demo"]
     found = diagnose_here(here, problem="gone", tenant="demo")
     assert "other" not in str(found.findings)
+    assert "limit-exceeded" not in [finding.symptom for finding in found.findings]  # its refusals are other's alone
     assert list(health_here(here, problem="gone").tenants) == ["demo"]
 
 
@@ -120,3 +122,11 @@ def test_a_host_that_does_not_reach_the_store_is_found_when_that_is_more_than_a_
         health=replace(here.health, checks=(store,)),
     )
     assert ["store: the network is down" in finding.cause for finding in check_host(here, 0.0)] == [True] * found
+
+
+def test_a_tenant_that_this_host_does_not_serve_is_not_found(host: Path) -> None:
+    here = look_here(host)
+    for ask in (health_here, diagnose_here):
+        with pytest.raises(NotFound, match="this host serves no tenant nosuch") as told:
+            ask(here, problem="gone", tenant="nosuch")
+        assert told.value.next_step == "it serves: demo, other"

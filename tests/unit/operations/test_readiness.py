@@ -3,6 +3,8 @@
 import datetime
 import json
 import os
+import socket
+import threading
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -239,6 +241,37 @@ def test_ports_are_asked(here, name, right):
     assert "nothing answers" in here.item(name).seen
 
 
+def test_ports_are_asked_themselves_and_no_proxy_and_nobody_they_send_to(here, monkeypatch):
+    with answering({"/v1/admin/tenants": 302, "/": 401}, to="/") as url:
+        monkeypatch.setenv("http_proxy", NOWHERE.product)
+        ports(here, url)
+        assert here.item("operators-port-guarded").seen.endswith("302")
+        assert here.item("operators-port-guarded").result == "no"
+
+
+def test_what_speaks_no_http_is_not_known(here):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            taken, _ = server.accept()
+            with taken:
+                taken.recv(1 << 16)
+                taken.sendall(b"SSH-2.0-x\r\n\r\n")
+
+        speaking = threading.Thread(target=greet, daemon=True)
+        speaking.start()
+        ports(here, f"http://127.0.0.1:{server.getsockname()[1]}")
+        found = here.item("operators-port-guarded")
+        speaking.join(10)
+    assert (found.result, "nothing answers" in found.seen) == ("not known", True)
+
+
+def test_an_address_that_is_none_is_not_known(here):
+    ports(here, "http://127.0.0.1:a/ b")
+    found = here.item("operators-port-guarded")
+    assert (found.result, "nothing answers" in found.seen) == ("not known", True)
+
+
 @pytest.mark.parametrize("name", [item.id for item in ITEMS if item.check is None])
 def test_an_item_that_is_asked_is_as_people_answer_while_the_answer_is_young(quiet, name):
     (item,) = (item for item in ITEMS if item.id == name)
@@ -270,6 +303,8 @@ def test_a_drill_that_is_old_or_never_ended_well_is_no_evidence(here):
     assert here.item("runbooks-exercised").result == "no"
     drill(here, name="store restored", runbook="runbooks/restore-from-backup.md", command="recsys releases restore")
     assert (here.item("restore-tested").result, here.item("rollback-tried").result) == ("yes", "no")
+    drill(here, command="recsys releases rollback --lever rules", at="2024-01-01T00:00:00Z")
+    assert here.item("rollback-tried").result == "no"
     drill(here, command="recsys releases rollback --lever rules")
     assert here.item("rollback-tried").result == "yes"
     load(here, errors=1)

@@ -37,7 +37,13 @@ def diagnose_here(
         Why the store cannot be read.
     tenant
         This one alone; ``None`` means all that the host serves.
+
+    Raises
+    ------
+    NotFound
+        The host does not serve that tenant.
     """
+    names = here.named(tenant)
     now = time.time() if now_s is None else now_s
     asked = frozenset(symptoms or SYMPTOMS)
     findings: list[Finding] = []
@@ -45,7 +51,6 @@ def diagnose_here(
         f"the store: {problem}",
         "other hosts, pipelines, the log and what users did before today's files: they are in the store",
     ]
-    names = [name for name in here.tenants() if tenant in (None, name)]
     if "not-ready" in asked:
         findings.append(_store_away(here, names, problem))
         findings += [one for one in check_host(here, now) if here.unready != ()]

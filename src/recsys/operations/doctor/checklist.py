@@ -1,9 +1,11 @@
 """The checklist: which check looks for which symptom, over every tenant, surface and host."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
+from recsys.errors import RecsysError
 from recsys.events.observed import Observed
 from recsys.operations.doctor.delivery import check_delivery, check_host
 from recsys.operations.doctor.empty import check_empty, vanished
@@ -19,7 +21,7 @@ from recsys.operations.here import Here
 from recsys.pipelines import last_runs
 from recsys.releases import Release, Releases
 from recsys.snapshot import collect
-from recsys.store import Store
+from recsys.store import Denied, Store, Unavailable
 
 __all__ = ["diagnose"]
 
@@ -73,34 +75,61 @@ def diagnose(
     collect(cache, keep=())
     unseen: list[str] = []
     findings = [] if here is None else [one for name in _OF_HOST if name in asked for one in _OF_HOST[name](here, now)]
-    for tenant in tenants:
+
+    def walk(tenant: str) -> Iterator[Finding]:
         releases = Releases(store, tenant, actor="doctor")
         head = releases.head()
         if head is None:
             unseen.append(f"{tenant}: no release yet")
-            continue
+            return
         spooled = spool or (here.spool if here else None)
         with Observed(store, tenant, since_s=now - window_s, spool=spooled) as observed:
-            case = Case(store, tenant, releases, head, observed, now, cache, unseen, here, asked)
-            findings += _of_tenant(case)
+            yield from _of_tenant(Case(store, tenant, releases, head, observed, now, cache, unseen, here, asked))
+
+    for tenant in tenants:
+        for finding in _found(tenant, partial(walk, tenant)):
+            if finding not in findings:  # several checks meet the same damage
+                findings.append(finding)
     findings.sort(key=lambda finding: SYMPTOMS.index(finding.symptom))
     return Diagnosis(healthy=not findings, findings=tuple(findings), unseen=tuple(unseen))
 
 
 def _of_tenant(case: Case) -> Iterator[Finding]:
+    found = partial(_found, case.tenant)
     if "empty-recs" in case.asked:
-        yield from (vanished(case, surface) for surface in _gone(case.head))
-    if "not-ready" in case.asked and (finding := check_delivery(case)) is not None:
-        yield finding
+        yield from found(lambda: (vanished(case, surface) for surface in _gone(case.head)))
+    if "not-ready" in case.asked:
+        yield from found(lambda: [check_delivery(case)])
     if "eval-wrong" in case.asked:
-        yield from check_evaluation(case)
+        yield from found(lambda: check_evaluation(case))
     for checks, surfaces in (
         (_OF_SERVED, sorted(case.head.surfaces)),
         (_OF_RUNS, sorted(last_runs(case.store, case.tenant))),
     ):
         for symptom in checks.keys() & case.asked:
-            found = (checks[symptom](case, surface) for surface in surfaces)
-            yield from (finding for finding in found if finding is not None)
+            for surface in surfaces:
+                yield from found(partial(map, partial(checks[symptom], case), [surface]))
+
+
+def _found(tenant: str, check: Callable[[], Iterable[Finding | None]]) -> list[Finding]:
+    """Check; that something of the tenant is damaged or gone is a finding too, and no end of the walk."""
+    found: list[Finding] = []
+    try:
+        found += (finding for finding in check() if finding is not None)
+    except (Unavailable, Denied):
+        raise
+    except RecsysError as error:
+        found.append(
+            Finding(
+                tenant=tenant,
+                symptom="not-ready",
+                cause=f"something of the tenant cannot be read: {error.message}",
+                evidence={"code": error.code},
+                next_step=f"see what else is damaged: recsys releases verify --tenant {tenant}",
+                runbook="docs/runbooks/restore-from-backup.md",
+            )
+        )
+    return found
 
 
 def _gone(head: Release) -> list[str]:

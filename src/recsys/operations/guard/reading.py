@@ -93,8 +93,7 @@ class NewLines:
                     read.seen = max(read.seen, read.upto + len(piece))
                     if not end:
                         break
-                    read.upto += end
-                    yield from self._split(file.place, piece[:end])
+                    yield from self._split(file.place, piece[:end], read)
                     opened.seek(read.upto)
         except FileNotFoundError:
             return  # it moved on under our feet: where it is now, the next look finds it
@@ -108,16 +107,19 @@ class NewLines:
             data = self._store.objects.read(f"events/{place}")
         except Missing:
             return
-        start, read.upto, read.whole = read.upto, len(data), True
-        if data[start:]:
-            yield from self._split(place, data[start:])
+        if data[read.upto :]:
+            yield from self._split(place, data[read.upto :], read)
+        read.whole = True
 
     def _note(self, hole: str) -> None:
         if len(self.holes) < _MOST_HOLES:
             self.holes.append(hole)
 
-    def _split(self, place: str, data: bytes) -> Iterator[bytes]:
-        lines = data.splitlines()
+    def _split(self, place: str, data: bytes, read: _Read) -> Iterator[bytes]:
+        lines = data.splitlines(keepends=True)
+        for line in lines:
+            yield line.rstrip(b"\r\n")
+            read.upto += len(line)  # only now: whoever fails over a line is given it again
         try:
             at_s = parse_rfc3339(msgspec.json.decode(lines[-1], type=_Ts).ts)
         except (msgspec.DecodeError, UnicodeDecodeError, Invalid):
@@ -125,7 +127,6 @@ class NewLines:
         else:
             host = host_of(place)
             self.newest_s[host] = max(at_s, self.newest_s.get(host, 0.0))
-        yield from lines
 
 
 def host_of(place: str) -> str:

@@ -44,6 +44,8 @@ class Guard:
         This host's spool, where there is one: then the last seconds are seen too.
     again
         The command that starts this guard again.
+    quiet
+        Leave no note in the store: one look is no guard, and may be beside one that goes on.
     wall
         Seconds since 1970.
 
@@ -63,6 +65,7 @@ class Guard:
         judging: Judging | None = None,
         spool: Path | None = None,
         again: str = "",
+        quiet: bool = False,
         wall: Callable[[], float] = time.time,
     ) -> None:
         running = releases.candidates.running(surface)
@@ -74,7 +77,7 @@ class Guard:
         self.candidate: RunningCandidate = running[0]
         self.name, self.surface = self.candidate.name, surface
         self._releases, self._terms, self._config, self._judging = releases, terms, config, judging
-        self._again, self._wall = again, wall
+        self._again, self._quiet, self._wall = again, quiet or terms.dry_run, wall
         self._shares: dict[int, float | None] = {}
         begun = self._begun()
         self._began_s = parse_rfc3339(begun.at, what="release")
@@ -314,7 +317,7 @@ class Guard:
 
     def _tell(self, state: GuardState, why: str) -> None:
         """Leave a heartbeat; where the store does not take it, our silence is what others see."""
-        if self._terms.dry_run:
+        if self._quiet:
             return
         said = Guarded(
             tenant=self._releases.tenant,

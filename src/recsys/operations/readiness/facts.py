@@ -1,5 +1,6 @@
 """What is known of an installation: read once, judged by every item."""
 
+import http.client
 import ipaddress
 import urllib.error
 import urllib.request
@@ -184,15 +185,26 @@ def is_inside(host: str) -> bool | None:
     return not address.is_unspecified and (address.is_loopback or address.is_private)
 
 
+class _Stays(urllib.request.HTTPRedirectHandler):
+    """What is asked is this port: where it sends others is no answer of it."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+_straight = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Stays())
+"""Whatever proxy the environment names: it does not reach a port that listens inside."""
+
+
 def seen_at(url: str) -> tuple[int, bytes] | None:
     """Return status and body of what answers there; ``None`` where nothing does within seconds."""
     if not url.startswith(("http://", "https://")):
         return None
     try:
-        with urllib.request.urlopen(url, timeout=_PATIENCE_S) as answer:  # noqa: S310 - http and https alone
+        with _straight.open(url, timeout=_PATIENCE_S) as answer:
             return answer.status, answer.read(_MOST_BYTES)
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read(_MOST_BYTES)
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):
         return None

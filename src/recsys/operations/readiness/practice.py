@@ -56,10 +56,11 @@ def _candidate_tried(facts: Facts) -> Found:
 def _rollback_tried(facts: Facts) -> Found:
     at_s = _newest(facts, lambda release: release.action in ("rollback", "undo"))
     drills = facts.drills
-    if drills is not None and any(one.passed and "releases rollback" in one.said for one in drills.scenarios):
+    tried = drills is not None and any(one.passed and "releases rollback" in one.said for one in drills.scenarios)
+    if drills is not None and tried and facts.recent(drills.at_s):
         at_s = max(at_s or 0.0, drills.at_s)
     if at_s is None:
-        return no("no rollback in the log, and none in a drill report")
+        return no("no rollback in the log, and none in a drill report of late")
     return yes("a lever was pulled", at_s=at_s)
 
 

@@ -64,7 +64,7 @@ def _two_hosts(facts: Facts) -> Found:
 def _probes_answer(facts: Facts) -> Found:
     seen = {probe: seen_at(facts.urls.product + probe) for probe in PROBES}
     if all(answer is None for answer in seen.values()):
-        return unknown(f"nothing answers at {facts.urls.product}")
+        return unknown(f"nothing answers HTTP at {facts.urls.product}")
     said = ", ".join(f"{probe} {answer[0] if answer else 'no answer'}" for probe, answer in seen.items())
     right = all(answer is not None and answer[0] == 200 for answer in seen.values())
     return yes(f"{facts.urls.product}: {said}") if right else no(f"{facts.urls.product}: {said}")
@@ -74,7 +74,7 @@ def _operators_guarded(facts: Facts) -> Found:
     where = f"{facts.urls.operators}/v1/admin/tenants"
     seen = seen_at(where)
     if seen is None:
-        return unknown(f"nothing answers at {facts.urls.operators}")
+        return unknown(f"nothing answers HTTP at {facts.urls.operators}")
     said = f"{where} without a key: {seen[0]}"
     return yes(said) if seen[0] in (401, 403) else no(said)
 
