@@ -44,6 +44,9 @@ REVERSIBLE = (
     Promise("Two people who pull the same lever at once make one change", "drill", "two-roll-back-at-once"),
     Promise("A rule incident ends without ending the candidate beside it", "drill", "rule-during-a-candidate"),
     Promise("A lost store is put back from a backup, and hosts follow it", "drill", "restored-from-backup"),
+    Promise(
+        "A rollback has taken effect a second after its command returned", "goal", "at most 1 s, with 100 MB at most"
+    ),
     Promise("Bad data is stopped before it is published", "drill", "bot-in-the-export"),
     Promise("A candidate that leaves 5% of people without answers is ended by the guard", "fault", "F19"),
 )
@@ -110,12 +113,27 @@ def _simulation(name: str) -> str:
     return f"{row[2]} of {row[4]} trials, nominal {row[1]}"
 
 
-_FIGURES: Mapping[str, Callable[[str], str]] = {"drill": _drill, "fault": _fault, "simulation": _simulation}
-_PAGES = {"drill": "drills.md", "fault": "reliability.md", "simulation": "statistics.md"}
+def _goal(said: str) -> str:
+    row = next((row for row in _rows("benchmarks.md") if row[0] == said), None)
+    if row is None:
+        raise LookupError(f"benchmarks.md has no goal `{said}`: measure it")
+    if row[2] != "reached":
+        raise ValueError(f"{said}: {row[1]}, {row[2]}")
+    return row[1]
+
+
+_FIGURES: Mapping[str, Callable[[str], str]] = {
+    "drill": _drill,
+    "fault": _fault,
+    "simulation": _simulation,
+    "goal": _goal,
+}
+_PAGES = {"drill": "drills.md", "fault": "reliability.md", "simulation": "statistics.md", "goal": "benchmarks.md"}
 
 
 def _link(promise: Promise) -> str:
-    what = promise.proof if promise.proof == "simulation" else f"{promise.proof} {promise.which}"
+    named = promise.proof in ("drill", "fault")
+    what = f"{promise.proof} {promise.which}" if named else promise.proof
     return f"[{what}](../reference/{_PAGES[promise.proof]})"
 
 
