@@ -38,6 +38,7 @@ def page(report: Report) -> str:
         found=_times([act.seconds.detect for _, act in acts]),
         effect=_times([act.seconds.effect for _, act in acts]),
         visits=sum(played.served.visits for played in report.scenarios),
+        empty=sum(played.served.empty for played in report.scenarios),
         failed=sum(played.served.failed for played in report.scenarios),
         scale=_BARS / max((act.seconds.recover for _, act in acts), default=1.0),
     )
