@@ -7,6 +7,7 @@ a function to call, or commands for the reader's shell.
 import re
 import shutil
 import urllib.parse
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -282,7 +283,7 @@ def _fill_table(address: str, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def evaluation_looks_wrong(shop: Shop) -> Directions:
-    """A week of logs, and on its third day the export of exposures stopped after a quarter of them."""
+    """A week of logs, and on its busiest day the export of exposures stopped after a quarter of them."""
     some_logs(shop)
     exposures, outcomes = (shop.folder / "logs" / stream / "2026.jsonl" for stream in ("exposures", "outcomes"))
     rows = [(line, msgspec.json.decode(line)) for line in exposures.read_bytes().splitlines(keepends=True)]
@@ -291,8 +292,10 @@ def evaluation_looks_wrong(shop: Shop) -> Directions:
     asked = {row["request_id"] for _, row in whole}
     done = outcomes.read_bytes().splitlines(keepends=True)
     outcomes.write_bytes(b"".join(line for line in done if msgspec.json.decode(line)["request_id"] in asked))
-    third = [line for line, row in whole if row["ts"][:10] == week[2]]
-    lost = set(third[len(third) // 4 :])
+    days = Counter(msgspec.json.decode(line)["ts"][:10] for line in outcomes.read_bytes().splitlines())
+    busiest = max(week, key=lambda day: days[day])
+    of_it = [line for line, row in whole if row["ts"][:10] == busiest]
+    lost = set(of_it[len(of_it) // 4 :])
     exposures.write_bytes(b"".join(line for line, _ in whole if line not in lost))
 
     def mend() -> None:

@@ -84,7 +84,7 @@ def check_serving_limits(here: Here, now_s: float) -> Iterator[Finding]:
     since_s = max(now_s - THRESHOLDS.refused_recent_s, here.began_s or 0.0)
     for refused in here.refused.values():
         lately = refused.last_s >= since_s
-        share = refused.count / (refused.count + here.answers)
+        share = refused.count / max(1, refused.count + here.answers)
         if lately and refused.count >= THRESHOLDS.refused_least and share >= THRESHOLDS.refused_share_degraded:
             yield _refusing(here, refused, share)
 
