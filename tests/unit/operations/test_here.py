@@ -66,6 +66,12 @@ def test_a_trial_and_what_is_over_are_no_finding(host: Path, times: int, seconds
     assert _limits(look_here(host)) == []
 
 
+def test_a_host_that_refused_nothing_and_answered_nothing_yet_is_in_no_trouble(host: Path) -> None:
+    counters = Counters(Places(host).counters / "worker-0.cells")
+    counters.cell("recsys_refusals", {"code": "RATE_LIMITED", "status": "429"})  # it is there from the start
+    assert _limits(look_here(host)) == []
+
+
 def test_what_was_refused_before_the_service_was_started_is_over(host: Path) -> None:
     now = time.time()
     _refuse(host, times=25, at_s=now - 60)
