@@ -3,7 +3,8 @@
 from recsys.operations.readiness.answers import Answer, read_answers, written
 from recsys.operations.readiness.checklist import ITEMS, Checked, Readiness, check, judged
 from recsys.operations.readiness.facts import Facts, Urls, gathered
-from recsys.operations.readiness.item import AREAS, LIMITS, Item, Limits, Result
+from recsys.operations.readiness.item import AREAS, Item, Result
+from recsys.operations.readiness.limits import LIMITS, Limits
 from recsys.operations.readiness.rendering import headline, rendered
 from recsys.operations.readiness.reports import read_drills, read_load
 

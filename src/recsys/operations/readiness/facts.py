@@ -13,7 +13,7 @@ import msgspec
 from recsys.access import Directory
 from recsys.documents import Config, read_config
 from recsys.errors import RecsysError
-from recsys.operations.readiness.item import LIMITS, Limits
+from recsys.operations.readiness.limits import LIMITS, Limits
 from recsys.operations.readiness.reports import DrillReport, LoadReport
 from recsys.pipelines import LastRun
 from recsys.pipelines.report import last_runs
