@@ -47,6 +47,7 @@ class Readying:
         self._ready: dict[str, _Made] = {}
         self._running: tuple[str, Future[_Made]] | None = None
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="readying")
+        self._ended = threading.Event()
 
     @property
     def busy(self) -> frozenset[str]:
@@ -78,7 +79,8 @@ class Readying:
         self._looked.pop(tenant, None)
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Begin nothing more; what is being prepared is finished."""
+        self._ended.set()
         self._aside.shutdown(wait=False, cancel_futures=True)
 
     def _prepared(self, store: Store, tenant: str, generation: int, left: int) -> _Made:
@@ -90,7 +92,7 @@ class Readying:
             by_surface = (contents_before(history, head, surface) for surface in sorted(head.surfaces))
             for surface, release in filter(None, chain.from_iterable(zip_longest(*by_surface))):
                 size = _size(history, release, surface)
-                if made.size + size > left or _ROOM * size > shutil.disk_usage(self._root).free:
+                if self._ended.is_set() or made.size + size > left or _ROOM * size > shutil.disk_usage(self._root).free:
                     break
                 path = prepare(narrowed(release, surface, candidate=False), blobs=store.blobs, root=self._root)
                 made = _Made((*made.paths, path), made.size + size)
