@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from recsys.encoding import parse_rfc3339
 from recsys.events.observed import GenerationStats, Joins
+from recsys.operations.alive import alive
 from recsys.operations.freshness import Freshness
 from recsys.operations.layers import State
 from recsys.operations.thresholds import THRESHOLDS
@@ -37,9 +38,8 @@ class Facts(NamedTuple):
     @property
     def replicas(self) -> dict[str, Replica]:
         """Return the hosts that were heard lately and serve the tenant."""
-        alive = [beat for beat in self.heartbeats if beat.age_s(self.now_s) <= THRESHOLDS.heartbeat_missing_s]
-        tenant = self.head.tenant
-        return {beat.host: beat.tenants[tenant] for beat in alive if tenant in beat.tenants}
+        tenant, beats = self.head.tenant, alive(self.heartbeats, now_s=self.now_s)
+        return {beat.host: beat.tenants[tenant] for beat in beats if tenant in beat.tenants}
 
     @property
     def judged(self) -> GenerationStats | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from recsys.encoding import parse_rfc3339
+from recsys.operations.alive import alive
 from recsys.operations.doctor import levers
 from recsys.operations.doctor.finding import Case, Finding
 from recsys.operations.here import Here
@@ -63,16 +64,12 @@ def check_delivery(case: Case) -> Finding | None:
     beats = [beat for beat in read_heartbeats(case.store.objects) if case.tenant in beat.tenants]
     here = case.here if case.here is not None and case.tenant in case.here.tenants() else None
     dead = {here.host} if here is not None and not here.running else set()  # its last heartbeat is young yet
-    alive = {
-        beat.host: beat.tenants[case.tenant]
-        for beat in beats
-        if beat.host not in dead and beat.age_s(case.now_s) <= THRESHOLDS.heartbeat_missing_s
-    }
-    if not alive:
+    up = {beat.host: beat.tenants[case.tenant] for beat in alive(beats, now_s=case.now_s) if beat.host not in dead}
+    if not up:
         return _nobody(case, beats, here)
     age_s = case.now_s - parse_rfc3339(case.head.at, what="release")
     behind = {
-        host: replica for host, replica in alive.items() if replica.generation < case.head.generation or replica.problem
+        host: replica for host, replica in up.items() if replica.generation < case.head.generation or replica.problem
     }
     refused = {host: replica for host, replica in behind.items() if replica.rejected and replica.pinned is None}
     troubled = any(replica.problem for replica in behind.values())
@@ -91,16 +88,16 @@ def check_delivery(case: Case) -> Finding | None:
         cause=_cause(case, behind, refused),
         evidence={
             "hosts": sorted(behind),
-            "of": sorted(alive),
+            "of": sorted(up),
             "serving_generation": serving,
             "head": case.head.generation,
         },
         ruled_out=("users: they are answered from the last good generation",) if serving else (),
         runbook=f"docs/runbooks/{'restore-from-backup' if forked else 'stale-manifest'}.md",
     )
-    if refused and len(refused) == len(alive) and serving >= 1:
+    if refused and len(refused) == len(up) and serving >= 1:
         lever = "artifacts" if surface else "all"
-        reason = f"refused by {len(refused)} of {len(alive)} hosts"
+        reason = f"refused by {len(refused)} of {len(up)} hosts"
         command = levers.rollback(case.tenant, lever, surface=surface or "", to=serving, reason=reason)
         return msgspec.structs.replace(finding, lever=lever, command=command)
     if not refused and here is not None and here.host in pinned:

@@ -3,10 +3,10 @@
 import msgspec
 
 from recsys.documents import Config, read_config
+from recsys.operations.alive import alive
 from recsys.operations.doctor import levers
 from recsys.operations.doctor.finding import Case, Finding
 from recsys.operations.freshness import Freshness, freshness
-from recsys.operations.thresholds import THRESHOLDS
 from recsys.pipelines import LastRun, last_run
 from recsys.releases import Hold
 from recsys.releases.hold import covering
@@ -82,11 +82,9 @@ def _held(case: Case, finding: Finding, hold: Hold) -> Finding:
 def _served_old(case: Case, surface: str, config: Config, newest: Freshness) -> Finding | None:
     """Find hosts that serve an old generation whose data is stale, while the newest one's is fresh."""
     old: dict[str, int] = {}
-    for beat in read_heartbeats(case.store.objects):
+    for beat in alive(read_heartbeats(case.store.objects), now_s=case.now_s):
         replica = beat.tenants.get(case.tenant)
-        if replica is None or beat.age_s(case.now_s) > THRESHOLDS.heartbeat_missing_s:
-            continue
-        if 1 <= replica.generation < case.head.generation:
+        if replica is not None and 1 <= replica.generation < case.head.generation:
             served = case.releases.read(replica.generation)
             if freshness(case.store, served, surface, config, now_s=case.now_s).stale:
                 old[beat.host] = replica.generation

@@ -1,5 +1,6 @@
 """Is the service set up for strangers, on more than one host, and does it answer?"""
 
+from recsys.operations.alive import alive
 from recsys.operations.health import health
 from recsys.operations.readiness.facts import Facts, is_inside, seen_at
 from recsys.operations.readiness.item import Found, Item, no, unknown, yes
@@ -54,7 +55,7 @@ def _rate_limited(facts: Facts) -> Found:
 
 
 def _two_hosts(facts: Facts) -> Found:
-    live = [beat.host for beat in facts.heartbeats if beat.age_s(facts.now_s) <= THRESHOLDS.heartbeat_missing_s]
+    live = [beat.host for beat in alive(facts.heartbeats, now_s=facts.now_s)]
     said = f"{len(live)} reported in the last {THRESHOLDS.heartbeat_missing_s:g} s" + (
         f": {', '.join(sorted(live))}" if live else ""
     )
