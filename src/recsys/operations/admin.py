@@ -3,7 +3,6 @@
 The program of its process: the supervisor starts it by name (docs/adr/0010).
 """
 
-import threading
 import time
 from typing import Annotated
 
@@ -19,11 +18,11 @@ from recsys.operations.layers import TenantHealth
 from recsys.operations.pipeline_figures import PipelineFigures
 from recsys.operations.store_away import StoreAway, noticed
 from recsys.operations.thresholds import MOST_HOURS
+from recsys.operations.turn import in_turn
 from recsys.operations.why import Why, why
 from recsys.serving.admin import Request, Tenant, aside, office_of, serve_operators
 from recsys.serving.office import Office
 from recsys.serving.role import begin
-from recsys.snapshot import collect
 
 __all__ = ["ROUTES", "main"]
 
@@ -38,8 +37,6 @@ MaybeHours = Annotated[
 RequestId = Annotated[
     str, PathParameter(max_length=256, description="The `meta.request_id` of an answer, or its `X-Request-Id`.")
 ]
-_one_replay = threading.Lock()
-"""A replay prepares a release, and collects what others left: one at a time."""
 
 
 @get("/v1/admin/tenants/{tenant:str}/health")
@@ -74,8 +71,7 @@ def show_doctor(request: Request, tenant: Tenant, symptom: OneSymptom = None, ho
     try:
         with noticed(opening=True):
             store = office.store()
-        with noticed(), _one_replay:
-            cache = office.places.root / "doctor"
+        with noticed(), in_turn(office.places, "doctor") as cache:
             return diagnose(store, [tenant], symptoms=symptoms, window_s=window_s, here=here, cache=cache)
     except StoreAway as away:
         return diagnose_here(here, problem=away.problem, symptoms=symptoms, tenant=tenant, window_s=window_s)
@@ -92,9 +88,7 @@ def show_why(request: Request, tenant: Tenant, request_id: RequestId, hours: May
     """Explain a recorded answer: replayed, compared, and with who shipped what it was made of."""
     office = office_of(request)
     office.admit(request.headers.get, tenant=tenant, right=Right.READ)
-    cache = office.places.root / "why"
-    with _one_replay:
-        collect(cache, keep=())
+    with in_turn(office.places, "why") as cache:
         return why(
             office.store(),
             tenant,
