@@ -1,6 +1,5 @@
 """What operations can say of a tenant, as routes of the operators' port beside those of ``serving``."""
 
-import threading
 import time
 from typing import Annotated
 
@@ -15,10 +14,10 @@ from recsys.operations.here import Here, look_here
 from recsys.operations.layers import TenantHealth
 from recsys.operations.store_away import StoreAway, noticed
 from recsys.operations.thresholds import MOST_HOURS
+from recsys.operations.turn import in_turn
 from recsys.operations.why import Why, why
 from recsys.serving.admin import Request, Tenant, aside, office_of
 from recsys.serving.office import Office
-from recsys.snapshot import collect
 
 __all__ = ["ROUTES"]
 
@@ -33,8 +32,6 @@ MaybeHours = Annotated[
 RequestId = Annotated[
     str, PathParameter(max_length=256, description="The `meta.request_id` of an answer, or its `X-Request-Id`.")
 ]
-_one_replay = threading.Lock()
-"""A replay prepares a release, and collects what others left: one at a time."""
 
 
 @get("/v1/admin/tenants/{tenant:str}/health")
@@ -69,8 +66,7 @@ def show_doctor(request: Request, tenant: Tenant, symptom: OneSymptom = None, ho
     try:
         with noticed(opening=True):
             store = office.store()
-        with noticed(), _one_replay:
-            cache = office.places.root / "doctor"
+        with noticed(), in_turn(office.places, "doctor") as cache:
             return diagnose(store, [tenant], symptoms=symptoms, window_s=window_s, here=here, cache=cache)
     except StoreAway as away:
         return diagnose_here(here, problem=away.problem, symptoms=symptoms, tenant=tenant, window_s=window_s)
@@ -87,9 +83,7 @@ def show_why(request: Request, tenant: Tenant, request_id: RequestId, hours: May
     """Explain a recorded answer: replayed, compared, and with who shipped what it was made of."""
     office = office_of(request)
     office.admit(request.headers.get, tenant=tenant, right=Right.READ)
-    cache = office.places.root / "why"
-    with _one_replay:
-        collect(cache, keep=())
+    with in_turn(office.places, "why") as cache:
         return why(
             office.store(),
             tenant,

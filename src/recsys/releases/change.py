@@ -17,7 +17,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     one in force. ``changed`` says whether there is something to commit. ``parts`` maps each part that
     changes to its digest before and after. ``undo`` is a command line, empty where there is nothing to take
     back. ``verified``: what the release brings was read back and checked before it was committed; false where
-    nothing was to do, because then nothing was looked at.
+    nothing was to do, because then nothing was looked at. ``documents``: bytes of blobs that the release of a dry run
+    names, and that are not stored.
     """
 
     release: Release
@@ -30,6 +31,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     verified: bool = False
     lever: str | None = None
     surface: str | None = None
+    documents: tuple[bytes, ...] = ()
 
     @property
     def committed(self) -> bool:

@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from recsys.access import Standing
-from recsys.encoding import digest, rfc3339
+from recsys.encoding import rfc3339
 from recsys.errors import OutcomeUnknown
 from recsys.releases.attempt import Attempt
 from recsys.releases.change import Change, parts_between, undo_command
@@ -29,7 +29,7 @@ from recsys.releases.errors import (
 from recsys.releases.evidence import NO_EVIDENCE, Evidence
 from recsys.releases.history import Entry, History, broken_link
 from recsys.releases.hold import newly_held
-from recsys.releases.plan import Draft, Gate, Intent, NoChange
+from recsys.releases.plan import Beside, Draft, Gate, Intent, NoChange
 from recsys.releases.reach import newly_named
 from recsys.releases.rebase import Needs, cell
 from recsys.releases.record import FORMAT, Action, Release, Requires, format_of, levers_touched, touched
@@ -107,6 +107,7 @@ class Committer:
                 dry_run=words.dry_run,
                 parts=parts_between(head, release),
                 held=_holds_more(head, release),
+                documents=planned.blobs if words.dry_run else (),
             )
             if not self._settled(planned, release, head, words):
                 base, again = self._past(intent, base, words)
@@ -128,7 +129,7 @@ class Committer:
             return intent.first()
         if head.requires.format > FORMAT:
             raise NewerFormat(head, FORMAT)
-        return intent.plan(head, _With(self._history, words.evidence.reports))
+        return intent.plan(head, Beside(self._history, words.evidence.reports))
 
     def _stamped(self, planned: Draft, intent: Intent, words: Words, base: Entry | None) -> Release:
         generation = 1 if base is None else base.release.generation + 1
@@ -185,7 +186,7 @@ class Committer:
         """Refuse to name what a collection under way is about to delete."""
         if head.condemned is None or release.condemned != head.condemned:
             return
-        facts = _With(self._history, blobs)
+        facts = Beside(self._history, blobs)
         found = newly_named(head, release, facts, today=self._store.blobs.today())
         if not found:
             return  # what stands there is not among it
@@ -253,20 +254,6 @@ class Committer:
                 verified=True,
             )
         return None
-
-
-class _With:
-    """Facts, with blobs beside them that may not be stored yet."""
-
-    def __init__(self, history: History, blobs: tuple[bytes, ...]) -> None:
-        self._history = history
-        self._blobs = {digest(data): data for data in blobs}
-
-    def record(self, generation: int) -> Release:
-        return self._history.record(generation)
-
-    def document(self, named: str) -> bytes:
-        return self._blobs[named] if named in self._blobs else self._history.document(named)
 
 
 def _made_by(release: Release, attempt: Attempt, action: Action) -> bool:

@@ -1,13 +1,14 @@
 """What every change has in common: an intent, the facts it may look at, and what it proposes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import msgspec
 
+from recsys.encoding import digest
 from recsys.releases.record import Action, Release
 
-__all__ = ["Draft", "Facts", "Gate", "Intent", "NoChange"]
+__all__ = ["Beside", "Draft", "Facts", "Gate", "Intent", "NoChange"]
 
 
 class Facts(Protocol):
@@ -18,8 +19,24 @@ class Facts(Protocol):
     def record(self, generation: int) -> Release:
         """Return one release of the tenant."""
 
-    def document(self, digest: str) -> bytes:
+    def document(self, named: str, /) -> bytes:
         """Return the verified bytes of a blob."""
+
+
+class Beside:
+    """Facts, with blobs beside them that may not be stored yet."""
+
+    def __init__(self, facts: Facts, blobs: Iterable[bytes]) -> None:
+        self._facts = facts
+        self._blobs = {digest(data): data for data in blobs}
+
+    def record(self, generation: int) -> Release:
+        """Return one release of the tenant."""
+        return self._facts.record(generation)
+
+    def document(self, named: str) -> bytes:
+        """Return the verified bytes of a blob, of those beside first."""
+        return self._blobs[named] if named in self._blobs else self._facts.document(named)
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):

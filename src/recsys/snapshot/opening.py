@@ -119,6 +119,12 @@ class Snapshot:
         """List the surfaces that have a manifest, sorted."""
         return sorted(self._data_until)
 
+    def segments(self, surface: str) -> list[str]:
+        """List the segments in which a surface may answer otherwise: by signals or by rules of their own, sorted."""
+        own = {segment for name, segment in self._shelves if name == surface}
+        own |= {rule.segment for rule in self.rules if rule.surface in (None, surface)}
+        return sorted(segment for segment in own if segment is not None)
+
     def shelf(self, surface: str, segment: str | None = None) -> Shelf | None:
         """Return what ranks for a surface and segment; without its own signals, the surface's."""
         return self._shelves.get((surface, segment)) or self._shelves.get((surface, None))

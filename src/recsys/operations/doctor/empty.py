@@ -8,7 +8,8 @@ from recsys.documents import Rule, read_rules
 from recsys.events.observed import GenerationStats, Sample
 from recsys.operations.doctor import levers
 from recsys.operations.doctor.finding import Case, Finding
-from recsys.operations.doctor.whatif import Imagined, again, with_lever
+from recsys.operations.doctor.whatif import again, with_lever
+from recsys.operations.imagined import Imagined
 from recsys.operations.thresholds import THRESHOLDS
 from recsys.releases import Release
 from recsys.releases.record import artifacts_of

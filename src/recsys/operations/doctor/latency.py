@@ -7,7 +7,8 @@ import msgspec
 from recsys.events.observed import Speed
 from recsys.operations.doctor import levers
 from recsys.operations.doctor.finding import Case, Finding
-from recsys.operations.doctor.whatif import Imagined, timed, with_lever
+from recsys.operations.doctor.whatif import timed, with_lever
+from recsys.operations.imagined import Imagined
 from recsys.operations.thresholds import THRESHOLDS
 from recsys.releases.record import artifacts_of
 

@@ -8,8 +8,9 @@ import msgspec
 from recsys.events.observed import Observed, Sample
 from recsys.operations.doctor.checklist import diagnose
 from recsys.operations.doctor.finding import Finding
-from recsys.operations.doctor.whatif import Imagined, again, overlap, timed
+from recsys.operations.doctor.whatif import again, overlap, timed
 from recsys.operations.here import Here, look_here
+from recsys.operations.imagined import Imagined
 from recsys.operations.thresholds import THRESHOLDS
 from recsys.progress import Progress, silent
 from recsys.ranking.request import RecommendRequest

@@ -12,7 +12,8 @@ from recsys.events.observed import Clicks, GenerationStats, Sample
 from recsys.operations.doctor import levers
 from recsys.operations.doctor.finding import Case, Finding
 from recsys.operations.doctor.weekdays import Compared, compare
-from recsys.operations.doctor.whatif import Imagined, again, overlap, with_lever
+from recsys.operations.doctor.whatif import again, overlap, with_lever
+from recsys.operations.imagined import Imagined
 from recsys.operations.thresholds import THRESHOLDS
 from recsys.releases import Release
 

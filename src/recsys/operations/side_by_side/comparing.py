@@ -14,7 +14,7 @@ from recsys.documents import INTERLEAVED
 from recsys.encoding import Invalid, rfc3339
 from recsys.errors import RecsysError
 from recsys.events import Exposure
-from recsys.operations.doctor.whatif import Imagined
+from recsys.operations.imagined import Imagined
 from recsys.operations.known import ids_of, with_profile
 from recsys.operations.provenance import made_at
 from recsys.operations.recorded import Records
