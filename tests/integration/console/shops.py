@@ -83,7 +83,7 @@ def console(folder: Path) -> Iterator[Console]:
         reason="spring",
     )
     shop = Shop(folder, store=str(past.store_path))
-    with served(shop, host_dir=str(past.host_path), access_poll_s=0.05) as running:
+    with served(shop, host_dir=str(past.host_path), access_poll_s=0.05, workers=1) as running:
         keys: dict[Role, str] = {"client": shop.client, "operator": shop.operator, **_keys(shop, "viewer", "admin")}
         _known(running, keys["admin"])
         running.answers_from(past.tenant.releases.current().generation)

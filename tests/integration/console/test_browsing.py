@@ -5,7 +5,7 @@ import re
 from contextlib import contextmanager
 
 import pytest
-from tests.integration.console.browsing import Browsing, check_axe, check_narrow, picture
+from tests.integration.console.browsing import check_axe, check_narrow, picture
 
 
 @contextmanager
@@ -15,38 +15,40 @@ def noticed(browse, pattern):
     browse.faults.clear()
 
 
-def test_a_page_of_the_port_is_seen_as_it_is(browse):
-    page = browse.open("/docs")
-    page.get_by_role("heading", level=1).wait_for()
-    picture(page, "docs")
+def test_the_door_looks_well(browse):
+    page = browse.open("/console")
+    check_axe(page)
+    check_narrow(page)
+    picture(page, "sign-in")
 
 
-def test_what_goes_wrong_on_a_page_is_kept(browse):
-    page = browse.open("/docs")
-    page.get_by_role("heading", level=1).wait_for()
+def test_what_goes_wrong_on_a_page_is_kept(browse, shop):
+    page = browse.open("/console")
     with noticed(browse, "console: a complaint"):
         page.evaluate("console.error('a complaint')")
     with noticed(browse, "error: it broke"), page.expect_event("pageerror"):
         page.evaluate("void setTimeout(() => { throw new Error('it broke') })")
-    with noticed(browse, r"console: .*404"), page.expect_event("requestfinished"):
-        page.evaluate("fetch('/nowhere').then(() => {})")
-    with noticed(browse, "left the origin: http://localhost:9/"), page.expect_event("request"):
-        page.evaluate("fetch('http://localhost:9/').catch(() => {})")
+    with noticed(browse, r"console: .*404.*/nowhere"), page.expect_event("console"):
+        page.evaluate("void fetch('/nowhere')")
+    with noticed(browse, "console: .*Content Security Policy"), page.expect_event("console"):
+        page.evaluate("document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\">')")
+    browse.allow("favicon.ico")  # only pages of the console have an icon
+    elsewhere = shop.served.process.base_url + "/healthz"
+    with noticed(browse, f"left the origin: {elsewhere}"):
+        page.goto(elsewhere)
 
 
 def test_axe_says_what_is_wrong_and_where(browse):
-    page = browse.open("/docs")
-    page.get_by_role("heading", level=1).wait_for()
-    page.evaluate("document.body.append(document.createElement('button'))")
+    page = browse.open("/console")
+    page.evaluate("document.querySelector('main').append(document.createElement('button'))")
     with pytest.raises(AssertionError, match="button-name") as told:
         check_axe(page)
     assert "Buttons must have discernible text" in str(told.value)
 
 
 def test_a_page_too_wide_for_a_telephone_is_named(browse):
-    page = browse.open("/healthz")
-    check_narrow(page)
-    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<hr>'); document.querySelector('hr').width = 700")
+    page = browse.open("/console")
+    page.evaluate("document.querySelector('main').insertAdjacentHTML('beforeend', '<hr width=700>')")
     with pytest.raises(AssertionError, match="wider than 400 px"):
         check_narrow(page)
 
@@ -58,8 +60,16 @@ def test_other_tests_find_no_event_loop_running(chromium):
     assert chromium.is_connected()
 
 
-def test_a_guest_is_served_beside_the_shop(shop):
+@pytest.mark.parametrize("role", ["viewer", "operator", "admin"])
+def test_who_may_look_is_signed_in_with_a_key_of_theirs(browse, shop, role):
+    page = browse.open("/console/t/demo/releases", to=shop, role=role)
+    assert page.locator("summary .tag").text_content() == role
+
+
+def test_a_guest_is_served_beside_the_shop(shop, browse):
     guest = shop.guest()
     (answer,) = guest.recommend()
     assert answer.marks == {"a"}
     assert shop.past.tenant.releases.current().generation == 4
+    page = browse.open(f"/console/t/{guest.tenant}/releases", to=guest)
+    assert page.locator("summary .tenant").text_content() == guest.tenant

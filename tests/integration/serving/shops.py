@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from tests.unit.signals import artifacts
 
 from recsys.access import create_key
@@ -100,8 +101,9 @@ class Shop:
         ids = [f"{mark}-{number:03d}" for number in range(items)]
         titled = [Item(item_id=one, tags=("t",), title=f"Lamp {one}") for one in ids]
         catalog = pack_catalog(titled, tenant=self.tenant)
-        popularity = artifacts.popularity({one: float(len(ids) - at) for at, one in enumerate(ids)})
-        cooc = artifacts.cooc({(ids[0], other): 0.5 for other in ids[1:6]})
+        heading = msgspec.structs.replace(artifacts.HEADING, tenant=self.tenant)
+        popularity = artifacts.popularity({one: float(len(ids) - at) for at, one in enumerate(ids)}, heading)
+        cooc = artifacts.cooc({(ids[0], other): 0.5 for other in ids[1:6]}, heading)
         return self.store.blobs.put(
             self.tenant,
             canonical(
@@ -177,7 +179,7 @@ class Served:
 
         def there() -> Answer | None:
             answers = [self.recommend() for _ in range(8)]
-            if all((one.status, one.generation, one.rung) == (200, generation, rung) for one in answers):
+            if all(one.status == 200 and (one.generation, one.rung) == (generation, rung) for one in answers):
                 return answers[-1]
             return None
 
