@@ -1,7 +1,4 @@
-"""The operators' port whole: the routes of ``serving`` and, beside them, what operations can say of a tenant.
-
-The program of its process: the supervisor starts it by name (docs/adr/0010).
-"""
+"""What operations can say of a tenant, as routes of the operators' port beside those of ``serving``."""
 
 import time
 from typing import Annotated
@@ -15,16 +12,14 @@ from recsys.operations.doctor import Diagnosis, Symptom, diagnose, diagnose_here
 from recsys.operations.health import health, health_here
 from recsys.operations.here import Here, look_here
 from recsys.operations.layers import TenantHealth
-from recsys.operations.pipeline_figures import PipelineFigures
 from recsys.operations.store_away import StoreAway, noticed
 from recsys.operations.thresholds import MOST_HOURS
 from recsys.operations.turn import in_turn
 from recsys.operations.why import Why, why
-from recsys.serving.admin import Request, Tenant, aside, office_of, serve_operators
+from recsys.serving.admin import Request, Tenant, aside, office_of
 from recsys.serving.office import Office
-from recsys.serving.role import begin
 
-__all__ = ["ROUTES", "main"]
+__all__ = ["ROUTES"]
 
 Hours = Annotated[float, QueryParameter(gt=0, le=MOST_HOURS, description="How far back the event logs are read.")]
 OneSymptom = Annotated[
@@ -101,12 +96,3 @@ def show_why(request: Request, tenant: Tenant, request_id: RequestId, hours: May
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (show_health, show_doctor, show_why)
 """What operations adds to the operators' port."""
-
-
-def main() -> None:
-    """Serve operators."""
-    serve_operators(begin(), more=ROUTES, figures=(PipelineFigures,))
-
-
-if __name__ == "__main__":
-    main()

@@ -30,7 +30,7 @@ __all__ = ["serve"]
 
 _log = logging.getLogger(__name__)
 
-_OPERATORS = "recsys.operations.admin"
+_OPERATORS = "recsys.console.process"
 """The program of the operators' port. It is put together above this room, which starts it by name (docs/adr/0010)."""
 _LOOK_S = 0.02
 _BACKLOG = 2048

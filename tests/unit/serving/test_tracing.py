@@ -18,7 +18,7 @@ def python(code, **environment):
     )
 
 
-@pytest.mark.parametrize("module", ["recsys.serving.worker", "recsys.serving.follower", "recsys.operations.admin"])
+@pytest.mark.parametrize("module", ["recsys.serving.worker", "recsys.serving.follower", "recsys.console.process"])
 def test_with_tracing_off_nothing_of_opentelemetry_is_loaded(module):
     done = python(
         f"import {module}\nfrom recsys.serving.tracing import open_tracing\nfrom recsys.serving import Settings\n"

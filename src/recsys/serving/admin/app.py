@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 
-from litestar import Litestar, Response
+from litestar import Litestar, Response, Router
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException, MethodNotAllowedException
 from litestar.handlers import HTTPRouteHandler
@@ -72,15 +72,19 @@ def admin_app(
     settings: Settings,
     *,
     more: Sequence[HTTPRouteHandler] = (),
+    pages: Sequence[Router] = (),
     figures: Sequence[Callable[[Office], Collector]] = (),
 ) -> Litestar:
-    """Return the ASGI application; ``more`` are the routes, ``figures`` the metrics of rooms that stand above."""
+    """Return the ASGI application; ``more`` are the routes, ``figures`` the metrics of rooms that stand above.
+
+    ``pages`` are for people: no part of the API that is described, and their refusals are theirs to tell.
+    """
     routes = [*ROUTES, *more]
     office = Office(settings)
     collectors = tuple(made(office) for made in figures)
     described = functools.cache(lambda: describe_operators(routes))
     return Litestar(
-        route_handlers=routes,
+        route_handlers=[*routes, *pages],
         state=State({"office": office, "openapi": described, "collectors": collectors}),
         exception_handlers={RecsysError: _on_error, Refusal: _on_refusal, HTTPException: _on_http, Exception: _on_any},
         openapi_config=None,
@@ -104,7 +108,8 @@ def _methods(routes: Sequence[HTTPRouteHandler]) -> dict[str, str]:
 def _before(methods: dict[str, str], request: Request) -> Response[None] | None:
     """Answer OPTIONS with all methods of a path, of which Litestar names those of the handler it met first."""
     if request.method == "OPTIONS":
-        return Response(None, status_code=204, headers={"Allow": methods[request.scope["path_template"]]})
+        allowed = methods.get(request.scope["path_template"], "GET, OPTIONS, POST")
+        return Response(None, status_code=204, headers={"Allow": allowed})
     for name in ONCE:
         only(name, request.headers.getall(name, []))
     _check_query(request)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import uvloop
 from granian.constants import Interfaces
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.handlers import HTTPRouteHandler
 from prometheus_client.registry import Collector
 
@@ -29,12 +29,13 @@ def serve_operators(
     role: Role,
     *,
     more: Sequence[HTTPRouteHandler] = (),
+    pages: Sequence[Router] = (),
     figures: Sequence[Callable[[Office], Collector]] = (),
 ) -> None:
-    """Serve operators until told to stop, or until the supervisor is gone. ``more``, ``figures``: see
+    """Serve operators until told to stop, or until the supervisor is gone. ``more``, ``pages``, ``figures``: see
     :func:`admin_app`.
     """
-    uvloop.run(_serve(role, admin_app(role.settings, more=more, figures=figures)))
+    uvloop.run(_serve(role, admin_app(role.settings, more=more, pages=pages, figures=figures)))
 
 
 async def _serve(role: Role, app: Litestar) -> None:

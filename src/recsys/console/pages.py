@@ -1,0 +1,47 @@
+"""Every page of the console, below one path."""
+
+from litestar import Response, Router, get
+
+from recsys.console.page import at
+from recsys.console.refusals import HANDLERS
+from recsys.console.releases import show_release, show_releases
+from recsys.console.signing_in import show_sign_in, sign_in, sign_out
+from recsys.console.static import show_file
+from recsys.console.visit import session_of, to
+from recsys.serving.admin import Request, aside
+from recsys.serving.problems import Refusal
+
+__all__ = ["PAGES"]
+
+
+@get(["/", "/t"])
+@aside
+def enter(request: Request) -> Response[bytes]:
+    """Go to the first page of who is signed in, or to the door."""
+    session = session_of(request)
+    if session is None or not session.tenants:
+        return to("/console/sign-in")
+    return to(at(session.tenants[0], "health"))
+
+
+@get("/{rest:path}", sync_to_thread=False)
+def nothing_here(rest: str) -> Response[bytes]:
+    """Say that there is no such page."""
+    raise Refusal(404, "NO_ROUTE", f"there is no page {rest[:80]}", next_step="begin at /console")
+
+
+PAGES = Router(
+    path="/console",
+    route_handlers=[
+        enter,
+        show_file,
+        show_sign_in,
+        sign_in,
+        sign_out,
+        show_releases,
+        show_release,
+        nothing_here,
+    ],
+    exception_handlers=HANDLERS,
+    opt={"page": True},
+)
