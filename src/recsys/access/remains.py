@@ -11,13 +11,13 @@ __all__ = ["PERSONAL", "REST", "Remains", "keys_below", "releases_of", "remains_
 
 PERSONAL = "events"
 """Where what people did lies; removed before the rest."""
-REST = ("blobs", "runs", "pins", "guards")
+REST = ("blobs", "runs", "past_runs", "pins", "guards")
 """Where other objects of a tenant lie, besides its secrets and its releases."""
 
 
 class Remains(msgspec.Struct, frozen=True, kw_only=True):
-    """How many there are: pseudonym keys, event files, releases, blobs, reports of pipeline runs, notes of pins
-    and of guards.
+    """How many there are: pseudonym keys, event files, releases, blobs, reports of pipeline runs (the last
+    ones, and those kept of the past), notes of pins and of guards.
     """
 
     secrets: int
@@ -27,6 +27,7 @@ class Remains(msgspec.Struct, frozen=True, kw_only=True):
     runs: int
     pins: int
     guards: int = 0
+    past_runs: int = 0
 
     @property
     def nothing(self) -> bool:
@@ -36,7 +37,7 @@ class Remains(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def total(self) -> int:
         """Return how many there are of all kinds."""
-        return self.secrets + self.events + self.releases + self.blobs + self.runs + self.pins + self.guards
+        return sum(msgspec.structs.astuple(self))
 
 
 def remains_of(store: Store, tenant: str, *, key_id: str | None = None) -> Remains:

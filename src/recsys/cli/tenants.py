@@ -143,7 +143,7 @@ def _counted(done: DeletedTenant) -> str:
     found = done.removed
     return (
         f"{done.keys} active keys, {found.releases} releases, {found.blobs} blobs, {found.events} event files, "
-        f"{found.runs} reports of runs, {found.pins + found.guards} notes of pins and guards, "
+        f"{found.runs + found.past_runs} reports of runs, {found.pins + found.guards} notes of pins and guards, "
         f"{found.secrets} pseudonym keys"
     )
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
@@ -41,6 +41,7 @@ def publish(
     limits: DriftLimits | None = None,
     progress: Progress = silent,
     clock: Callable[[], float] = time.time,
+    tell: Callable[[Sequence[Finding]], None] = lambda _: None,
 ) -> RunReport:
     """Check what a run made against what is served, write its blobs and manifest, and ship it.
 
@@ -53,6 +54,8 @@ def publish(
 
     The same input gives the same digests, and shipping what is served already changes nothing and says so. A dry run
     writes blobs (nothing names them) and no release.
+
+    ``tell`` is given all that the checks of artifacts found, before any of it stops the run.
 
     Raises
     ------
@@ -74,7 +77,9 @@ def publish(
     computed = _without_lapsed(made, computed, today=target.store.blobs.today())
     if not computed.artifacts:
         raise BadInput("no signal found evidence in these events", next_step="; ".join(computed.notes))
-    checks = _checked(target, folder, made, computed, limits=limits or DriftLimits(), stop=ship and not force)
+    checks = _checked(
+        target, folder, made, computed, limits=limits or DriftLimits(), tell=tell, stop=ship and not force
+    )
     manifest = _manifest(made, computed)
     data = canonical(manifest)
     with progress("publish", total=len(computed.artifacts) + 2) as advance:
@@ -118,13 +123,21 @@ def check_allowed(*, allow_less: bool, force: bool, reason: str) -> None:
 
 
 def _checked(
-    target: Target, folder: Path, made: Ingested, computed: Computed, *, limits: DriftLimits, stop: bool
+    target: Target,
+    folder: Path,
+    made: Ingested,
+    computed: Computed,
+    *,
+    limits: DriftLimits,
+    tell: Callable[[Sequence[Finding]], None],
+    stop: bool,
 ) -> tuple[Finding, ...]:
     """Return what the checks of events and artifacts found that is not as it must be."""
     validated = RunFolder(folder).read("validate", Validated, wanted_by="publish")
     head = Releases(target.store, target.tenant, actor=actor_of(target, None)).current()
     live = live_manifest(target.store, head, made.surface)
     found = check_artifacts(folder, made, computed, live=live, store=target.store, limits=limits)
+    tell(found)
     if stop:
         stop_on(found, what="artifacts")
     return tuple(one for one in (*validated.findings, *found) if not one.ok)

@@ -1,20 +1,36 @@
-"""What a run tells of itself, and the record of it that ``status`` and ``doctor`` read."""
+"""What a run tells of itself, the record of it that ``status`` and ``doctor`` read, and those of the runs before it."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from recsys.encoding import canonical, decode
+from recsys.encoding import Invalid, canonical, decode
 from recsys.pipelines.errors import Exceeded
-from recsys.pipelines.rundir import Finding
+from recsys.pipelines.rundir import Finding, Severity
 from recsys.releases import Window
 from recsys.store import Missing, Store
 
-__all__ = ["STAGES", "LastRun", "RunReport", "SignalReport", "last_run", "last_run_key", "last_runs", "record_run"]
+__all__ = [
+    "KEPT_RUNS",
+    "STAGES",
+    "LastRun",
+    "Measured",
+    "RunReport",
+    "SignalReport",
+    "last_run",
+    "last_run_key",
+    "last_runs",
+    "measured",
+    "past_runs",
+    "record_run",
+]
 
 
 STAGES = ("ingest", "validate", "compute", "publish")
 """In the order of a run."""
+KEPT_RUNS = 50
+"""Of a surface: seven weeks of nightly runs, in which a slow change shows; each is a few kilobytes."""
 
 
 class SignalReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,12 +63,23 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     undo: str = ""
 
 
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """What one check saw, and from where on it fails; also where it did not."""
+
+    name: str
+    seen: float
+    limit: float
+    ok: bool = True
+    severity: Severity = "error"
+
+
 class LastRun(msgspec.Struct, frozen=True, kw_only=True):
-    """The last run of a surface, finished, failed or under way. Advisory: nothing is decided by it.
+    """A run of a surface, finished, failed or under way. Advisory: nothing is decided by it.
 
     ``stage`` is where it is or ended: ingest, validate, compute, publish, done. ``error`` is set when it failed.
     ``took_s``: seconds by stage, of those that ended. ``made``: items by signal. ``checks``: what did not look right.
     ``stopped_by``: the checks or the limit that failed it, with their values. ``engine``: what computed the signals.
+    ``measured``: all that its checks saw. ``run_id`` tells runs apart that began at one moment.
     """
 
     tenant: str
@@ -73,6 +100,15 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[str, ...] = ()
     stopped_by: tuple[Exceeded, ...] = ()
     engine: str = "duckdb"
+    measured: tuple[Measured, ...] = ()
+    run_id: str = ""
+
+
+def measured(findings: Iterable[Finding]) -> tuple[Measured, ...]:
+    """Return what is kept of findings: without their sentences, which ``checks`` and ``error`` have."""
+    return tuple(
+        Measured(name=one.name, seen=one.seen, limit=one.limit, ok=one.ok, severity=one.severity) for one in findings
+    )
 
 
 def last_run_key(tenant: str, surface: str) -> str:
@@ -81,8 +117,46 @@ def last_run_key(tenant: str, surface: str) -> str:
 
 
 def record_run(store: Store, run: LastRun) -> None:
-    """Write the record over the one before."""
+    """Write the record over the one before; and beside those of the runs before, of which :data:`KEPT_RUNS` stay.
+
+    The records of past runs lie under keys of their own, each written by its run alone, and not below the last one's:
+    version 0.1.0 takes whatever lies there for the last run of a surface.
+    """
     store.objects.replace(last_run_key(run.tenant, run.surface), canonical(run))
+    store.objects.replace(_past_key(run), canonical(run), durable=False)
+    if run.finished is not None:
+        for key in _past_keys(store, run.tenant, run.surface)[KEPT_RUNS:]:
+            store.objects.delete(key)
+
+
+def past_runs(store: Store, tenant: str, surface: str, *, most: int = KEPT_RUNS) -> tuple[LastRun, ...]:
+    """Return the runs of a surface, newest first, the last one among them. One that cannot be read is left out."""
+    found = [run for key in _past_keys(store, tenant, surface)[:most] if (run := _past_run(store, key)) is not None]
+    last = last_run(store, tenant, surface)
+    if last is not None and all((run.started, run.run_id) != (last.started, last.run_id) for run in found):
+        found.insert(0, last)  # a version wrote it that kept none of its past
+    return tuple(sorted(found, key=lambda run: run.started, reverse=True)[:most])
+
+
+def _past_folder(tenant: str, surface: str) -> str:
+    return f"past_runs/{tenant}/{surface}/"
+
+
+def _past_key(run: LastRun) -> str:
+    """Name where the record of one run stays; names sort as the runs began."""
+    began = re.sub(r"\D", "", run.started)
+    return f"{_past_folder(run.tenant, run.surface)}{began}{'-' if run.run_id else ''}{run.run_id}.json"
+
+
+def _past_keys(store: Store, tenant: str, surface: str) -> list[str]:
+    return sorted(store.objects.keys(_past_folder(tenant, surface)), reverse=True)
+
+
+def _past_run(store: Store, key: str) -> LastRun | None:
+    try:
+        return decode(store.objects.read(key), LastRun, what=key)
+    except (Missing, Invalid):
+        return None
 
 
 def last_run(store: Store, tenant: str, surface: str) -> LastRun | None:

@@ -4,7 +4,8 @@ import datetime
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from recsys.pipelines.kept import Incremental, alone
 from recsys.pipelines.limits import Limits
 from recsys.pipelines.mapping import EventMapping
 from recsys.pipelines.publish import check_allowed, publish
-from recsys.pipelines.report import LastRun, RunReport, record_run
+from recsys.pipelines.report import LastRun, RunReport, measured, record_run
+from recsys.pipelines.rundir import Finding
 from recsys.pipelines.target import Target, actor_of
 from recsys.pipelines.validate import validate
 from recsys.progress import Progress, silent
@@ -134,7 +136,7 @@ def run(
             progress=progress,
         )
         progress_of.stage("validate", counts=made.counts)
-        validate(folder, limits=limits, force=force, memory=memory, progress=progress)
+        validate(folder, limits=limits, force=force, memory=memory, progress=progress, tell=progress_of.measured)
         progress_of.stage("compute")
         compute(
             folder,
@@ -158,6 +160,7 @@ def run(
             force=force,
             dry_run=dry_run,
             progress=progress,
+            tell=progress_of.measured,
         )
         progress_of.done(report)
     return report
@@ -246,7 +249,13 @@ class _Recorder:
             start=start,
             end=end,
             engine=engine,
+            run_id=uuid.uuid4().hex[:8],
         )
+
+    def measured(self, findings: Sequence[Finding]) -> None:
+        """Keep what checks saw; it is written with what comes next."""
+        seen = (*self._record.measured, *measured(findings))
+        self._record = msgspec.structs.replace(self._record, measured=seen)
 
     def stage(self, name: str, **more: Any) -> None:
         self._write(stage=name, took_s=self._took(), **more)

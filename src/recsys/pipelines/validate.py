@@ -1,6 +1,6 @@
 """Validate: is what was ingested fit to compute from?"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from recsys.catalog import open_catalog
@@ -24,8 +24,11 @@ def validate(
     force: bool = False,
     memory: str = MEMORY_LIMIT,
     progress: Progress = silent,
+    tell: Callable[[Sequence[Finding]], None] = lambda _: None,
 ) -> Validated:
     """Check the canonical events of a run; ``force`` goes on whatever they look like, and says so in the result.
+
+    ``tell`` is given all that the checks found, before any of it stops the run.
 
     Raises
     ------
@@ -46,6 +49,7 @@ def validate(
             known = open_catalog(Columns.map(folder / "catalog.bin"), tenant=made.tenant).items
             unknown = sum(known.find(item) is None for item in ids), len(ids)
         findings = check_events(engine, made, unknown=unknown, limits=thresholds or Thresholds())
+    tell(findings)
     if not force:
         stop_on(findings, what="events")
     validated = Validated(findings=tuple(findings), forced=force)

@@ -14,7 +14,7 @@ from recsys.progress import Progress, silent
 from recsys.replicas import Replica, heard
 from recsys.store import Objects
 
-__all__ = ["Waited", "wait_for_hosts"]
+__all__ = ["Waited", "wait_for_hosts", "who_serves"]
 
 _LOOK_S = 0.25
 """Between two looks: a host that switched beats at once, and somebody waits for this command."""
@@ -74,7 +74,7 @@ def wait_for_hosts(
     with progress("waiting for serving hosts") as advance:
         while True:
             try:
-                found = _look(objects, tenant, generation)
+                found = who_serves(objects, tenant, generation)
             except RecsysError as error:
                 found = Waited(generation=generation, problem=str(error))
             advance(max(0, len(found.serving) - served))
@@ -84,7 +84,8 @@ def wait_for_hosts(
             sleep(_LOOK_S)
 
 
-def _look(objects: Objects, tenant: str, generation: int) -> Waited:
+def who_serves(objects: Objects, tenant: str, generation: int) -> Waited:
+    """Look once; raises what the store does when it does not answer."""
     serving: list[str] = []
     pinned: dict[str, int] = {}
     behind: dict[str, str] = {}
