@@ -150,7 +150,7 @@ def show_lists(request: Request, tenant: Tenant, a: Generation = 1, b: Generatio
     visit = visiting(request, tenant)
     assert a is not None
     assert b is not None
-    return visit.fragment("lists.part.html", shown=shown(visit, visit.releases.read(a), visit.releases.read(b)))
+    return visit.fragment("preview.part.html", preview=shown(visit, visit.releases.read(a), visit.releases.read(b)))
 
 
 def shown(

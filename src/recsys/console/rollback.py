@@ -136,7 +136,7 @@ def show_rollback_lists(
     asked = Asked(lever=lever, surface=surface or None, to=to, no_hold=no_hold)
     head, change = visit.releases.current(), asked.run(visit, dry_run=True)
     found = shown(visit, head, change.release, surface=asked.surface, documents=change.documents)
-    return visit.fragment("lists.part.html", shown=found)
+    return visit.fragment("preview.part.html", preview=found)
 
 
 @get("/t/{tenant:str}/rollback/words")
