@@ -3,6 +3,7 @@
 from litestar import Response, Router, get
 
 from recsys.console.candidates import change_candidate, show_candidates
+from recsys.console.health import show_health, show_health_now
 from recsys.console.holds import change_hold, show_holds
 from recsys.console.page import at
 from recsys.console.refusals import HANDLERS
@@ -42,6 +43,8 @@ PAGES = Router(
         show_sign_in,
         sign_in,
         sign_out,
+        show_health,
+        show_health_now,
         show_releases,
         show_release,
         show_served,
