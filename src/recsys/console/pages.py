@@ -3,13 +3,17 @@
 from litestar import Response, Router, get
 
 from recsys.console.candidates import change_candidate, show_candidates
+from recsys.console.health import show_health, show_health_now
 from recsys.console.holds import change_hold, show_holds
+from recsys.console.incident import show_findings, show_incident
 from recsys.console.page import at
 from recsys.console.refusals import HANDLERS
 from recsys.console.releases import compare, show_lists, show_proof, show_release, show_releases, show_served
 from recsys.console.rollback import ask_rollback, roll_back, show_rollback_lists, show_rollback_words
+from recsys.console.rule_off import ask_rule_off, rule_off, show_rule_off_lists
 from recsys.console.signing_in import show_sign_in, sign_in, sign_out
 from recsys.console.static import show_file
+from recsys.console.surface import show_answered, show_surface
 from recsys.console.undo import ask_undo, undo
 from recsys.console.visit import session_of, to
 from recsys.serving.admin import Request, aside
@@ -35,6 +39,15 @@ PAGES = Router(
         show_sign_in,
         sign_in,
         sign_out,
+        show_health,
+        show_health_now,
+        show_surface,
+        show_answered,
+        show_incident,
+        show_findings,
+        ask_rule_off,
+        rule_off,
+        show_rule_off_lists,
         show_releases,
         show_release,
         show_served,
