@@ -2,7 +2,9 @@
 
 from litestar import Response, Router, get
 
+from recsys.console.evaluation import show_evaluation, show_logs, show_report, show_report_page, show_reports
 from recsys.console.page import at
+from recsys.console.pipelines import show_pipelines, show_run, show_runs
 from recsys.console.refusals import HANDLERS
 from recsys.console.releases import show_release, show_releases
 from recsys.console.signing_in import show_sign_in, sign_in, sign_out
@@ -40,6 +42,14 @@ PAGES = Router(
         sign_out,
         show_releases,
         show_release,
+        show_evaluation,
+        show_logs,
+        show_reports,
+        show_report,
+        show_report_page,
+        show_pipelines,
+        show_runs,
+        show_run,
         nothing_here,
     ],
     exception_handlers=HANDLERS,
