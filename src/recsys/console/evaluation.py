@@ -29,7 +29,7 @@ _ALONE = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'"
 )
-"""The policy of a report's page: it shows itself with its own style, in a frame of ours; it runs and fetches nothing."""
+"""The policy of a report's page: it shows itself with its own style, in a frame of ours, and fetches nothing."""
 
 
 @get("/t/{tenant:str}/evaluation")

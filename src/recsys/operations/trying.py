@@ -1,6 +1,6 @@
 """One request tried out: ranked as it would be answered, with every part of every score, and recorded nowhere."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -23,7 +23,7 @@ from recsys.snapshot import Snapshot, SnapshotRejected, open_floor, open_snapsho
 from recsys.snapshot.bound import read_bound
 from recsys.store import Store
 
-__all__ = ["Tried", "TriedItem", "answering_here", "try_at", "try_here"]
+__all__ = ["Answering", "Tried", "TriedItem", "answering_here", "served_here", "try_at", "try_here"]
 
 
 class TriedItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +46,8 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     ``rung``: the step of this host's ladder that would answer; ``None`` for a generation read from the store.
     ``history``: how many events of the user were used, ``by_profile``: the release knew them, not the request.
     ``erased``: whoever asks was erased, and is nobody. ``arms``: what can be asked of the surface besides what it
-    serves. ``draws``: the config leaves places to chance, which is left out here.
+    serves. ``draws``: the config leaves places to chance, which is left out here. ``anchors``: titles of the items that
+    reasons name.
     """
 
     generation: int
@@ -62,6 +63,7 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     segments: tuple[str, ...]
     arms: tuple[str, ...]
     draws: bool
+    anchors: Mapping[str, str]
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -103,17 +105,26 @@ def try_here(here: Here, tenant: str, request: RecommendRequest, *, now: float, 
     NotFound
         This host does not serve the tenant, or can read nothing of it.
     """
-    answering, places = answering_here(here, tenant), here.places
-    withdrawn, erased = _bound(places.withdrawn(tenant)), _bound(places.erased(tenant))
+    snapshot, rung = served_here(here, tenant), answering_here(here, tenant).rung
+    erased = _bound(here.places.erased(tenant))
+    if snapshot is None:
+        return _on_the_floor(here, tenant, request, erased, now=now)
+    found = _tried(snapshot, request, now=now, arm=arm, erased=erased | snapshot.erased)
+    stale = _stale(snapshot, request.surface, now)
+    return replace(found, rung=rung, warnings=(*found.warnings, *NOTICES[rung], *stale))
+
+
+def served_here(here: Here, tenant: str) -> Snapshot | None:
+    """Open this host's own copy of what it serves a tenant, without what newer releases withdraw; ``None`` where it has
+    none that opens. Raises :class:`~recsys.errors.NotFound` for a tenant it does not serve.
+    """
+    here.named(tenant)
     for kept in here.tenants()[tenant].serving:
         try:
-            snapshot = open_snapshot(places.root / kept.path).without(withdrawn)
+            return open_snapshot(here.places.root / kept.path).without(_bound(here.places.withdrawn(tenant)))
         except (SnapshotRejected, OSError):
             continue
-        found = _tried(snapshot, request, now=now, arm=arm, erased=erased | snapshot.erased)
-        stale = _stale(snapshot, request.surface, now)
-        return replace(found, rung=answering.rung, warnings=(*found.warnings, *NOTICES[answering.rung], *stale))
-    return _on_the_floor(here, tenant, request, withdrawn, erased, now=now)
+    return None
 
 
 def try_at(
@@ -163,6 +174,7 @@ def _tried(
         segments=tuple(snapshot.segments(asked.surface)),
         arms=tuple(_arms(snapshot.release, asked.surface, snapshot.config.at(asked.surface))),
         draws=config.exploration.policy != "none",
+        anchors=snapshot.titles(_anchors(answer)),
     )
 
 
@@ -183,6 +195,12 @@ def _item(item: Ranked, title: str | None) -> TriedItem:
         reasons=item.reasons or (),
         rules=parts.rules if parts else (),
     )
+
+
+def _anchors(answer: Answer) -> set[str]:
+    """Return what stands behind the colon of a reason: an item, of those that name one."""
+    reasons = {reason for item in answer.items for reason in item.reasons or ()}
+    return {reason.partition(":")[2] for reason in reasons if ":" in reason}
 
 
 def _arms(release: Release, surface: str, config: Config) -> Iterator[str]:
@@ -209,13 +227,12 @@ def _on_the_floor(
     here: Here,
     tenant: str,
     request: RecommendRequest,
-    withdrawn: frozenset[str],
     erased: frozenset[str],
     *,
     now: float,
 ) -> Tried:
     try:
-        floor = open_floor(here.places.floor(tenant)).without(withdrawn)
+        floor = open_floor(here.places.floor(tenant)).without(_bound(here.places.withdrawn(tenant)))
     except (SnapshotRejected, OSError) as error:
         raise NotFound(
             f"this host can read no release of {tenant}, and no floor", next_step="see recsys doctor on this host"
@@ -237,4 +254,5 @@ def _on_the_floor(
         segments=(),
         arms=(),
         draws=False,
+        anchors={},
     )
