@@ -12,7 +12,7 @@ from recsys.console.visit import Visit, visiting
 from recsys.errors import NotFound
 from recsys.evaluation import Report
 from recsys.events.observed import JoinDay, Observed
-from recsys.operations.balance import Balance, balances
+from recsys.operations.balance import HOLDS_BELOW, Balance, balances
 from recsys.operations.evidence import evidence_of, reports
 from recsys.operations.store_away import StoreAway, noticed
 from recsys.releases import NoReleases
@@ -65,6 +65,7 @@ def show_logs(request: Request, tenant: Tenant, days: Days = 14) -> Page:
         joins=joined(_from(rows, first_s)),
         splits=[(split, split_chart(split)) for split in splits],
         problem=problem,
+        holds_below=HOLDS_BELOW,
     )
 
 

@@ -70,7 +70,10 @@ def split_chart(split: Balance) -> Chart:
     return Chart(
         label=f"How likely so uneven a split of {split.experiment} is by chance, by day",
         x=tuple(day_s(day.day) for day in split.days),
-        series=(Curve(label="by chance (p)", values=tuple(day.p_sequential for day in split.days)),),
+        series=(
+            Curve(label="p, looked at every day", values=tuple(day.p_sequential for day in split.days)),
+            Curve(label="p, looked at once", values=tuple(day.p for day in split.days)),
+        ),
         unit="p",
         days=True,
         log=True,

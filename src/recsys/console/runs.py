@@ -49,10 +49,15 @@ _CHECKS = {
     "clock_gain": "how much better the hours fit with the clock moved",
     "top_share": "popularity that is on one item",
     "window_days_back": "days that the data ends before what is served",
+    "max_empty_rate": "replay gate: empty lists",
+    "min_overlap": "replay gate: items that lists keep",
+    "max_p99_ms": "replay gate: ms to rank one request, p99",
+    "violations": "replay gate: lists with what must not be shown",
 }
 _OVER = {"low_volume", "last_day_volume", "high_volume"}
 """Ratios that may be above 1: times, not a share of something."""
-_PLAIN = {"days_missing", "window_days_back", "clock_gain"}
+_PLAIN = {"days_missing", "window_days_back", "clock_gain", "max_p99_ms", "violations"}
+"""Counts, and what has no unit."""
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,9 +111,11 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
         return self.ended in ("failed", "killed")
 
     @property
-    def worst(self) -> tuple[Measured, ...]:
-        """Return what its checks measured that is not as it has to be."""
-        return tuple(one for one in self.run.measured if not one.ok)
+    def stopped_by(self) -> tuple[Drift, ...]:
+        """Return what stopped it, as people read it."""
+        return tuple(
+            _told(Measured(name=one.name, seen=one.seen, limit=one.limit, ok=False)) for one in self.run.stopped_by
+        )
 
 
 def shown(run: LastRun, *, now_s: float, newest: bool = True) -> Shown:
@@ -167,7 +174,8 @@ def _told(one: Measured) -> Drift:
     title = _CHECKS.get(one.name, one.name.replace("_", " "))
     if against:
         title = f"{signal}: items, of what is served" if kind == "rows" else f"{signal}: in common with what is served"
-    write = _plain if one.name in _PLAIN else _times if one.name in _OVER else _share
+    known = against or one.name in _CHECKS  # what else stops a run is a limit, which counts something
+    write = _plain if one.name in _PLAIN or not known else _times if one.name in _OVER else _share
     return Drift(
         name=one.name,
         title=title,
@@ -188,7 +196,7 @@ def _times(value: float) -> str:
 
 
 def _plain(value: float) -> str:
-    return f"{value:.4g}"
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.4g}"
 
 
 def charts_of(runs: Sequence[LastRun]) -> tuple[tuple[str, str, Chart], ...]:

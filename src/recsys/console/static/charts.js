@@ -85,7 +85,11 @@
     const chart = JSON.parse(box.dataset.chart);
     box.setAttribute("role", "img");
     box.setAttribute("aria-label", chart.label);
-    drawn.set(box, new uPlot(options(chart, box.clientWidth), data(chart), box));
+    const plot = new uPlot(options(chart, box.clientWidth), data(chart), box);
+    const newest = function () { plot.setLegend({ idx: chart.x.length - 1 }); };  // what it says while nobody points
+    plot.over.addEventListener("mouseleave", function () { setTimeout(newest, 0); });
+    newest();
+    drawn.set(box, plot);
     if (!before) resized.observe(box);
   }
 
