@@ -3,10 +3,12 @@
 from litestar import Response, Router, get
 
 from recsys.console.candidates import change_candidate, show_candidates
+from recsys.console.evaluation import show_evaluation, show_logs, show_report, show_report_page, show_reports
 from recsys.console.health import show_health, show_health_now
 from recsys.console.holds import change_hold, show_holds
 from recsys.console.incident import show_findings, show_incident
 from recsys.console.page import at
+from recsys.console.pipelines import show_pipelines, show_run, show_runs
 from recsys.console.refusals import HANDLERS
 from recsys.console.releases import compare, show_lists, show_proof, show_release, show_releases, show_served
 from recsys.console.rollback import ask_rollback, roll_back, show_rollback_lists, show_rollback_words
@@ -64,6 +66,14 @@ PAGES = Router(
         change_hold,
         show_candidates,
         change_candidate,
+        show_evaluation,
+        show_logs,
+        show_reports,
+        show_report,
+        show_report_page,
+        show_pipelines,
+        show_runs,
+        show_run,
     ],
     exception_handlers=HANDLERS,
 )
