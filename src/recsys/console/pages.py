@@ -2,11 +2,13 @@
 
 from litestar import Response, Router, get
 
+from recsys.console.asked_why import show_why
 from recsys.console.page import at
 from recsys.console.refusals import HANDLERS
 from recsys.console.releases import show_release, show_releases
 from recsys.console.signing_in import show_sign_in, sign_in, sign_out
 from recsys.console.static import show_file
+from recsys.console.trying import ask, show_try
 from recsys.console.visit import session_of, to
 from recsys.serving.admin import Request, aside
 from recsys.serving.problems import Refusal
@@ -40,6 +42,9 @@ PAGES = Router(
         sign_out,
         show_releases,
         show_release,
+        show_try,
+        ask,
+        show_why,
         nothing_here,
     ],
     exception_handlers=HANDLERS,
