@@ -49,7 +49,7 @@ def render(template: str, *, status: int = 200, **facts: Any) -> Page:
 def at(tenant: str, *parts: object, **query: object) -> str:
     """Return the address of a tenant's page; what is ``None`` in the query is left out."""
     path = "/".join(quote(str(part), safe="") for part in ("console", "t", tenant, *parts))
-    asked = {name: value for name, value in query.items() if value is not None}
+    asked = {name: str(value).lower() if value is True else value for name, value in query.items() if value is not None}
     return f"/{path}" + (f"?{urlencode(asked)}" if asked else "")
 
 

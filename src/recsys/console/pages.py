@@ -3,12 +3,16 @@
 from litestar import Response, Router, get
 
 from recsys.console.asked_why import show_why
+from recsys.console.candidates import change_candidate, show_candidates
+from recsys.console.holds import change_hold, show_holds
 from recsys.console.page import at
 from recsys.console.refusals import HANDLERS
-from recsys.console.releases import show_release, show_releases
+from recsys.console.releases import compare, show_lists, show_proof, show_release, show_releases, show_served
+from recsys.console.rollback import ask_rollback, roll_back, show_rollback_lists, show_rollback_words
 from recsys.console.signing_in import show_sign_in, sign_in, sign_out
 from recsys.console.static import show_file
 from recsys.console.trying import ask, show_try
+from recsys.console.undo import ask_undo, undo
 from recsys.console.visit import session_of, to
 from recsys.serving.admin import Request, aside
 from recsys.serving.problems import Refusal
@@ -45,6 +49,20 @@ PAGES = Router(
         show_try,
         ask,
         show_why,
+        show_served,
+        show_proof,
+        compare,
+        show_lists,
+        ask_rollback,
+        show_rollback_words,
+        show_rollback_lists,
+        roll_back,
+        ask_undo,
+        undo,
+        show_holds,
+        change_hold,
+        show_candidates,
+        change_candidate,
         nothing_here,
     ],
     exception_handlers=HANDLERS,

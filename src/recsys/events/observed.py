@@ -20,7 +20,18 @@ from recsys.events.layout import Stream, event_files, utc_day
 from recsys.events.schemas import Decision
 from recsys.store import Store
 
-__all__ = ["Clicks", "Day", "Experiment", "GenerationStats", "Joins", "Observed", "Sample", "Speed"]
+__all__ = [
+    "ArmDay",
+    "Clicks",
+    "Day",
+    "Experiment",
+    "GenerationStats",
+    "JoinDay",
+    "Joins",
+    "Observed",
+    "Sample",
+    "Speed",
+]
 
 _LARGEST_LINE_BYTES = 32 << 20
 _LOOKS = 10
@@ -112,6 +123,35 @@ class Joins(msgspec.Struct, frozen=True, kw_only=True):
     exposures: int
     outcomes: int
     outcomes_matched: float | None
+
+
+class JoinDay(msgspec.Struct, frozen=True, kw_only=True):
+    """How well the outcomes of one UTC day find their exposures, and how many exposures of the day have an outcome."""
+
+    day: str
+    exposures: int
+    exposures_acted_on: int
+    outcomes: int
+    matched: int
+
+    @property
+    def outcomes_matched(self) -> float | None:
+        """Share of outcomes whose exposure exists; ``None`` without outcomes."""
+        return self.matched / self.outcomes if self.outcomes else None
+
+    @property
+    def exposures_with_outcome(self) -> float | None:
+        """Share of exposures that anything was done with; ``None`` without exposures."""
+        return self.exposures_acted_on / self.exposures if self.exposures else None
+
+
+class ArmDay(msgspec.Struct, frozen=True, kw_only=True):
+    """How many units came to one arm on one UTC day; ``crossed`` of them were seen in other arms as well."""
+
+    day: str
+    arm: str
+    units: int
+    crossed: int
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,6 +259,25 @@ class Observed:
         """Return how well outcomes find their exposures."""
         exposures, outcomes, matched = self._engine.execute(_sql("joins")).fetchall()[0]
         return Joins(exposures=exposures, outcomes=outcomes, outcomes_matched=matched / outcomes if outcomes else None)
+
+    def join_days(self) -> tuple[JoinDay, ...]:
+        """Return how well outcomes find their exposures day by day, oldest first.
+
+        What was done on the first day with an answer from before it finds nothing: read a day more than is shown.
+        """
+        cursor = self._engine.execute(_sql("join_days"))
+        names = [column[0] for column in cursor.description]
+        rows = (dict(zip(names, row, strict=True)) for row in cursor.fetchall())
+        return tuple(JoinDay(**{**row, "day": str(row["day"])}) for row in rows)
+
+    def arms(self, surface: str, experiment: str, *, since_generation: int) -> tuple[ArmDay, ...]:
+        """Return how many units each arm of an experiment or a candidate got, by the day on which they came.
+
+        A unit counts once, for the arm of its first answer by this generation or a later one.
+        """
+        asked = {"surface": surface, "experiment": experiment, "since_generation": since_generation}
+        rows = self._engine.execute(_sql("arms"), asked).fetchall()
+        return tuple(ArmDay(day=str(day), arm=arm, units=units, crossed=crossed) for day, arm, units, crossed in rows)
 
     def sample(self, *, surface: str, generation: int, empty: bool | None = None, limit: int = 20) -> list[Sample]:
         """Return some recommendations of a generation, the same every time, and no answers of ``/v1/similar``.

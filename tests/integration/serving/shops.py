@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from tests.unit.signals import artifacts
 
 from recsys.access import create_key
@@ -82,30 +83,32 @@ def call(
 
 
 class Shop:
-    """A tenant ``demo``. Items of a shipped manifest begin with its mark: ``b-004``.
+    """One tenant. Items of a shipped manifest begin with its mark: ``b-004``.
 
     ``store``: its address, by default a folder below ``root``; ``log``: as of a store.
     """
 
-    def __init__(self, root: Path, *, store: str = "", log: str = "") -> None:
-        self.root, self.address, self.log = root, store or str(root / "store"), log
+    def __init__(self, root: Path, *, store: str = "", log: str = "", tenant: str = "demo") -> None:
+        self.root, self.address, self.log, self.tenant = root, store or str(root / "store"), log, tenant
         self.store: Store = open_store(self.address, log=log or None)
-        create_tenant(self.store, "demo", actor="tests")
-        self.client = create_key(self.store, "demo", "client", actor="tests").secret
-        self.operator = create_key(self.store, "demo", "operator", actor="tests").secret
-        self.releases = Releases(self.store, "demo", actor="tests")
+        create_tenant(self.store, tenant, actor="tests")
+        self.client = create_key(self.store, tenant, "client", actor="tests").secret
+        self.operator = create_key(self.store, tenant, "operator", actor="tests").secret
+        self.releases = Releases(self.store, tenant, actor="tests")
 
     def manifest(self, mark: str, *, items: int = ITEMS) -> str:
         today = datetime.now(UTC).date()
         ids = [f"{mark}-{number:03d}" for number in range(items)]
-        catalog = pack_catalog([Item(item_id=one, tags=("t",)) for one in ids], tenant="demo")
-        popularity = artifacts.popularity({one: float(len(ids) - at) for at, one in enumerate(ids)})
-        cooc = artifacts.cooc({(ids[0], other): 0.5 for other in ids[1:6]})
+        titled = [Item(item_id=one, tags=("t",), title=f"Lamp {one}") for one in ids]
+        catalog = pack_catalog(titled, tenant=self.tenant)
+        heading = msgspec.structs.replace(artifacts.HEADING, tenant=self.tenant)
+        popularity = artifacts.popularity({one: float(len(ids) - at) for at, one in enumerate(ids)}, heading)
+        cooc = artifacts.cooc({(ids[0], other): 0.5 for other in ids[1:6]}, heading)
         return self.store.blobs.put(
-            "demo",
+            self.tenant,
             canonical(
                 Manifest(
-                    tenant="demo",
+                    tenant=self.tenant,
                     surface="home",
                     window=Window(start=str(today - timedelta(days=21)), end=str(today)),  # fresh, whenever this runs
                     inputs="sha256:" + "0" * 64,
@@ -120,7 +123,7 @@ class Shop:
         return change.release.generation
 
     def _ref(self, data: bytes) -> ArtifactRef:
-        return ArtifactRef(artifact=self.store.blobs.put("demo", data), rows=1, size_bytes=len(data))
+        return ArtifactRef(artifact=self.store.blobs.put(self.tenant, data), rows=1, size_bytes=len(data))
 
     def settings(self, **changes: Any) -> Settings:
         """Settings for a test's patience: short confirmations, quick shipping, free ports."""
@@ -176,7 +179,7 @@ class Served:
 
         def there() -> Answer | None:
             answers = [self.recommend() for _ in range(8)]
-            if all((one.status, one.generation, one.rung) == (200, generation, rung) for one in answers):
+            if all(one.status == 200 and (one.generation, one.rung) == (generation, rung) for one in answers):
                 return answers[-1]
             return None
 

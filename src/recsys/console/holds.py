@@ -1,0 +1,64 @@
+"""Holds: "stop shipping", placed and lifted."""
+
+from typing import Annotated
+
+from litestar import Response, get, post
+from litestar.params import QueryParameter, RawBody
+
+from recsys.console.orders import attempt_in, new_key, reason_in
+from recsys.console.page import Page, at
+from recsys.console.visit import Form, Visit, ordered, to, visiting
+from recsys.errors import RecsysError
+from recsys.releases import LEVERS, Change
+from recsys.serving.admin import Request, Tenant, aside
+from recsys.store.names import NAME_PATTERN
+
+__all__ = ["change_hold", "show_holds"]
+
+OnSurface = Annotated[str | None, QueryParameter(pattern=NAME_PATTERN, description="The surface chosen beforehand.")]
+
+
+@get("/t/{tenant:str}/holds")
+@aside
+def show_holds(request: Request, tenant: Tenant, surface: OnSurface = None) -> Page:
+    """Show what is held, and offer to hold and to resume."""
+    return _shown(visiting(request, tenant), surface=surface)
+
+
+def _shown(
+    visit: Visit, *, surface: str | None = None, form: Form | None = None, problem: RecsysError | None = None
+) -> Page:
+    head = visit.releases.current()
+    given = form or {}
+    return visit.page(
+        "holds.html",
+        here="releases",
+        status=200 if problem is None else 409,
+        head=head,
+        surfaces=sorted(head.surfaces),
+        levers=LEVERS,
+        surface=given.get("surface", surface or ""),
+        chosen=[lever for lever in LEVERS if given.get(lever)] if form else ["artifacts"],
+        reason=given.get("reason", ""),
+        problem=problem,
+        keys=[new_key() for _ in range(len(head.holds) + 1)],
+    )
+
+
+@post("/t/{tenant:str}/holds")
+@aside
+def change_hold(request: Request, tenant: Tenant, body: RawBody) -> Response[bytes]:
+    """Place a hold, or lift one."""
+    visit, form = ordered(request, tenant, body)
+    try:
+        change = _changed(visit, form)
+    except RecsysError as error:
+        return _shown(visit, form=form, problem=error)
+    return to(at(tenant, "releases", change.release.generation, pulled=True))
+
+
+def _changed(visit: Visit, form: Form) -> Change:
+    levers = [lever for lever in LEVERS if form.get(lever)]
+    surface, reason, attempt = form.get("surface") or None, reason_in(form), attempt_in(form)
+    pull = visit.releases.resume if form.get("do") == "resume" else visit.releases.hold
+    return pull(surface=surface, levers=levers, reason=reason, attempt=attempt)
