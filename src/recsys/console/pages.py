@@ -4,6 +4,8 @@ from litestar import Response, Router, get
 
 from recsys.console.asked_why import show_why
 from recsys.console.candidates import change_candidate, show_candidates
+from recsys.console.documents import show_config, show_rules
+from recsys.console.editing import edit, show_editor
 from recsys.console.holds import change_hold, show_holds
 from recsys.console.page import at
 from recsys.console.refusals import HANDLERS
@@ -11,6 +13,7 @@ from recsys.console.releases import compare, show_lists, show_proof, show_releas
 from recsys.console.rollback import ask_rollback, roll_back, show_rollback_lists, show_rollback_words
 from recsys.console.signing_in import show_sign_in, sign_in, sign_out
 from recsys.console.static import show_file
+from recsys.console.switching import ask_switch, show_switch_lists, switch
 from recsys.console.trying import ask, show_try
 from recsys.console.undo import ask_undo, undo
 from recsys.console.visit import session_of, to
@@ -49,6 +52,13 @@ PAGES = Router(
         show_try,
         ask,
         show_why,
+        show_rules,
+        show_config,
+        show_editor,
+        edit,
+        ask_switch,
+        show_switch_lists,
+        switch,
         show_served,
         show_proof,
         compare,
