@@ -41,7 +41,7 @@ def render(template: str, *, status: int = 200, **facts: Any) -> Page:
     return Response(
         _templates().get_template(template).render(facts).encode(),
         status_code=status,
-        media_type="text/html; charset=utf-8",
+        media_type="text/html",
         headers=_HEADERS,
     )
 

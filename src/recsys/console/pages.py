@@ -18,7 +18,6 @@ from recsys.console.trying import ask, show_try
 from recsys.console.undo import ask_undo, undo
 from recsys.console.visit import session_of, to
 from recsys.serving.admin import Request, aside
-from recsys.serving.problems import Refusal
 
 __all__ = ["PAGES"]
 
@@ -31,12 +30,6 @@ def enter(request: Request) -> Response[bytes]:
     if session is None or not session.tenants:
         return to("/console/sign-in")
     return to(at(session.tenants[0], "health"))
-
-
-@get("/{rest:path}", sync_to_thread=False)
-def nothing_here(rest: str) -> Response[bytes]:
-    """Say that there is no such page."""
-    raise Refusal(404, "NO_ROUTE", f"there is no page {rest[:80]}", next_step="begin at /console")
 
 
 PAGES = Router(
@@ -73,8 +66,6 @@ PAGES = Router(
         change_hold,
         show_candidates,
         change_candidate,
-        nothing_here,
     ],
     exception_handlers=HANDLERS,
-    opt={"page": True},
 )
