@@ -2,7 +2,10 @@
 
 from litestar import Response, Router, get
 
+from recsys.console.asked_why import show_why
 from recsys.console.candidates import change_candidate, show_candidates
+from recsys.console.documents import show_config, show_rules
+from recsys.console.editing import edit, show_editor
 from recsys.console.evaluation import show_evaluation, show_logs, show_report, show_report_page, show_reports
 from recsys.console.health import show_health, show_health_now
 from recsys.console.holds import change_hold, show_holds
@@ -16,6 +19,8 @@ from recsys.console.rule_off import ask_rule_off, rule_off, show_rule_off_lists
 from recsys.console.signing_in import show_sign_in, sign_in, sign_out
 from recsys.console.static import show_file
 from recsys.console.surface import show_answered, show_surface
+from recsys.console.switching import ask_switch, show_switch_lists, switch
+from recsys.console.trying import ask, show_try
 from recsys.console.undo import ask_undo, undo
 from recsys.console.visit import session_of, to
 from recsys.serving.admin import Request, aside
@@ -52,6 +57,16 @@ PAGES = Router(
         show_rule_off_lists,
         show_releases,
         show_release,
+        show_try,
+        ask,
+        show_why,
+        show_rules,
+        show_config,
+        show_editor,
+        edit,
+        ask_switch,
+        show_switch_lists,
+        switch,
         show_served,
         show_proof,
         compare,
