@@ -89,6 +89,8 @@ def test_a_page_that_cannot_be_read_anew_says_so(browse, shop):
     expect(page.locator("[data-read]")).to_contain_text("the console does not answer. What you see may be over.")
     expect(page.locator("#said")).to_have_text("This page cannot be read anew.")
     expect(advice(page)).to_have_text("Everything is healthy: safe to ship.")
+    check_axe(page)
+    check_narrow(page)
     picture(page, "health-not-read")
     page.unroute("**/health-now")
     page.get_by_role("link", name="Read again").click()
