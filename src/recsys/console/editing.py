@@ -83,7 +83,7 @@ class _Checked(msgspec.Struct, frozen=True, kw_only=True):
         return self.mistake is None and not self.nothing and (self.refused is None or self.why in ("unknown", "other"))
 
 
-@get("/t/{tenant:str}/documents/{kind:str}/edit")
+@get("/t/{tenant:str}/documents/edit/{kind:str}")
 @aside
 def show_editor(request: Request, tenant: Tenant, kind: str) -> Page:
     """Show a document to edit."""
@@ -92,7 +92,7 @@ def show_editor(request: Request, tenant: Tenant, kind: str) -> Page:
     return _editor(visit, _Draft(kind=document.kind, text=document.text, expect=document.expect, key=new_key()))
 
 
-@post("/t/{tenant:str}/documents/{kind:str}/edit", request_max_body_size=_MOST_BODY_BYTES)
+@post("/t/{tenant:str}/documents/edit/{kind:str}", request_max_body_size=_MOST_BODY_BYTES)
 @aside
 def edit(request: Request, tenant: Tenant, kind: str, body: RawBody) -> Response[bytes]:
     """Check a text, or save one that was checked."""
