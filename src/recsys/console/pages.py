@@ -6,13 +6,19 @@ from recsys.console.asked_why import ask_why, show_why
 from recsys.console.candidates import change_candidate, show_candidates
 from recsys.console.documents import show_config, show_rules
 from recsys.console.editing import edit, show_editor
+from recsys.console.evaluation import show_evaluation, show_logs, show_report, show_report_page, show_reports
+from recsys.console.health import show_health, show_health_now
 from recsys.console.holds import change_hold, show_holds
+from recsys.console.incident import show_findings, show_incident
 from recsys.console.page import at
+from recsys.console.pipelines import show_pipelines, show_run, show_runs
 from recsys.console.refusals import HANDLERS
 from recsys.console.releases import compare, show_lists, show_proof, show_release, show_releases, show_served
 from recsys.console.rollback import ask_rollback, roll_back, show_rollback_lists, show_rollback_words
+from recsys.console.rule_off import ask_rule_off, rule_off, show_rule_off_lists
 from recsys.console.signing_in import show_sign_in, sign_in, sign_out
 from recsys.console.static import show_file
+from recsys.console.surface import show_answered, show_surface
 from recsys.console.switching import ask_switch, show_switch_lists, switch
 from recsys.console.trying import ask, show_try
 from recsys.console.undo import ask_undo, undo
@@ -40,6 +46,15 @@ PAGES = Router(
         show_sign_in,
         sign_in,
         sign_out,
+        show_health,
+        show_health_now,
+        show_surface,
+        show_answered,
+        show_incident,
+        show_findings,
+        ask_rule_off,
+        rule_off,
+        show_rule_off_lists,
         show_releases,
         show_release,
         show_try,
@@ -67,6 +82,14 @@ PAGES = Router(
         change_hold,
         show_candidates,
         change_candidate,
+        show_evaluation,
+        show_logs,
+        show_reports,
+        show_report,
+        show_report_page,
+        show_pipelines,
+        show_runs,
+        show_run,
     ],
     exception_handlers=HANDLERS,
 )

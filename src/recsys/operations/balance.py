@@ -1,7 +1,7 @@
 """Did the arms of what runs get the shares of units that they were meant to get: day by day, as the logs have it.
 
-An evaluation asks the same of one experiment when it ends. This asks it of everything that runs, every day, so the test
-is one that may be looked at all the time.
+An evaluation asks the same of one experiment when it ends, and holds. This asks it of everything that runs, every day.
+So what is sure is told from what an evaluation would hold on: of many looks one is surprising by chance.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,8 @@ __all__ = ["HOLDS_BELOW", "Balance", "BalanceDay", "balances"]
 _MOST_READ = 1_000
 """Releases that are looked back through for where the shares were last changed; then what is read counts from there."""
 
-State = Literal["balanced", "mismatch", "no_units", "not_split"]
+State = Literal["balanced", "doubtful", "mismatch", "no_units", "not_split"]
+"""``doubtful``: an evaluation would hold on it now; to who looks every day it is not sure yet."""
 Kind = Literal["candidate", "experiment"]
 
 
@@ -150,11 +151,15 @@ def _judged(surface: str, split: _Split, since: int, observed: Observed) -> Bala
         said = "No answer counted for an arm yet: nobody came, or requests do not carry the id that arms go by."
         return msgspec.structs.replace(named, state="no_units", sentence=said)
     days, last = _days(rows, split.meant)
-    off = days[-1].p_sequential < HOLDS_BELOW and last.deviation >= LEAST_DEVIATION
+    state: State = "balanced"
+    if last.deviation >= LEAST_DEVIATION:
+        sure, held = days[-1].p_sequential < HOLDS_BELOW, days[-1].p < HOLDS_BELOW
+        state = "mismatch" if sure else "doubtful" if held else "balanced"
+    said = {"mismatch": _mismatch, "doubtful": _doubtful, "balanced": _balanced}[state](days, split.meant)
     return msgspec.structs.replace(
         named,
-        state="mismatch" if off else "balanced",
-        sentence=_mismatch(days, split.meant) if off else _balanced(days[-1], split.meant),
+        state=state,
+        sentence=said,
         deviation=min(last.deviation, 1e9),
         crossed=sum(row.crossed for row in rows),
         days=days,
@@ -176,8 +181,15 @@ def _days(rows: tuple[ArmDay, ...], meant: Mapping[str, float]) -> tuple[tuple[B
     return tuple(days), ratio
 
 
-def _balanced(last: BalanceDay, meant: Mapping[str, float]) -> str:
-    return f"{_shares(last.units, meant)}. Chance alone gives splits like this."
+def _balanced(days: tuple[BalanceDay, ...], meant: Mapping[str, float]) -> str:
+    return f"{_shares(days[-1].units, meant)}. Chance alone gives splits like this."
+
+
+def _doubtful(days: tuple[BalanceDay, ...], meant: Mapping[str, float]) -> str:
+    return (
+        f"{_shares(days[-1].units, meant)}. An evaluation made now would hold: whoever looks once sees a split this "
+        f"uneven by chance with p {days[-1].p:.1g}. Who looks every day sees one now and then: look into it, or wait."
+    )
 
 
 def _mismatch(days: tuple[BalanceDay, ...], meant: Mapping[str, float]) -> str:

@@ -10,7 +10,7 @@ from recsys.pipelines.kept import Incremental
 from recsys.pipelines.limits import Limits
 from recsys.pipelines.mapping import EventMapping, read_mapping
 from recsys.pipelines.publish import publish
-from recsys.pipelines.report import LastRun, RunReport, SignalReport, last_run, last_runs, past_runs
+from recsys.pipelines.report import LastRun, RunReport, SignalReport, last_run, last_runs, past_run, past_runs
 from recsys.pipelines.run import run, tenant_params
 from recsys.pipelines.rundir import Finding
 from recsys.pipelines.sources import EventSource, open_source
@@ -37,6 +37,7 @@ __all__ = [
     "last_run",
     "last_runs",
     "open_source",
+    "past_run",
     "past_runs",
     "publish",
     "read_mapping",

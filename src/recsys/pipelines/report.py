@@ -10,6 +10,7 @@ from recsys.pipelines.errors import Exceeded
 from recsys.pipelines.rundir import Finding, Severity
 from recsys.releases import Window
 from recsys.store import Missing, Store
+from recsys.store.names import is_key
 
 __all__ = [
     "KEPT_RUNS",
@@ -22,6 +23,7 @@ __all__ = [
     "last_run_key",
     "last_runs",
     "measured",
+    "past_run",
     "past_runs",
     "record_run",
 ]
@@ -103,6 +105,16 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True):
     measured: tuple[Measured, ...] = ()
     run_id: str = ""
 
+    @property
+    def name(self) -> str:
+        """Return what tells this run from the others of its surface; names sort as the runs began."""
+        return re.sub(r"\D", "", self.started) + (f"-{self.run_id}" if self.run_id else "")
+
+    @property
+    def seconds(self) -> float:
+        """Return what the stages took together, of those that ended."""
+        return sum(self.took_s.values())
+
 
 def measured(findings: Iterable[Finding]) -> tuple[Measured, ...]:
     """Return what is kept of findings: without their sentences, which ``checks`` and ``error`` have."""
@@ -123,7 +135,7 @@ def record_run(store: Store, run: LastRun) -> None:
     version 0.1.0 takes whatever lies there for the last run of a surface.
     """
     store.objects.replace(last_run_key(run.tenant, run.surface), canonical(run))
-    store.objects.replace(_past_key(run), canonical(run), durable=False)
+    store.objects.replace(f"{_past_folder(run.tenant, run.surface)}{run.name}.json", canonical(run), durable=False)
     if run.finished is not None:
         for key in _past_keys(store, run.tenant, run.surface)[KEPT_RUNS:]:
             store.objects.delete(key)
@@ -133,19 +145,21 @@ def past_runs(store: Store, tenant: str, surface: str, *, most: int = KEPT_RUNS)
     """Return the runs of a surface, newest first, the last one among them. One that cannot be read is left out."""
     found = [run for key in _past_keys(store, tenant, surface)[:most] if (run := _past_run(store, key)) is not None]
     last = last_run(store, tenant, surface)
-    if last is not None and all((run.started, run.run_id) != (last.started, last.run_id) for run in found):
+    if last is not None and all(run.name != last.name for run in found):
         found.insert(0, last)  # a version wrote it that kept none of its past
     return tuple(sorted(found, key=lambda run: run.started, reverse=True)[:most])
 
 
+def past_run(store: Store, tenant: str, surface: str, name: str) -> LastRun | None:
+    """Return one run of a surface by its name; ``None`` where it is not kept, or cannot be read."""
+    key = f"{_past_folder(tenant, surface)}{name}.json"
+    found = _past_run(store, key) if is_key(key) else None
+    last = last_run(store, tenant, surface) if found is None else None
+    return last if last is not None and last.name == name else found
+
+
 def _past_folder(tenant: str, surface: str) -> str:
     return f"past_runs/{tenant}/{surface}/"
-
-
-def _past_key(run: LastRun) -> str:
-    """Name where the record of one run stays; names sort as the runs began."""
-    began = re.sub(r"\D", "", run.started)
-    return f"{_past_folder(run.tenant, run.surface)}{began}{'-' if run.run_id else ''}{run.run_id}.json"
 
 
 def _past_keys(store: Store, tenant: str, surface: str) -> list[str]:

@@ -93,6 +93,16 @@ def test_a_split_that_chance_does_not_make_is_told_with_the_day_by_which_it_was_
     assert f"seen by {second.day}" in found.sentence
 
 
+def test_what_an_evaluation_would_hold_on_and_daily_looks_are_not_sure_of_is_doubtful(incident: Incident) -> None:
+    name = candidate(incident)
+    serve_day(incident, 0, 400, 0.5, name)
+    serve_day(incident, 1, 400, 0.35, name)
+    (found,) = seen(incident)
+    assert found.state == "doubtful"
+    assert found.days[-1].p < 0.001 < found.days[-1].p_sequential
+    assert "An evaluation made now would hold" in found.sentence
+
+
 def test_a_unit_counts_once_and_one_in_two_arms_is_told(incident: Incident) -> None:
     name = candidate(incident)
     serve_day(incident, 0, 200, 0.5, name, people=100)

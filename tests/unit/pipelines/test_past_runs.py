@@ -8,8 +8,8 @@ from tests.unit.pipelines.shops import END, START, Shop, event, new_shop, visits
 from tests.unit.pipelines.test_run import FROM_EVENTS, go
 
 from recsys.access import delete_tenant
-from recsys.encoding import rfc3339
-from recsys.pipelines import BadInput, ChecksFailed, last_run, last_runs, past_runs, run
+from recsys.encoding import canonical, rfc3339
+from recsys.pipelines import BadInput, ChecksFailed, last_run, last_runs, past_run, past_runs, run
 from recsys.pipelines.report import KEPT_RUNS, LastRun, last_run_key, record_run
 
 WHEN_S = 1_793_000_000.0
@@ -79,6 +79,17 @@ def test_a_last_run_that_an_older_version_wrote_is_among_them(shop: Shop) -> Non
     shop.store.objects.replace(last_run_key("demo", "home"), older)
     newest, before = past_runs(shop.store, "demo", "home")
     assert (newest.started, newest.measured, before) == ("2027-01-01T00:00:00.000Z", (), ended(1))
+
+
+def test_a_run_is_found_by_its_name(shop: Shop) -> None:
+    for number in range(3):
+        record_run(shop.store, ended(number, run_id="ab"))
+    assert past_run(shop.store, "demo", "home", ended(1, run_id="ab").name) == ended(1, run_id="ab")
+    for name in ("20260101", "../../runs/demo/home", ""):
+        assert past_run(shop.store, "demo", "home", name) is None
+    older = ended(9)
+    shop.store.objects.replace(last_run_key("demo", "home"), canonical(older))
+    assert past_run(shop.store, "demo", "home", older.name) == older
 
 
 def test_a_record_that_cannot_be_read_hides_no_other(shop: Shop) -> None:
