@@ -72,6 +72,7 @@ def test_a_rule_goes_from_a_mistake_over_its_preview_to_a_release(browse, shop):
     guest.recommend(3, surface="home", k=5)
     page = edited(browse, guest, rules("a-029").replace("block", "blok"))
     page.get_by_text("Line 4, [0].action").wait_for()
+    assert "Did you mean `block`?" in page.locator("#found").text_content()
     page.get_by_role("button", name="Go to line 4").click()
     chosen = page.evaluate(
         "text => text.value.slice(text.selectionStart, text.selectionEnd)", page.query_selector("#text")
@@ -134,7 +135,7 @@ def test_who_comes_too_late_sees_what_changed_and_decides(browse, shop):
     guest.releases.put_rules(rules("a-005").encode(), reason="faster")
     browse.allow("409")
     save(page, "too late")
-    page.get_by_text("Rules was expected as in generation").wait_for()
+    page.get_by_text("The rules were changed while you were at it").wait_for()
     assert "rule added: recall" in page.locator("#found").text_content()
     assert "faster" in page.locator("#found").text_content()
     looked_at(page, "edit-stale")
