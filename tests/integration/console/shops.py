@@ -10,6 +10,7 @@ from tests.integration.serving.shops import Answer, Served, Shop, call, served, 
 
 from recsys.access import Role, create_key
 from recsys.encoding import canonical, rfc3339
+from recsys.events.layout import utc_day
 from recsys.lab import shop as lab
 from recsys.operations.thresholds import THRESHOLDS
 
@@ -41,6 +42,25 @@ class Guest:
     def served_from(self, generation: int) -> None:
         """Wait until a generation is what is served."""
         _wait(self._served, generation)
+
+    def answered_before(self, *, hours: int) -> None:
+        """Leave records of answers in the store, some an hour, as a host did that is gone."""
+        for ago in range(1, hours + 1):
+            at_s = time.time() - 3600 * ago
+            whole = {"surface": "home", "generation": "2", "rung": "live", "traffic": "user"}
+            lines = [
+                {
+                    "request_id": f"{ago}-{number}",
+                    "user_id": "u",
+                    "ts": rfc3339(at_s + number),
+                    "items": [{"item_id": "a-000", "rank": 1}],
+                    "context": whole,
+                    "latency_ms": 2.0 + ago % 5,
+                }
+                for number in range(20)
+            ]
+            place = f"events/{self.tenant}/exposures/dt={utc_day(at_s)}/gone-0-{ago}.jsonl"
+            self.shop.store.objects.create(place, b"".join(canonical(line) + b"\n" for line in lines))
 
     def block_everything(self) -> int:
         """Ship the rule of the oldest incident there is, wait until it is served, and return its generation."""

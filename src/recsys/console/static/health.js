@@ -25,6 +25,7 @@
       ? "Not read for " + age + " s: " + (problem || "no answer yet") + ". What you see may be over."
       : "Read " + age + " s ago.";
     line.classList.toggle("late", Boolean(late));
+    place.toggleAttribute("data-late", Boolean(late));
     if (late && !was) said.textContent = "This page cannot be read anew.";
     was = late;
   }
