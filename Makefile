@@ -23,8 +23,8 @@ $(STAMP): pyproject.toml requirements/dev.txt
 
 setup: $(STAMP) ## Install everything into .venv, from the hashed lock files
 
-demo: $(STAMP) ## Run the whole promise once, on this machine (under 3 minutes)
-	$(BIN)/recsys demo
+demo: $(STAMP) ## Run the whole promise once, on this machine (under 3 minutes); KEEP=1 leaves the console open
+	$(BIN)/recsys demo $(if $(KEEP),--keep)
 
 test: $(STAMP) ## Run the tests; what needs a server starts it itself
 	$(BIN)/python -m pytest -n auto --dist loadgroup

@@ -3,8 +3,12 @@
 import csv
 import os
 import random
+import re
+import signal
 import subprocess
 import sys
+import urllib.parse
+import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -34,6 +38,37 @@ def test_the_demo_shows_the_whole_promise_and_exits_0(tmp_path: Path) -> None:
     for act in ("rule recall-list", "changed its artifacts", "chain, digests and pointer are right"):
         assert act in said
     assert (tmp_path / "var/demo/reports/blend.html").stat().st_size > 1000
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_the_demo_leaves_the_console_open_until_ctrl_c(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "recsys", "demo", "--keep", "--folder", str(tmp_path / "demo")]
+    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "160"}
+    demo = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+    try:
+        assert demo.stdout is not None
+        said = ""
+        while "Ctrl-C ends it" not in said:
+            line = demo.stdout.readline()
+            assert line, said
+            said += line
+        found = re.search(r"console: (\S+)/console\n.*operator: (\S+)", said)
+        assert found, said
+        assert "Releases of demo" in _seen(found[1], "/console/t/demo/releases", key=found[2])
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(timeout=30) == 0
+    finally:
+        demo.kill()
+
+
+def _seen(origin: str, path: str, *, key: str) -> str:
+    """Sign in to a console, and return one of its pages."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    browser.addheaders = [("Origin", origin)]
+    form = urllib.parse.urlencode({"credential": key, "to": path})
+    with browser.open(f"{origin}/console/sign-in", form.encode()) as page:
+        return str(page.read().decode())
 
 
 def _orders(path: Path) -> None:

@@ -21,6 +21,8 @@ tenants = typer.Typer(no_args_is_help=True, help="Make, list, export and delete 
 keys = typer.Typer(no_args_is_help=True, help="API keys: make, list, revoke.")
 users = typer.Typer(no_args_is_help=True, help="What the suite knows a user as, and users never to be used.")
 
+_LONGEST_LABEL = 80
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the groups to the command tree."""
@@ -148,12 +150,21 @@ def _counted(done: DeletedTenant) -> str:
     )
 
 
-@keys.command("create", epilog="Example: recsys keys create --tenant demo --role client")
+def _short(label: str) -> str:
+    if len(label) > _LONGEST_LABEL:
+        raise UsageError(f"a label of {len(label)} characters", next_step=f"at most {_LONGEST_LABEL} fit beside an id")
+    return label
+
+
+@keys.command("create", epilog="Example: recsys keys create --tenant demo --role operator --label 'night shift'")
 def create_one(
     tenant: TenantOption = None,
     role: Annotated[
         Literal["client", "viewer", "operator", "admin"], typer.Option(help="What the key may do.")
     ] = "client",
+    label: Annotated[
+        str, typer.Option(callback=_short, help="Who has it, or what it is for: pages say it beside the key's id.")
+    ] = "",
     reason: ReasonOption = "",
     dry_run: DryRunOption = False,
 ) -> None:
@@ -165,7 +176,7 @@ def create_one(
             lambda: terminal.say(f"would make a {role} key for {of.tenant}"),
         )
         return
-    key, secret = create_key(of.store, of.tenant, role, actor=of.actor, reason=reason)
+    key, secret = create_key(of.store, of.tenant, role, label=label, actor=of.actor, reason=reason)
     undo = terminal.command(f"recsys keys revoke {key.id} --tenant {of.tenant}")
 
     def people() -> None:
@@ -183,10 +194,10 @@ def list_keys(tenant: TenantOption = None) -> None:
     found = load_directory(of.store, keys=False).keys_of(of.tenant)
 
     def people() -> None:
-        table = Table("id", "role", "made", "by", "state", box=None, pad_edge=False)
+        table = Table("id", "role", "label", "made", "by", "state", box=None, pad_edge=False)
         for key in found:
             state = f"revoked {key.revoked_at}" if key.revoked else "active"
-            table.add_row(key.id, key.role, key.created_at, escape(key.created_by), state)
+            table.add_row(key.id, key.role, escape(key.label), key.created_at, escape(key.created_by), state)
         terminal.people.print(table)
 
     terminal.finish({"keys": found}, people)

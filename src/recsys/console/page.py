@@ -41,7 +41,7 @@ def render(template: str, *, status: int = 200, **facts: Any) -> Page:
     return Response(
         _templates().get_template(template).render(facts).encode(),
         status_code=status,
-        media_type="text/html; charset=utf-8",
+        media_type="text/html",
         headers=_HEADERS,
     )
 
@@ -96,7 +96,9 @@ def _ago(value: str | float | None) -> Markup:
     except Invalid:
         return escape(value)
     seconds = time.time() - moment
-    words = "in " + _seconds(-seconds) if seconds < -1 else _seconds(max(0.0, seconds)) + " ago"
+    words = (
+        "just now" if abs(seconds) < 1 else f"in {_seconds(-seconds)}" if seconds < 0 else f"{_seconds(seconds)} ago"
+    )
     return Markup('<time datetime="{}" title="{}">{}</time>').format(named, named, words)
 
 

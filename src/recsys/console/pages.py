@@ -2,9 +2,14 @@
 
 from litestar import Response, Router, get
 
+from recsys.console.asked_why import show_why
 from recsys.console.candidates import change_candidate, show_candidates
+from recsys.console.documents import show_config, show_rules
+from recsys.console.editing import edit, show_editor
 from recsys.console.evaluation import show_evaluation, show_logs, show_report, show_report_page, show_reports
+from recsys.console.health import show_health, show_health_now
 from recsys.console.holds import change_hold, show_holds
+from recsys.console.incident import show_findings, show_incident
 from recsys.console.page import at
 from recsys.console.pipelines import show_pipelines, show_run, show_runs
 from recsys.console.refusals import HANDLERS
@@ -12,10 +17,12 @@ from recsys.console.releases import compare, show_lists, show_proof, show_releas
 from recsys.console.rollback import ask_rollback, roll_back, show_rollback_lists, show_rollback_words
 from recsys.console.signing_in import show_sign_in, sign_in, sign_out
 from recsys.console.static import show_file
+from recsys.console.surface import show_answered, show_surface
+from recsys.console.switching import ask_switch, show_switch_lists, switch
+from recsys.console.trying import ask, show_try
 from recsys.console.undo import ask_undo, undo
 from recsys.console.visit import session_of, to
 from recsys.serving.admin import Request, aside
-from recsys.serving.problems import Refusal
 
 __all__ = ["PAGES"]
 
@@ -30,12 +37,6 @@ def enter(request: Request) -> Response[bytes]:
     return to(at(session.tenants[0], "health"))
 
 
-@get("/{rest:path}", sync_to_thread=False)
-def nothing_here(rest: str) -> Response[bytes]:
-    """Say that there is no such page."""
-    raise Refusal(404, "NO_ROUTE", f"there is no page {rest[:80]}", next_step="begin at /console")
-
-
 PAGES = Router(
     path="/console",
     route_handlers=[
@@ -44,8 +45,24 @@ PAGES = Router(
         show_sign_in,
         sign_in,
         sign_out,
+        show_health,
+        show_health_now,
+        show_surface,
+        show_answered,
+        show_incident,
+        show_findings,
         show_releases,
         show_release,
+        show_try,
+        ask,
+        show_why,
+        show_rules,
+        show_config,
+        show_editor,
+        edit,
+        ask_switch,
+        show_switch_lists,
+        switch,
         show_served,
         show_proof,
         compare,
@@ -68,8 +85,6 @@ PAGES = Router(
         show_pipelines,
         show_runs,
         show_run,
-        nothing_here,
     ],
     exception_handlers=HANDLERS,
-    opt={"page": True},
 )

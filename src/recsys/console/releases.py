@@ -120,7 +120,8 @@ def show_proof(
             )
             for place in places
         ]
-    return visit.fragment("proof.part.html", found=found, ok=all(proof.ok for _, proof in found))
+    later = dict.fromkeys(said for _, proof in found for said in proof.later)
+    return visit.fragment("proof.part.html", found=found, later=later, ok=all(proof.ok for _, proof in found))
 
 
 def _found(release: Release, surface: str, symptom: Symptom | None) -> Finding:

@@ -26,6 +26,7 @@ __all__ = ["ask_rollback", "roll_back", "show_rollback_lists", "show_rollback_wo
 
 _LARGEST = 2**53 - 1
 AskedLever = Annotated[Lever | None, QueryParameter(description="What to reverse.")]
+TheLever = Annotated[Lever, QueryParameter(description="What to reverse.")]
 OnSurface = Annotated[
     str | None, QueryParameter(pattern=f"^$|{NAME_PATTERN}", description="One surface; for artifacts, which.")
 ]
@@ -129,7 +130,13 @@ def _previewed(
 @get("/t/{tenant:str}/rollback/lists")
 @aside
 def show_rollback_lists(
-    request: Request, tenant: Tenant, *, lever: Lever, surface: OnSurface = None, to: To = None, no_hold: NoHold = False
+    request: Request,
+    tenant: Tenant,
+    *,
+    lever: TheLever,
+    surface: OnSurface = None,
+    to: To = None,
+    no_hold: NoHold = False,
 ) -> Page:
     """Show what requests of late would show after it; a part of the page before."""
     visit = visiting(request, tenant)
@@ -142,7 +149,13 @@ def show_rollback_lists(
 @get("/t/{tenant:str}/rollback/words")
 @aside
 def show_rollback_words(
-    request: Request, tenant: Tenant, *, lever: Lever, surface: OnSurface = None, to: To = None, no_hold: NoHold = False
+    request: Request,
+    tenant: Tenant,
+    *,
+    lever: TheLever,
+    surface: OnSurface = None,
+    to: To = None,
+    no_hold: NoHold = False,
 ) -> Page:
     """Say in words what it would change; a part of the page before."""
     visit = visiting(request, tenant)

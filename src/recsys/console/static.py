@@ -3,14 +3,18 @@
 import functools
 import hashlib
 from importlib.resources import files
+from typing import Annotated
 
 from litestar import Response, get
+from litestar.params import PathParameter
 
 from recsys.serving.problems import Refusal
 
 __all__ = ["address", "show_file"]
 
-_KINDS = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
+Version = Annotated[str, PathParameter(description="What is in the file, hashed.")]
+Name = Annotated[str, PathParameter(description="The file.")]
+_KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
 @functools.cache
@@ -33,7 +37,7 @@ def address(name: str) -> str:
 
 
 @get("/static/{version:str}/{name:path}", sync_to_thread=False)
-def show_file(version: str, name: str) -> Response[bytes]:  # noqa: ARG001 - the version is for caches
+def show_file(version: Version, name: Name) -> Response[bytes]:  # noqa: ARG001 - the version is for caches
     """Send a file."""
     name = name.lstrip("/")
     if name not in _files():

@@ -56,6 +56,11 @@ class Visit:
         """Tell whether who looks may pull levers."""
         return self.may(Right.CHANGE)
 
+    def named(self, actor: str) -> str:
+        """Name who did something: of one of the tenant's keys, its label beside its id."""
+        key = self.office.directory().keys.get(actor)
+        return f"{key.label} ({actor})" if key is not None and key.tenant == self.tenant and key.label else actor
+
     def store(self) -> Store:
         """Open the store; raises what :func:`recsys.store.open_store` does."""
         return self.office.store()

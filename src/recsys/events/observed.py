@@ -108,6 +108,16 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
     clicked: int
 
 
+class Hour(msgspec.Struct, frozen=True, kw_only=True):
+    """What was answered within one hour (UTC) that began at ``began_s``, seconds since 1970."""
+
+    began_s: float
+    answers: int
+    empties: int
+    fallbacks: int
+    p99_ms: float | None
+
+
 class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     """An experiment or a candidate as answers tell of it: its variants by name, and by what units are told apart."""
 
@@ -239,6 +249,12 @@ class Observed:
         asked = {"surface": surface, "generations": list(generations)}
         rows = self._engine.execute(_sql("days"), asked).fetchall()
         return tuple(Day(day=str(day), answers=answers, clicked=clicked) for day, answers, clicked in rows)
+
+    def hours(self, surface: str) -> tuple[Hour, ...]:
+        """Return what was answered hour by hour, oldest first; an hour without answers is left out."""
+        cursor = self._engine.execute(_sql("hours"), {"surface": surface})
+        names = [column[0] for column in cursor.description]
+        return tuple(Hour(**dict(zip(names, row, strict=True))) for row in cursor.fetchall())
 
     def speeds(self, surface: str) -> tuple[Speed, ...]:
         """Return how long each host took by generation, oldest first."""

@@ -97,6 +97,7 @@ class Demo:
         self._act("Evaluation decides whether a second signal ships")
         self._second_release()
         secret = self._recsys.run("keys", "create", "--role", "client")["secret"]
+        operator = self._recsys.run("keys", "create", "--role", "operator", "--label", "demo")["secret"]
         settings = Settings(
             store=str(self._store),
             host_dir=str(self._host),
@@ -122,8 +123,9 @@ class Demo:
             self._act("Everything is healthy again")
             self._green()
             visitors.close()
-            self._end_card()
+            self._end_card(console=f"{service.admin_url}/console", kept=keep)
             if keep:
+                self._narrator.say(f"  sign in with this key of role operator: [bold]{operator}[/bold]")
                 self._narrator.say(f"\nThe service goes on at {service.base_url}; Ctrl-C ends it.")
                 with suppress(KeyboardInterrupt):
                     threading.Event().wait()
@@ -318,7 +320,7 @@ class Demo:
         least = world.interest.argsort()[:40]
         return [str(item) for item in world.items.ids[least]], [str(item) for item in world.items.ids]
 
-    def _end_card(self) -> None:
+    def _end_card(self, *, console: str, kept: bool) -> None:
         self._narrator.say()
         width = max(len(what) for what, _ in self._summary)
         for what, result in self._summary:
@@ -327,6 +329,8 @@ class Demo:
         self._narrator.say(
             f"[dim]{time.monotonic() - self._started:.0f} s in all, Python {sys.version.split()[0]}[/dim]"
         )
+        ended = "" if kept else " [dim](it ends with the demo; recsys demo --keep leaves it open)[/dim]"
+        self._narrator.say(f"console: [bold]{console}[/bold]{ended}")
 
 
 def _require(holds: bool, otherwise: str) -> None:

@@ -8,16 +8,13 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter, QueryParameter
 
 from recsys.access import Right
-from recsys.operations.doctor import Diagnosis, Symptom, diagnose, diagnose_here
-from recsys.operations.health import health, health_here
-from recsys.operations.here import Here, look_here
+from recsys.operations.doctor import Diagnosis, Symptom
 from recsys.operations.layers import TenantHealth
-from recsys.operations.store_away import StoreAway, noticed
+from recsys.operations.looking import look_at_health, look_for_causes
 from recsys.operations.thresholds import MOST_HOURS
 from recsys.operations.turn import in_turn
 from recsys.operations.why import Why, why
 from recsys.serving.admin import Request, Tenant, aside, office_of
-from recsys.serving.office import Office
 
 __all__ = ["ROUTES"]
 
@@ -42,15 +39,7 @@ def show_health(request: Request, tenant: Tenant, hours: Hours = 24.0) -> Tenant
     """
     office = office_of(request)
     office.admit(request.headers.get, tenant=tenant, right=Right.READ)
-    here, window_s = _here(office, tenant), hours * 3600
-    try:
-        with noticed(opening=True):
-            store = office.store()
-        with noticed():
-            return health(store, [tenant], window_s=window_s, spool=here.spool).tenants[tenant]
-    except StoreAway as away:
-        found = health_here(here, problem=away.problem, tenant=tenant, window_s=window_s)
-        return found.tenants.get(tenant, TenantHealth(surfaces={}))
+    return look_at_health(office, tenant, window_s=hours * 3600).health
 
 
 @get("/v1/admin/tenants/{tenant:str}/doctor")
@@ -61,20 +50,8 @@ def show_doctor(request: Request, tenant: Tenant, symptom: OneSymptom = None, ho
     """
     office = office_of(request)
     office.admit(request.headers.get, tenant=tenant, right=Right.READ)
-    here, window_s = _here(office, tenant), hours * 3600
     symptoms = () if symptom is None else (symptom,)
-    try:
-        with noticed(opening=True):
-            store = office.store()
-        with noticed(), in_turn(office.places, "doctor") as cache:
-            return diagnose(store, [tenant], symptoms=symptoms, window_s=window_s, here=here, cache=cache)
-    except StoreAway as away:
-        return diagnose_here(here, problem=away.problem, symptoms=symptoms, tenant=tenant, window_s=window_s)
-
-
-def _here(office: Office, tenant: str) -> Here:
-    """Look at this host as far as it is the tenant's business."""
-    return look_here(office.places.root, settings=office.settings).of(tenant)
+    return look_for_causes(office, tenant, symptoms=symptoms, window_s=hours * 3600)
 
 
 @get("/v1/admin/tenants/{tenant:str}/why/{request_id:str}")

@@ -62,7 +62,10 @@ def serve(settings: Settings, *, say: Callable[[str], None] = lambda _: None) ->
         _listen(settings.admin_host, settings.admin_port) as admin,
     ):
         supervisor = _Supervisor(settings, places, product=product, admin=admin)
-        say(f"answering on {supervisor.url(product)}, operators on {supervisor.url(admin)}")
+        operators = supervisor.url(admin)
+        say(
+            f"answering on {supervisor.url(product)}, operators on {operators}, with the console at {operators}/console"
+        )
         supervisor.run()
 
 

@@ -70,6 +70,7 @@ def run(*, orders: Path, yes: bool, folder: Path, tenant: str, port: int, keep: 
             if count:
                 terminal.say(f"  {count:>10,}  {escape(name.replace('_', ' '))}")
         secret = create_key(suite.store, tenant, "client", actor=shop.actor, reason="quickstart").secret
+        operator = create_key(suite.store, tenant, "operator", actor=shop.actor, reason="quickstart").secret
         settings = Settings(store=str(folder / "store"), host_dir=str(folder / "host"), port=port, admin_port=0)
         with ServiceProcess(settings, log=folder / "service.log") as service:
             service.wait_ready()
@@ -77,6 +78,7 @@ def run(*, orders: Path, yes: bool, folder: Path, tenant: str, port: int, keep: 
             terminal.say(f"\nThe guess is kept in {mapping_path}: correct it there for your next run.")
             if keep:
                 _show_curl(service.base_url, secret, terminal)
+                terminal.say(f"Look at it in the console: {service.admin_url}/console, with the key {operator}")
                 terminal.say(f"The service goes on at {service.base_url}; Ctrl-C ends it.")
                 with suppress(KeyboardInterrupt):
                     threading.Event().wait()

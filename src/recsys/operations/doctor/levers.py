@@ -1,8 +1,11 @@
 """The commands the doctor prints: each is the whole line, ready to run."""
 
+import itertools
 import shlex
 
-__all__ = ["disable_rule", "pin", "resume", "rollback", "ship", "unpin"]
+import msgspec
+
+__all__ = ["Pulled", "disable_rule", "pin", "read", "resume", "rollback", "ship", "unpin"]
 
 
 def disable_rule(tenant: str, rule_id: str, *, reason: str) -> str:
@@ -41,3 +44,29 @@ def unpin(tenant: str, *, reason: str) -> str:
 
 def _line(*words: str) -> str:
     return shlex.join(words)
+
+
+class Pulled(msgspec.Struct, frozen=True, kw_only=True):
+    """What a command written here pulls: the words of the command, and what they name."""
+
+    words: tuple[str, ...]
+    rule: str | None = None
+    lever: str | None = None
+    surface: str | None = None
+    to: int | None = None
+    manifest: str | None = None
+
+
+def read(command: str) -> Pulled:
+    """Read a command that was written here, for whoever offers to pull the lever in another way."""
+    words = shlex.split(command)
+    options = {name.removeprefix("--"): value for name, value in itertools.pairwise(words) if name.startswith("--")}
+    plain = tuple(itertools.takewhile(lambda word: not word.startswith("--"), words[1:]))
+    return Pulled(
+        words=plain[:2],
+        rule=plain[2] if plain[:2] == ("rules", "disable") else None,
+        lever=options.get("lever"),
+        surface=options.get("surface"),
+        to=int(options["to"]) if "to" in options else None,
+        manifest=options.get("manifest"),
+    )

@@ -5,6 +5,7 @@ import functools
 import logging
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from litestar import Litestar, Response, Router
 from litestar.datastructures import State
@@ -85,7 +86,7 @@ def admin_app(
     described = functools.cache(lambda: describe_operators(routes))
     return Litestar(
         route_handlers=[*routes, *pages],
-        state=State({"office": office, "openapi": described, "collectors": collectors}),
+        state=State({"office": office, "openapi": described, "collectors": collectors, "pages": tuple(pages)}),
         exception_handlers={RecsysError: _on_error, Refusal: _on_refusal, HTTPException: _on_http, Exception: _on_any},
         openapi_config=None,
         logging_config=None,  # ours was set up when the process began, and theirs would stand in its place
@@ -153,8 +154,15 @@ def _on_refusal(request: Request, refusal: Refusal) -> Response[Problem]:
     return _answer(refusal.problem(_id(request)))
 
 
-def _on_http(request: Request, error: HTTPException) -> Response[Problem]:
-    """Tell what Litestar found: of a 400 it is the parameters, for bodies are read by :func:`asking.order`."""
+def _on_http(request: Request, error: HTTPException) -> Response[Any]:
+    """Tell what Litestar found: of a 400 it is the parameters, for bodies are read by :func:`asking.order`.
+
+    A page that is not there is told by the pages it is not among; no route leads to their handlers.
+    """
+    for pages in request.app.state.pages:
+        if request.url.path.startswith(f"{pages.path}/"):
+            answer: Response[Any] = pages.exception_handlers[HTTPException](request, error)
+            return answer
     status = 422 if error.status_code == 400 else error.status_code
     detail = error.detail
     if error.extra:
