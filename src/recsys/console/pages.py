@@ -15,7 +15,6 @@ from recsys.console.pipelines import show_pipelines, show_run, show_runs
 from recsys.console.refusals import HANDLERS
 from recsys.console.releases import compare, show_lists, show_proof, show_release, show_releases, show_served
 from recsys.console.rollback import ask_rollback, roll_back, show_rollback_lists, show_rollback_words
-from recsys.console.rule_off import ask_rule_off, rule_off, show_rule_off_lists
 from recsys.console.signing_in import show_sign_in, sign_in, sign_out
 from recsys.console.static import show_file
 from recsys.console.surface import show_answered, show_surface
@@ -52,9 +51,6 @@ PAGES = Router(
         show_answered,
         show_incident,
         show_findings,
-        ask_rule_off,
-        rule_off,
-        show_rule_off_lists,
         show_releases,
         show_release,
         show_try,

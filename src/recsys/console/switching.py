@@ -9,10 +9,11 @@ from litestar.params import QueryParameter, RawBody
 from recsys.console.documents import current
 from recsys.console.orders import attempt_in, new_key, reason_in
 from recsys.console.page import Page, at
-from recsys.console.releases import shown
+from recsys.console.releases import About, OnSurface, shown
 from recsys.console.visit import Form, Visit, ordered, to, visiting
 from recsys.documents.config import MAX_ID_LENGTH
 from recsys.errors import NotFound, RecsysError
+from recsys.operations.doctor import SYMPTOMS, Symptom
 from recsys.releases import Attempt, Change
 from recsys.serving.admin import Request, Tenant, aside
 from recsys.serving.problems import status_of
@@ -24,10 +25,14 @@ On = Annotated[bool, QueryParameter(description="Whether it is to be on.")]
 
 
 class _Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """Which rule is to be switched on, or off."""
+    """Which rule is to be switched on, or off. ``symptom`` and ``surface``: what the doctor found, when it was the
+    doctor who led here.
+    """
 
     rule: str
     on: bool
+    symptom: Symptom | None = None
+    surface: str | None = None
 
     def run(self, visit: Visit, *, reason: str = "", dry_run: bool, attempt: Attempt | None = None) -> Change:
         """Switch it."""
@@ -37,18 +42,20 @@ class _Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 @get("/t/{tenant:str}/documents/switch")
 @aside
-def ask_switch(request: Request, tenant: Tenant, *, rule: RuleId, on: On) -> Page:
+def ask_switch(
+    request: Request, tenant: Tenant, *, rule: RuleId, on: On, symptom: About = None, surface: OnSurface = None
+) -> Page:
     """See what switching one rule would do."""
-    return _asked(visiting(request, tenant), _Asked(rule=rule, on=on))
+    return _asked(visiting(request, tenant), _Asked(rule=rule, on=on, symptom=symptom, surface=surface))
 
 
 @get("/t/{tenant:str}/documents/switch/lists")
 @aside
-def show_switch_lists(request: Request, tenant: Tenant, *, rule: RuleId, on: On) -> Page:
+def show_switch_lists(request: Request, tenant: Tenant, *, rule: RuleId, on: On, surface: OnSurface = None) -> Page:
     """Show what requests of late would show after it; a part of the page before."""
     visit = visiting(request, tenant)
     head, change = visit.releases.current(), _Asked(rule=rule, on=on).run(visit, dry_run=True)
-    found = shown(visit, head, change.release, documents=change.documents)
+    found = shown(visit, head, change.release, surface=surface, documents=change.documents)
     return visit.fragment("preview.part.html", preview=found)
 
 
@@ -57,14 +64,20 @@ def show_switch_lists(request: Request, tenant: Tenant, *, rule: RuleId, on: On)
 def switch(request: Request, tenant: Tenant, body: RawBody) -> Response[bytes]:
     """Do it."""
     visit, form = ordered(request, tenant, body)
-    asked = _Asked(rule=form.get("rule", ""), on=form.get("on") == "true")
+    asked = _Asked(
+        rule=form.get("rule", ""),
+        on=form.get("on") == "true",
+        symptom=next((name for name in SYMPTOMS if name == form.get("symptom")), None),
+        surface=form.get("surface") or None,
+    )
     try:
         change = asked.run(visit, reason=reason_in(form), dry_run=False, attempt=attempt_in(form))
     except NotFound:
         raise
     except RecsysError as error:
         return _asked(visit, asked, form=form, problem=error)
-    return to(at(tenant, "releases", change.release.generation, pulled=True))
+    generation = change.release.generation
+    return to(at(tenant, "releases", generation, pulled=True, symptom=asked.symptom, surface=asked.surface))
 
 
 def _asked(visit: Visit, asked: _Asked, *, form: Form | None = None, problem: RecsysError | None = None) -> Page:
