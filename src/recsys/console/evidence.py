@@ -85,16 +85,21 @@ def _trials(finding: Finding, requests: int) -> Iterator[Trial]:
 
 
 def _label(name: str) -> str:
+    words = _plain(name)
+    return words[:1].upper() + words[1:]
+
+
+def _plain(name: str) -> str:
     for unit in _UNITS:
         name = name.removesuffix(unit)
-    words = name.replace("_", " ")
-    return words[:1].upper() + words[1:]
+    return name.replace("_", " ")
 
 
 def _written(name: str, value: Any) -> str:
     """Write a value as people read it: shares in per cent, with units, lists with commas."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {_written(name, each)}" for key, each in value.items()) or "none"
+        named = ((key, key if key.endswith(tuple(_UNITS)) else name, each) for key, each in value.items())
+        return ", ".join(f"{_plain(key)}: {_written(of, each)}" for key, of, each in named) or "none"
     if isinstance(value, list | tuple):
         return ", ".join(_written(name, each) for each in value) or "none"
     if value is None:

@@ -8,7 +8,7 @@ import msgspec
 from litestar import get
 
 from recsys.access import Right
-from recsys.console.page import Page
+from recsys.console.page import Page, at
 from recsys.console.readings import Reading, Readings
 from recsys.console.visit import Visit, visiting
 from recsys.errors import RecsysError
@@ -33,6 +33,7 @@ _ADVICE: dict[State, str] = {
     "degraded": "Look before you ship.",
     "failing": "Do not ship.",
 }
+_AWAY = "people are answered from this host's own copies, and nothing can be shipped or rolled back until it is back"
 
 
 class Seen(NamedTuple):
@@ -44,15 +45,15 @@ class Seen(NamedTuple):
 
 
 class Headline(msgspec.Struct, frozen=True, kw_only=True):
-    """What the whole page comes to. ``where`` is the tenant and the surface of what is worst; ``more``: how many layers
-    elsewhere are as bad.
+    """What the whole page comes to. ``leads``: what to press next, and where that is; ``more``: how many layers
+    elsewhere are as bad as what is named.
     """
 
     state: State
     advice: str
     what: str = ""
     why: str = ""
-    where: tuple[str, str] | None = None
+    leads: tuple[str, str] | None = None
     more: int = 0
 
 
@@ -74,7 +75,6 @@ def headline(seen: Sequence[Seen]) -> Headline:
             advice=_ADVICE["unknown"],
             what=f"{unread.tenant} cannot be read",
             why=unread.problem or "",
-            where=(unread.tenant, ""),
         )
     if not judged:
         return Headline(state="unknown", advice="Nothing is served yet.")
@@ -82,14 +82,29 @@ def headline(seen: Sequence[Seen]) -> Headline:
         return Headline(state="healthy", advice=_ADVICE["healthy"])
     worst = max(bad, key=lambda one: STATES.index(one.layer.state))  # of several the first
     state = worst.layer.state
+    away = next((one.reading.away for one in seen if one.tenant == worst.tenant and one.reading), None)
+    if away is not None and worst.name == "releases":
+        return Headline(state=state, advice=_ADVICE[state], what="the store is away", why=_AWAY, leads=_to(worst))
     on = f"{worst.tenant}/{worst.surface}" if len(seen) > 1 else worst.surface or worst.tenant
     return Headline(
         state=state,
         advice=_ADVICE[state],
         what=f"{_ARE[worst.name]} {state} on {on}",
         why=worst.layer.reasons[0] if worst.layer.reasons else "",
-        where=(worst.tenant, worst.surface),
+        leads=_to(worst),
         more=sum(one.layer.state == state for one in bad) - 1,
+    )
+
+
+def _to(worst: _Judged) -> tuple[str, str] | None:
+    """Lead to the cause; of what people did on purpose, a hold, the log tells more than a doctor."""
+    if worst.layer.state == "unknown":
+        return None
+    on_purpose = worst.name == "releases" and worst.layer.state == "degraded"
+    return (
+        ("See the releases", at(worst.tenant, "releases"))
+        if on_purpose
+        else ("Find the cause", at(worst.tenant, "incident"))
     )
 
 

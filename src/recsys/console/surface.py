@@ -12,7 +12,7 @@ from recsys.console.page import Page
 from recsys.console.readings import WINDOW_S
 from recsys.console.visit import Visit, visiting
 from recsys.errors import NotFound
-from recsys.events.observed import Hour, Observed
+from recsys.events.observed import GenerationStats, Hour, Observed
 from recsys.operations.store_away import StoreAway, noticed
 from recsys.operations.thresholds import THRESHOLDS
 from recsys.replicas import Heartbeat, read_heartbeats
@@ -50,12 +50,11 @@ def show_surface(request: Request, tenant: Tenant, surface: Surface) -> Page:
 
 def _beats(visit: Visit) -> list[Heartbeat] | None:
     """Return the hosts that ever served the tenant, the one heard last first; ``None`` while the store is away."""
-    store = _store(visit)
-    if store is None:
-        return None
     try:
+        with noticed(opening=True):
+            objects = visit.store().objects
         with noticed():
-            beats = [beat for beat in read_heartbeats(store.objects) if visit.tenant in beat.tenants]
+            beats = [beat for beat in read_heartbeats(objects) if visit.tenant in beat.tenants]
     except StoreAway:
         return None
     return sorted(beats, key=lambda beat: beat.at, reverse=True)
@@ -66,20 +65,27 @@ def _beats(visit: Visit) -> list[Heartbeat] | None:
 def show_answered(request: Request, tenant: Tenant, surface: Surface) -> Page:
     """Show what was answered, hour by hour and generation by generation; a part of the page."""
     visit = visiting(request, tenant)
-    since_s = time.time() - WINDOW_S
-    with noticed(), Observed(_store(visit), tenant, since_s=since_s, spool=visit.here().spool) as observed:
-        hours, generations = observed.hours(surface), observed.generations(surface)
+    hours, generations = _answered(visit, surface)
     return visit.fragment(
         "answered.part.html", hours=hours[::-1], chart=_chart(hours), generations=generations[::-1], window_s=WINDOW_S
     )
 
 
-def _store(visit: Visit) -> Store | None:
+def _answered(visit: Visit, surface: str) -> tuple[tuple[Hour, ...], tuple[GenerationStats, ...]]:
+    """Read the logs: the store's and this host's, and while the store is away this host's alone."""
+
+    def told(store: Store | None) -> tuple[tuple[Hour, ...], tuple[GenerationStats, ...]]:
+        since_s, spool = time.time() - WINDOW_S, visit.here().spool
+        with Observed(store, visit.tenant, since_s=since_s, spool=spool) as observed:
+            return observed.hours(surface), observed.generations(surface)
+
     try:
         with noticed(opening=True):
-            return visit.store()
+            store = visit.store()
+        with noticed():
+            return told(store)
     except StoreAway:
-        return None
+        return told(None)
 
 
 def _chart(hours: Sequence[Hour]) -> dict[str, Any]:

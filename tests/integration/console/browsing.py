@@ -15,7 +15,17 @@ from recsys.access import Role
 if TYPE_CHECKING:  # a machine without it skips these tests
     from playwright.sync_api import Browser, BrowserContext, Page
 
-__all__ = ["Browsing", "Tenanted", "check_axe", "check_narrow", "chromium_path", "in_use", "launched", "picture"]
+__all__ = [
+    "Browsing",
+    "Tenanted",
+    "check_axe",
+    "check_narrow",
+    "chromium_path",
+    "in_use",
+    "launched",
+    "picture",
+    "tab_to",
+]
 
 _ARGUMENTS = (
     "--disable-background-networking",
@@ -99,8 +109,8 @@ class Browsing:
         return page
 
     def sign_in(self, page: "Page", key: str) -> None:
-        """Sign in as people do: fill in the form of ``/console``, and send it."""
-        page.goto(f"{self.origin}/console")
+        """Sign in as people do: fill in the form of the door, and send it."""
+        page.goto(f"{self.origin}/console/sign-in")
         page.get_by_label("API key").fill(key)
         page.get_by_role("button", name="Sign in").click()
 
@@ -185,6 +195,15 @@ def check_narrow(page: "Page") -> None:
     )
     page.set_viewport_size(_WIDE)
     assert not beyond, f"{page.url} is wider than 400 px: {beyond[:5]}"
+
+
+def tab_to(page: "Page", said: str, *, most: int = 60) -> None:
+    """Go with the tab key to what is called so, as somebody without a mouse does."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if said in page.evaluate("document.activeElement.innerText || document.activeElement.name || ''"):
+            return
+    raise AssertionError(f"{said!r} is not reached with {most} tabs on {page.url}")
 
 
 def picture(page: "Page", name: str) -> None:

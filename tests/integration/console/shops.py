@@ -11,11 +11,14 @@ from tests.integration.serving.shops import Answer, Served, Shop, call, served, 
 from recsys.access import Role, create_key
 from recsys.encoding import canonical, rfc3339
 from recsys.lab import shop as lab
+from recsys.operations.thresholds import THRESHOLDS
 
 __all__ = ["Console", "Guest", "console"]
 
 _ANSWERS = 30
 """Too few to judge by: how busy the machine of the tests is must not become a reason of its own."""
+
+_ENOUGH = THRESHOLDS.min_answers + 10
 
 
 class Guest:
@@ -36,8 +39,8 @@ class Guest:
         return [self._served.recommend(**body) for _ in range(count)]
 
     def served_from(self, generation: int) -> None:
-        """Wait until every worker answers from a generation."""
-        self._served.answers_from(generation)
+        """Wait until a generation is what is served."""
+        _wait(self._served, generation)
 
     def block_everything(self) -> int:
         """Ship the rule of the oldest incident there is, wait until it is served, and return its generation."""
@@ -64,6 +67,14 @@ class Console:
         """Return where the operators' port is."""
         return self.served.process.admin_url
 
+    def broken_guest(self) -> Guest:
+        """Make a tenant whose answers are empty since a rule of generation 3, with enough of them to judge by."""
+        guest = self.guest()
+        guest.recommend(_ENOUGH)
+        guest.block_everything()
+        guest.recommend(_ENOUGH)
+        return guest
+
     def guest(self, *, mark: str = "a") -> Guest:
         """Make another tenant, for one test."""
         shop = Shop(self.past.folder, store=str(self.past.store_path), tenant=next(self._names))
@@ -86,7 +97,7 @@ def console(folder: Path) -> Iterator[Console]:
     with served(shop, host_dir=str(past.host_path), access_poll_s=0.05, workers=1) as running:
         keys: dict[Role, str] = {"client": shop.client, "operator": shop.operator, **_keys(shop, "viewer", "admin")}
         _known(running, keys["admin"])
-        running.answers_from(past.tenant.releases.current().generation)
+        _wait(running, past.tenant.releases.current().generation)
         _visit(running)
         yield Console(past, running, keys)
 
@@ -99,6 +110,16 @@ def _known(running: Served, key: str) -> None:
     """Wait until the service has read that a key was made."""
     url = running.process.admin_url + "/v1/admin/tenants"
     until(lambda: call(url, x_api_key=key).status == 200, "a new key to be known")
+
+
+def _wait(running: Served, generation: int) -> None:
+    """Wait until a generation is served, by asking as nobody's page does: such answers count for nothing."""
+
+    def there() -> bool:
+        answers = [running.recommend(traffic="internal") for _ in range(4)]
+        return all(one.status == 200 and (one.generation, one.rung) == (generation, "live") for one in answers)
+
+    until(there, f"generation {generation} to be served")
 
 
 def _visit(running: Served) -> None:

@@ -24,8 +24,7 @@
     line.textContent = late
       ? "Not read for " + age + " s: " + (problem || "no answer yet") + ". What you see may be over."
       : "Read " + age + " s ago.";
-    line.classList.toggle("tag", Boolean(late));
-    line.classList.toggle("warn", Boolean(late));
+    line.classList.toggle("late", Boolean(late));
     if (late && !was) said.textContent = "This page cannot be read anew.";
     was = late;
   }
