@@ -67,7 +67,7 @@ def test_a_digest_is_the_sha256_of_the_bytes() -> None:
         (b'{"many":[{"mx_k":1}]}', "unknown field `mx_k` in `many[0]`", "did you mean `max_k`?"),
         (b'{"kind":"bost"}', "Invalid enum value 'bost' - at `$.kind`", "did you mean `boost`?"),
         (b'{"kinds":["one","three"]}', "Invalid enum value 'three' - at `$.kinds[1]`", "known: one, two"),
-        (b'{"qqqqqqqq":1}', "unknown field `qqqqqqqq`", "known: limits, many, surfaces"),
+        (b'{"qqqqqqqq":1}', "unknown field `qqqqqqqq`", "known: kind, kinds, limits, many, surfaces"),
     ],
 )
 def test_an_unknown_field_is_refused_with_the_nearest_name(document: bytes, problem: str, suggestion: str) -> None:
