@@ -35,6 +35,7 @@ T = TypeVar("T")
 _CANONICAL = msgspec.json.Encoder(order="sorted")
 _CHECK_BEGINS, _CHECK_DIGITS = b'{"check":"', 16
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(?P<name>.*?)`(?: - at `(?P<path>.*)`)?$")
+_UNKNOWN_WORD = re.compile(r"Invalid enum value '(?P<word>.*?)'(?: - at `(?P<path>.*)`)?$")
 
 
 class Invalid(UsageError):
@@ -145,7 +146,9 @@ def parse_rfc3339(text: str, *, what: str = "time") -> float:
 def _explained(error: msgspec.ValidationError, kind: type, what: str) -> Invalid:
     unknown = _UNKNOWN_FIELD.match(str(error))
     if unknown is None:
-        return Invalid(what, str(error))
+        word = _UNKNOWN_WORD.match(str(error))
+        near = did_you_mean(word["word"], _words_at(kind, word["path"] or "$")) if word else ""
+        return Invalid(what, str(error), suggestion=near)
     name, path = unknown["name"], unknown["path"] or "$"
     where = path.removeprefix("$").removeprefix(".")
     problem = f"unknown field `{name}`" + (f" in `{where}`" if where else "")
@@ -154,10 +157,19 @@ def _explained(error: msgspec.ValidationError, kind: type, what: str) -> Invalid
 
 def _fields_at(kind: type, path: str) -> set[str]:
     """Collect the field names of every struct that can stand at a msgspec error path such as ``$.limits[...]``."""
+    return {field.encode_name for t in _types_at(kind, path) for field in getattr(t, "fields", ())}
+
+
+def _words_at(kind: type, path: str) -> set[str]:
+    """Collect the words that can stand at such a path, where it takes some words only."""
+    return {str(word) for t in _types_at(kind, path) for word in getattr(t, "values", ())}
+
+
+def _types_at(kind: type, path: str) -> list[Any]:
     types = [msgspec.inspect.type_info(kind)]
     for step in re.findall(r"\.(\w+)|(\[)", path):
         types = [inner for outer in types for inner in _inside(outer, step[0])]
-    return {field.encode_name for t in _flat(types) for field in getattr(t, "fields", ())}
+    return _flat(types)
 
 
 def _flat(types: list[Any]) -> list[Any]:

@@ -1,5 +1,6 @@
 import json
 import math
+from typing import Literal
 
 import msgspec
 import pytest
@@ -28,6 +29,8 @@ class Outer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: Inner = Inner()
     surfaces: dict[str, Inner] = {}
     many: tuple[Inner, ...] = ()
+    kind: Literal["pin", "boost"] | None = None
+    kinds: tuple[Literal["one", "two"], ...] = ()
 
 
 JSON = st.recursive(
@@ -62,7 +65,9 @@ def test_a_digest_is_the_sha256_of_the_bytes() -> None:
         (b'{"limits":{"maxk":1}}', "unknown field `maxk` in `limits`", "did you mean `max_k`?"),
         (b'{"surfaces":{"home":{"max":1}}}', "unknown field `max` in `surfaces[...]`", "did you mean `max_k`?"),
         (b'{"many":[{"mx_k":1}]}', "unknown field `mx_k` in `many[0]`", "did you mean `max_k`?"),
-        (b'{"qqqqqqqq":1}', "unknown field `qqqqqqqq`", "known: limits, many, surfaces"),
+        (b'{"kind":"bost"}', "Invalid enum value 'bost' - at `$.kind`", "did you mean `boost`?"),
+        (b'{"kinds":["one","three"]}', "Invalid enum value 'three' - at `$.kinds[1]`", "known: one, two"),
+        (b'{"qqqqqqqq":1}', "unknown field `qqqqqqqq`", "known: kind, kinds, limits, many, surfaces"),
     ],
 )
 def test_an_unknown_field_is_refused_with_the_nearest_name(document: bytes, problem: str, suggestion: str) -> None:

@@ -3,12 +3,14 @@
 import time
 from typing import Annotated
 
-from litestar import get
-from litestar.params import QueryParameter
+from litestar import Response, get, post
+from litestar.params import QueryParameter, RawBody
 
-from recsys.console.page import Page
-from recsys.console.visit import Visit, visiting
-from recsys.console.wording import reason_in_words
+from recsys.access import Right
+from recsys.console.documents import snapshot_here
+from recsys.console.page import Page, at
+from recsys.console.visit import Visit, ordered, to, visiting
+from recsys.console.wording import reasons_in_words
 from recsys.documents.config import MAX_ID_LENGTH
 from recsys.operations.side_by_side import recorded_beside
 from recsys.operations.store_away import StoreAway, noticed
@@ -17,11 +19,9 @@ from recsys.operations.turn import in_turn
 from recsys.operations.why import Why, why
 from recsys.serving.admin import Request, Tenant, aside
 
-__all__ = ["show_why"]
+__all__ = ["ask_why", "show_why"]
 
-RequestId = Annotated[
-    str, QueryParameter(name="request", max_length=256, description="The `meta.request_id` of an answer.")
-]
+RequestId = Annotated[str, QueryParameter(max_length=256, description="The `meta.request_id` of an answer.")]
 Item = Annotated[str, QueryParameter(max_length=MAX_ID_LENGTH, description="Why is this item not among those shown?")]
 Generation = Annotated[int | None, QueryParameter(ge=1, le=2**53 - 1, description="What would this one answer?")]
 Hours = Annotated[
@@ -36,18 +36,25 @@ def show_why(
     request: Request,
     tenant: Tenant,
     *,
-    request_id: RequestId = "",
+    answer: RequestId = "",
     item: Item = "",
     against: Generation = None,
     hours: Hours = None,
 ) -> Page:
     """Show the form; what it asks for is read from the records, and the page asks for that as a part."""
     visit = visiting(request, tenant)
-    request_id, item = request_id.strip(), item.strip()
-    asked = {"request": request_id, "item": item, "against": against, "hours": hours}
-    if request.headers.get("hx-request") == "true" and request_id:
-        return _told(visit, request_id, item=item, against=against, hours=hours)
-    return visit.page("why.html", here="try", asked=asked, query={name: value or None for name, value in asked.items()})
+    if request.headers.get("hx-request") == "true" and answer:
+        return _told(visit, answer, item=item, against=against, hours=hours)
+    asked = {"answer": answer or None, "item": item or None, "against": against, "hours": hours}
+    return visit.page("why.html", here="try", asked=asked)
+
+
+@post("/t/{tenant:str}/try/why")
+@aside
+def ask_why(request: Request, tenant: Tenant, body: RawBody) -> Response[bytes]:
+    """Take the form, and lead to what it asks for."""
+    _, form = ordered(request, tenant, body, right=Right.READ)
+    return to(at(tenant, "try", "why", **{name: form.get(name) or None for name in ("answer", "item", "against")}))
 
 
 def _told(visit: Visit, request_id: str, *, item: str, against: int | None, hours: float | None) -> Page:
@@ -74,9 +81,16 @@ def _told(visit: Visit, request_id: str, *, item: str, against: int | None, hour
         beside=beside,
         item=item,
         signals=_signals(found),
-        titles={one.item_id: one.title for one in found.items if one.title},
-        reason_in_words=reason_in_words,
+        titles=_titles(visit, found),
+        reasons_in_words=reasons_in_words,
     )
+
+
+def _titles(visit: Visit, found: Why) -> dict[str, str]:
+    """Return titles of the items that reasons name, as this host knows them."""
+    snapshot = snapshot_here(visit)
+    named = {reason.partition(":")[2] for item in found.items for reason in item.reasons if ":" in reason}
+    return {} if snapshot is None else snapshot.titles(named)
 
 
 def _signals(found: Why) -> tuple[str, ...]:

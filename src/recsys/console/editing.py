@@ -1,17 +1,18 @@
 """Editing a document: checked, previewed on sample requests, and only then saved, as a release."""
 
 from collections.abc import Callable, Mapping
+from typing import Annotated
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import RawBody
+from litestar.params import PathParameter, RawBody
 from msgspec.structs import replace
 
 from recsys.access import Right
 from recsys.console.documents import MAX_EDITED_BYTES, Kind, current, kind_of
 from recsys.console.orders import attempt_in, new_key, reason_in
 from recsys.console.page import Page, at
-from recsys.console.places import Spot, spot_of
+from recsys.console.places import Spot, problem_of, spot_of
 from recsys.console.releases import shown
 from recsys.console.visit import Form, Visit, ordered, to, visiting
 from recsys.documents import canonical_config, canonical_rules, read_config, read_rules
@@ -23,6 +24,8 @@ from recsys.serving.admin import Request, Tenant, aside
 from recsys.serving.problems import status_of
 
 __all__ = ["edit", "show_editor"]
+
+KindName = Annotated[str, PathParameter(description="Which document: `rules` or `config`.")]
 
 _MOST_BODY_BYTES = 4 * MAX_EDITED_BYTES
 """A form writes most marks of JSON as three bytes."""
@@ -60,12 +63,13 @@ class _Draft(msgspec.Struct, frozen=True, kw_only=True):
 class _Checked(msgspec.Struct, frozen=True, kw_only=True):
     """What was found out about a draft.
 
-    ``mistake`` in the text, at ``spot``; or ``refused``: why it cannot be saved as things are; ``since``: what was
-    changed since they began. ``nothing``: why saving would change nothing. ``preview``: what sample requests would
-    show.
+    ``mistake`` in the text: its ``problem``, at ``spot``; or ``refused``: why it cannot be saved as things are, and
+    ``since``: what was changed since they began. ``nothing``: why saving would change nothing. ``preview``: what sample
+    requests would show.
     """
 
     mistake: RecsysError | None = None
+    problem: str = ""
     spot: Spot | None = None
     refused: RecsysError | None = None
     since: tuple[str, ...] = ()
@@ -83,18 +87,18 @@ class _Checked(msgspec.Struct, frozen=True, kw_only=True):
         return self.mistake is None and not self.nothing and (self.refused is None or self.why in ("unknown", "other"))
 
 
-@get("/t/{tenant:str}/documents/{kind:str}/edit")
+@get("/t/{tenant:str}/documents/edit/{kind:str}")
 @aside
-def show_editor(request: Request, tenant: Tenant, kind: str) -> Page:
+def show_editor(request: Request, tenant: Tenant, kind: KindName) -> Page:
     """Show a document to edit."""
     visit = visiting(request, tenant, right=Right.CHANGE)
     document = current(visit, kind_of(kind))
     return _editor(visit, _Draft(kind=document.kind, text=document.text, expect=document.expect, key=new_key()))
 
 
-@post("/t/{tenant:str}/documents/{kind:str}/edit", request_max_body_size=_MOST_BODY_BYTES)
+@post("/t/{tenant:str}/documents/edit/{kind:str}", request_max_body_size=_MOST_BODY_BYTES)
 @aside
-def edit(request: Request, tenant: Tenant, kind: str, body: RawBody) -> Response[bytes]:
+def edit(request: Request, tenant: Tenant, kind: KindName, body: RawBody) -> Response[bytes]:
     """Check a text, or save one that was checked."""
     visit, form = ordered(request, tenant, body)
     draft, act = _draft(form, kind_of(kind)), form.get("act")
@@ -122,7 +126,8 @@ def _check(visit: Visit, draft: _Draft) -> _Checked:
     try:
         data = _CANONICAL[draft.kind](draft.text.encode())
     except Invalid as error:
-        return _Checked(mistake=error, spot=spot_of(draft.text, error, _READ[draft.kind]))
+        spot = spot_of(draft.text, error, _READ[draft.kind])
+        return _Checked(mistake=error, problem=problem_of(error) if spot else error.message, spot=spot)
     head = visit.releases.current()
     try:
         change = draft.put(visit, dry_run=True)

@@ -2,7 +2,7 @@
 
 from litestar import Response, Router, get
 
-from recsys.console.asked_why import show_why
+from recsys.console.asked_why import ask_why, show_why
 from recsys.console.candidates import change_candidate, show_candidates
 from recsys.console.documents import show_config, show_rules
 from recsys.console.editing import edit, show_editor
@@ -56,6 +56,7 @@ PAGES = Router(
         show_try,
         ask,
         show_why,
+        ask_why,
         show_rules,
         show_config,
         show_editor,

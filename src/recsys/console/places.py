@@ -10,10 +10,11 @@ import msgspec
 
 from recsys.encoding import Invalid
 
-__all__ = ["Spot", "spot_of"]
+__all__ = ["Spot", "problem_of", "spot_of"]
 
 _BYTE = re.compile(r"\(byte (\d+)\)")
 _AT = re.compile(r"at `\$([^`]*)`")
+_WHERE = re.compile(r" - at `[^`]*`$| \(byte \d+\)$")
 _UNKNOWN = re.compile(r"unknown (?:field|signal) `([^`]*)`(?: in `([^`]*)`)?")
 _RULE = re.compile(r"rule `(.*?)`: (?:`(\w+)`)?")
 _TWICE = re.compile(r"two rules have the id `(.*?)`")
@@ -56,6 +57,11 @@ def spot_of(text: str, error: Invalid, check: Callable[[bytes], object]) -> Spot
         if found is not None:
             return _spot(text, offsets[found], found)
     return None
+
+
+def problem_of(error: Invalid) -> str:
+    """Return what is wrong, without where: for who is told the line."""
+    return _WHERE.sub("", error.problem)
 
 
 def _spot(text: str, offset: int, path: Path) -> Spot:

@@ -20,7 +20,7 @@ from recsys.serving.problems import status_of
 
 __all__ = ["ask_switch", "show_switch_lists", "switch"]
 
-RuleId = Annotated[str, QueryParameter(name="rule", max_length=MAX_ID_LENGTH, description="The rule.")]
+RuleId = Annotated[str, QueryParameter(max_length=MAX_ID_LENGTH, description="The rule.")]
 On = Annotated[bool, QueryParameter(description="Whether it is to be on.")]
 
 
@@ -40,26 +40,26 @@ class _Asked(msgspec.Struct, frozen=True, kw_only=True):
         return switched(self.rule, reason=reason, dry_run=dry_run, attempt=attempt)
 
 
-@get("/t/{tenant:str}/documents/rules/switch")
+@get("/t/{tenant:str}/documents/switch")
 @aside
 def ask_switch(
-    request: Request, tenant: Tenant, *, rule_id: RuleId, on: On, symptom: About = None, surface: OnSurface = None
+    request: Request, tenant: Tenant, *, rule: RuleId, on: On, symptom: About = None, surface: OnSurface = None
 ) -> Page:
     """See what switching one rule would do."""
-    return _asked(visiting(request, tenant), _Asked(rule=rule_id, on=on, symptom=symptom, surface=surface))
+    return _asked(visiting(request, tenant), _Asked(rule=rule, on=on, symptom=symptom, surface=surface))
 
 
-@get("/t/{tenant:str}/documents/rules/switch/lists")
+@get("/t/{tenant:str}/documents/switch/lists")
 @aside
-def show_switch_lists(request: Request, tenant: Tenant, *, rule_id: RuleId, on: On, surface: OnSurface = None) -> Page:
+def show_switch_lists(request: Request, tenant: Tenant, *, rule: RuleId, on: On, surface: OnSurface = None) -> Page:
     """Show what requests of late would show after it; a part of the page before."""
     visit = visiting(request, tenant)
-    head, change = visit.releases.current(), _Asked(rule=rule_id, on=on).run(visit, dry_run=True)
+    head, change = visit.releases.current(), _Asked(rule=rule, on=on).run(visit, dry_run=True)
     found = shown(visit, head, change.release, surface=surface, documents=change.documents)
     return visit.fragment("preview.part.html", preview=found)
 
 
-@post("/t/{tenant:str}/documents/rules/switch")
+@post("/t/{tenant:str}/documents/switch")
 @aside
 def switch(request: Request, tenant: Tenant, body: RawBody) -> Response[bytes]:
     """Do it."""

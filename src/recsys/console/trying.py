@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from recsys.access import Right
 from recsys.console.page import Page, at
 from recsys.console.visit import Form, Visit, ordered, to, visiting
-from recsys.console.wording import reason_in_words
+from recsys.console.wording import reasons_in_words
 from recsys.documents.config import MAX_ID_LENGTH
 from recsys.encoding import Invalid, convert
 from recsys.errors import NotFound, RecsysError
@@ -56,7 +56,7 @@ class _Asked(msgspec.Struct, frozen=True, kw_only=True):
     history: tuple[str, ...]
     anchors: tuple[str, ...]
     arm: str | None
-    generation: int | None
+    at: int | None
     against: int | None
 
     @property
@@ -98,7 +98,7 @@ def show_try(
     history: Ids = "",
     anchors: Ids = "",
     arm: Arm = None,
-    generation: Generation = None,
+    at: Generation = None,
     against: Generation = None,
 ) -> Page:
     """Show the form, and what this host answers. What has to be read from the store the page asks for as a part."""
@@ -112,7 +112,7 @@ def show_try(
         history=_ids(history),
         anchors=_ids(anchors),
         arm=arm,
-        generation=generation,
+        at=at,
         against=against,
     )
     if request.headers.get("hx-request") == "true":
@@ -129,7 +129,7 @@ def ask(request: Request, tenant: Tenant, body: RawBody) -> Response[bytes]:
 
 
 def _shown(visit: Visit, asked: _Asked, now: _Now) -> Page:
-    slow = asked.against is not None or asked.generation not in (None, now.generation)
+    slow = asked.against is not None or asked.at not in (None, now.generation)
     found = problem = None
     if asked.surface is not None and not slow:
         try:
@@ -150,7 +150,7 @@ def _shown(visit: Visit, asked: _Asked, now: _Now) -> Page:
         segments=found.segments if found else (),
         arms=found.arms if found else (),
         who_asks=_who_asks(asked, found),
-        reason_in_words=reason_in_words,
+        reasons_in_words=reasons_in_words,
         most={"k": _MOST_K, "history": MAX_HISTORY, "anchors": MAX_ANCHORS},
     )
 
@@ -163,7 +163,7 @@ def _answered(visit: Visit, asked: _Asked) -> Page:
             store = visit.store()
         with noticed(), in_turn(visit.office.places, "try") as cache:
             releases = visit.releases
-            release = releases.current() if asked.generation is None else releases.read(asked.generation)
+            release = releases.current() if asked.at is None else releases.read(asked.at)
             found = try_at(store, release, wanted, cache=cache, now=now, arm=asked.arm)
             beside = None
             if asked.against is not None:
@@ -179,7 +179,7 @@ def _answered(visit: Visit, asked: _Asked) -> Page:
         made=made,
         beside=beside,
         who_asks=_who_asks(asked, found),
-        reason_in_words=reason_in_words,
+        reasons_in_words=reasons_in_words,
     )
 
 
@@ -199,7 +199,7 @@ def _query(visit: Visit, form: Form) -> dict[str, object]:
         raise Invalid("user id", f"{len(raw)} characters, and {MAX_ID_LENGTH} is the most")
     kept = form.get("who") if form.get("keep") else None
     who = visit.office.directory().tenant(visit.tenant).pseudonyms.of(raw) if raw else kept
-    names = ("surface", "segment", "k", "arm", "generation", "against")
+    names = ("surface", "segment", "k", "arm", "at", "against")
     lists = {name: ",".join(_ids(form.get(name, ""))) for name in ("history", "anchors")}
     asked = {name: form.get(name) or None for name in names} | {name: ids or None for name, ids in lists.items()}
     return {**asked, "who": who}

@@ -1,8 +1,8 @@
 """What answers say in a word, said in a few that anybody understands."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-__all__ = ["reason_in_words"]
+__all__ = ["reasons_in_words"]
 
 _ALONE = {
     "popular": "popular",
@@ -10,20 +10,31 @@ _ALONE = {
     "had_before": "they had it before",
     "fits_history": "fits what they looked at",
 }
-_OF_A_RULE = {"pinned": "pinned by rule", "boost": "boosted by rule"}
 _OF_AN_ITEM = {
     "together_with": "taken together with",
     "liked_with": "liked by those who like",
     "similar_to": "similar to",
-    "next_after": "often next after",
+    "next_after": "next after",
 }
+_OF_A_RULE = ("pinned", "boost")
 
 
-def reason_in_words(reason: str, titles: Mapping[str, str]) -> str:
-    """Say a reason of an answer; ``titles`` by item id. One that is not known here stays as it is."""
-    kind, _, named = reason.partition(":")
-    if not named:
-        return _ALONE.get(kind, reason)
-    if kind in _OF_A_RULE:
-        return f"{_OF_A_RULE[kind]} {named}"
-    return f"{_OF_AN_ITEM[kind]} {titles.get(named) or named}" if kind in _OF_AN_ITEM else reason
+def reasons_in_words(reasons: Iterable[str], titles: Mapping[str, str]) -> tuple[str, ...]:
+    """Say the reasons of an item, those that name the same other item in one; ``titles`` by item id.
+
+    Rules are left out: they are told by their ids. A reason that is not known here stays as it is.
+    """
+    said: list[str] = []
+    by_item: dict[str, list[str]] = {}
+    for reason in reasons:
+        kind, _, named = reason.partition(":")
+        if kind in _OF_AN_ITEM:
+            by_item.setdefault(named, []).append(_OF_AN_ITEM[kind])
+        elif kind not in _OF_A_RULE:
+            said.append(_ALONE.get(kind, reason))
+    near = (f"{_listed(words)} {titles.get(item) or item}" for item, words in by_item.items())
+    return (*near, *said)
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -4,7 +4,7 @@ The second release may be only planned: its documents need not be stored, and no
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -31,12 +31,12 @@ _MOST_EXPLAINED = 5
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """One request's lists before and after.
+    """One request's lists before and after; ``times``: so many requests of the same kind had the very same.
 
     ``rows`` have rank ``a`` before and ``b`` after. ``asked``: who asked, in words and without an id. ``same``: the
     items and their order; ``None`` where there is only one list. ``overlap``: the share (0..1) of the longer list that
-    both have. ``gone``: why items went that did, by id, for the first of them. ``request_id``: ``None`` for one that
-    was made up.
+    both have. ``gone``: why items went that did, by id, for the first of them. ``request_id``: of the newest, ``None``
+    for one that was made up.
     """
 
     surface: str
@@ -51,6 +51,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     gone: Mapping[str, str] = {}
     segment: str | None = None
     request_id: str | None = None
+    times: int = 1
 
 
 class OnSurface(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +90,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def requests(self) -> int:
         """How many requests were ranked."""
-        return len(self.lists)
+        return sum(one.times for one in self.lists)
 
     @property
     def total(self) -> OnSurface:
@@ -154,7 +155,7 @@ def preview(
     with Observed(store, after.tenant, since_s=now - window_s, spool=spool) as observed:
         recent = recent_requests(observed, surface=surface, most=most)
     asked = recent or _plain([one for one in (old, new) if one is not None], now=now, surface=surface)[:most]
-    lists = tuple(_listed(one, old, new, k=k) for one in asked)
+    lists = _together(_listed(one, old, new, k=k) for one in asked)
     names = sorted({one.surface for one in lists})
     return Preview(
         tenant=after.tenant,
@@ -230,6 +231,17 @@ def _listed(asked: Asked, before: Snapshot | None, after: Snapshot | None, *, k:
     )
 
 
+def _together(lists: Iterable[Listed]) -> tuple[Listed, ...]:
+    """Put those together that nobody could tell apart."""
+    found: dict[tuple[object, ...], Listed] = {}
+    for one in lists:
+        ranks = tuple((row.item_id, row.a, row.b) for row in one.rows)
+        key = one.surface, one.segment, one.asked, ranks, one.warnings_before, one.warnings_after
+        known = found.get(key)
+        found[key] = one if known is None else replace(known, times=known.times + 1)
+    return tuple(found.values())
+
+
 def _titles(item_ids: Sequence[str], *snapshots: Snapshot | None) -> dict[str, str]:
     """Return titles as the later release has them, else the earlier."""
     found: dict[str, str] = {}
@@ -249,19 +261,20 @@ def _gone(made: Sequence[Row], after: Snapshot, asked: Asked) -> Iterator[tuple[
         yield item_id, ranker.missing(request, item_id, now=asked.now).because
 
 
-def _how_alike(one: Listed) -> tuple[bool, float, str]:
-    return one.same is True, 1.0 if one.overlap is None else one.overlap, one.surface
+def _how_alike(one: Listed) -> tuple[bool, float, int, str]:
+    return one.same is True, 1.0 if one.overlap is None else one.overlap, -one.times, one.surface
 
 
 def _counted(surface: str, lists: Sequence[Listed]) -> OnSurface:
-    shares = [one.overlap for one in lists if one.overlap is not None]
+    compared = [(one.overlap, one.times) for one in lists if one.overlap is not None]
+    counted = sum(times for _, times in compared)
     return OnSurface(
         surface=surface,
-        requests=len(lists),
-        same=sum(one.same is True for one in lists),
-        overlap=sum(shares) / len(shares) if shares else None,
-        empty_before=sum(one.before == 0 for one in lists),
-        empty_after=sum(one.after == 0 for one in lists),
+        requests=sum(one.times for one in lists),
+        same=sum(one.times for one in lists if one.same is True),
+        overlap=sum(share * times for share, times in compared) / counted if counted else None,
+        empty_before=sum(one.times for one in lists if one.before == 0),
+        empty_after=sum(one.times for one in lists if one.after == 0),
     )
 
 
