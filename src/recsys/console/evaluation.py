@@ -4,10 +4,11 @@ import time
 from typing import Annotated
 
 from litestar import Response, get
-from litestar.params import QueryParameter
+from litestar.params import PathParameter, QueryParameter
 
 from recsys.console.judged import DAYS, facts_of, joined, split_chart
 from recsys.console.page import Page
+from recsys.console.releases import Number
 from recsys.console.visit import Visit, visiting
 from recsys.errors import NotFound
 from recsys.evaluation import Report
@@ -22,6 +23,7 @@ __all__ = ["show_evaluation", "show_logs", "show_report", "show_report_page", "s
 
 _DAY_S = 86_400.0
 
+Digest = Annotated[str, PathParameter(description="The report, by its digest.")]
 Days = Annotated[int, QueryParameter(ge=1, le=max(DAYS), description="How many days of logs are read.")]
 Before = Annotated[int | None, QueryParameter(ge=1, description="Show reports of releases before this generation.")]
 
@@ -101,7 +103,7 @@ def show_reports(request: Request, tenant: Tenant, before: Before = None) -> Pag
 
 @get("/t/{tenant:str}/evaluation/reports/{generation:int}/{digest:str}")
 @aside
-def show_report(request: Request, tenant: Tenant, generation: int, digest: str) -> Page:
+def show_report(request: Request, tenant: Tenant, generation: Number, digest: Digest) -> Page:
     """Show a report that a release names: its decision, then all of it."""
     visit = visiting(request, tenant)
     named, content = evidence_of(visit.releases, generation, digest)
@@ -112,7 +114,7 @@ def show_report(request: Request, tenant: Tenant, generation: int, digest: str) 
 
 @get("/t/{tenant:str}/evaluation/reports/{generation:int}/{digest:str}/page")
 @aside
-def show_report_page(request: Request, tenant: Tenant, generation: int, digest: str) -> Response[bytes]:
+def show_report_page(request: Request, tenant: Tenant, generation: Number, digest: Digest) -> Response[bytes]:
     """Show an evaluation's report as it is written for people, alone in its frame."""
     visit = visiting(request, tenant)
     _, content = evidence_of(visit.releases, generation, digest)

@@ -1,8 +1,10 @@
 """How the runs of every surface went: their stages, what they took and made, how far it moved, and why one failed."""
 
 import time
+from typing import Annotated
 
 from litestar import get
+from litestar.params import PathParameter
 
 from recsys.console.page import Page
 from recsys.console.runs import charts_of, drift_of, shown
@@ -18,6 +20,9 @@ from recsys.serving.admin import Request, Tenant, aside
 from recsys.store import Corrupt, Missing, check_name
 
 __all__ = ["show_pipelines", "show_run", "show_runs"]
+
+Surface = Annotated[str, PathParameter(description="The surface.")]
+RunName = Annotated[str, PathParameter(description="The run, by its name.")]
 
 
 @get("/t/{tenant:str}/pipelines")
@@ -41,7 +46,7 @@ def show_pipelines(request: Request, tenant: Tenant) -> Page:
 
 @get("/t/{tenant:str}/pipelines/{surface:str}")
 @aside
-def show_runs(request: Request, tenant: Tenant, surface: str) -> Page:
+def show_runs(request: Request, tenant: Tenant, surface: Surface) -> Page:
     """Show the runs of a surface that are kept, drawn and in a table."""
     visit = visiting(request, tenant)
     check_name(surface, what="surface")
@@ -71,7 +76,7 @@ def show_runs(request: Request, tenant: Tenant, surface: str) -> Page:
 
 @get("/t/{tenant:str}/pipelines/{surface:str}/{name:str}")
 @aside
-def show_run(request: Request, tenant: Tenant, surface: str, name: str) -> Page:
+def show_run(request: Request, tenant: Tenant, surface: Surface, name: RunName) -> Page:
     """Show all that one run told of itself."""
     visit = visiting(request, tenant)
     check_name(surface, what="surface")
