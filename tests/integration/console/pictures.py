@@ -41,7 +41,7 @@ def take(folder: Path) -> None:
         keep("releases", seen=".timeline")
         page.goto(f"{shop.url}/console/t/demo/try")
         page.get_by_label("User", exact=False).first.fill("u3")
-        page.get_by_role("button", name="Rank").click()
+        page.get_by_role("button", name="Show what they get").click()
         keep("try", seen="table.ranked")
         _break(shop)
         _take_back(page, shop, keep)
