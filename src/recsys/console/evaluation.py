@@ -52,12 +52,12 @@ def show_logs(request: Request, tenant: Tenant, days: Days = 14) -> Page:
     try:
         with noticed(opening=True):
             store = visit.store()
-        with noticed(), Observed(store, tenant, since_s=first_s - _DAY_S, spool=spool) as observed:
+        with noticed(), Observed(store, tenant, since_s=first_s - _DAY_S, spool=spool, decisions=False) as observed:
             rows = observed.join_days()
             splits = _splits(visit, observed, since_s=first_s - _DAY_S)
     except StoreAway as away:
         problem = away.problem
-        with Observed(None, tenant, since_s=first_s - _DAY_S, spool=spool) as observed:
+        with Observed(None, tenant, since_s=first_s - _DAY_S, spool=spool, decisions=False) as observed:
             rows = observed.join_days()
     return visit.fragment(
         "evaluation_logs.part.html",

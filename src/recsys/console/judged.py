@@ -101,7 +101,7 @@ def _of_gate(report: GateReport) -> Iterator[tuple[str, str]]:
     yield "items that lists keep", f"{report.overlap:.1%}; at least {limits.min_overlap:.0%}"
     yield (
         "ranking one request, p99",
-        f"{_pair(report.p99_ms, '.3g')} ms"
+        _pair(report.p99_ms, ".3g", " ms")
         + (f"; at most {limits.max_p99_ms:g} ms" if limits.max_p99_ms is not None else "; no limit is set"),
     )
     hits = "nothing was taken after these requests"
@@ -116,8 +116,8 @@ def _of_gate(report: GateReport) -> Iterator[tuple[str, str]]:
     yield "forced", "yes" if report.forced else "no"
 
 
-def _pair(values: tuple[float, float], form: str) -> str:
-    return f"{values[0]:{form}} before, {values[1]:{form}} after"
+def _pair(values: tuple[float, float], form: str, unit: str = "") -> str:
+    return f"{values[0]:{form}}{unit} before, {values[1]:{form}}{unit} after"
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:

@@ -183,18 +183,23 @@ class Observed:
         Only answers from this moment on, seconds since 1970.
     spool
         This host's spool directory, where there is one: what is not shipped yet.
+    decisions
+        Whether decision records are kept: without them no answer can be sampled, and weeks of logs fit.
     """
 
-    def __init__(self, store: Store | None, tenant: str, *, since_s: float, spool: Path | None = None) -> None:
+    def __init__(
+        self, store: Store | None, tenant: str, *, since_s: float, spool: Path | None = None, decisions: bool = True
+    ) -> None:
         self._store, self.tenant, self._spool, self._day = store, tenant, spool, utc_day(since_s)
         self._copies = tempfile.TemporaryDirectory(prefix="recsys-observed-")
         self._found: dict[Stream, tuple[Path, ...]] = {}
         import duckdb  # an eighth of what the command line takes to start, for status and doctor alone
 
         self._engine = duckdb.connect()
+        decision = "decision" if decisions else "cast(null as json)"
         exposures = self._source("exposures", _EXPOSURE_COLUMNS)
         outcomes = self._source("outcomes", _OUTCOME_COLUMNS)
-        self._engine.execute(_sql("shown").format(exposures=exposures, since_s=float(since_s)))
+        self._engine.execute(_sql("shown").format(exposures=exposures, since_s=float(since_s), decision=decision))
         self._engine.execute(_sql("acted").format(outcomes=outcomes, since_s=float(since_s)))
 
     def __enter__(self) -> Self:

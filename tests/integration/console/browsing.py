@@ -56,8 +56,9 @@ def chromium_path() -> str | None:
 @contextmanager
 def launched(path: str) -> "Iterator[Browser]":
     """Run a headless Chromium for a while."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=_PATIENCE_MS)
     sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()  # Chromium as root refuses to run with one
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=[*_ARGUMENTS, *sandbox])

@@ -77,6 +77,7 @@ def test_low_joins_and_a_split_that_went_wrong_are_told_drawn_and_dated(
     page.locator("details > summary", has_text="The same in figures").last.click()
     check_axe(page)
     check_narrow(page)
+    page.evaluate("scrollTo(0, 0)")
     picture(page, "evaluation")
 
 

@@ -32,6 +32,7 @@ def test_each_cell_leads_to_its_evidence(browse, shop):
         assert link.get_attribute("href") == f"/console/t/demo/{path}"
 
 
+@pytest.mark.long
 def test_serving_is_shown_by_hosts_generations_and_hours(browse, shop):
     page = browse.open("/console/t/demo/health/home", to=shop)
     expect(page.get_by_role("row", name="the newest")).to_contain_text("4")
@@ -57,6 +58,7 @@ def test_a_hold_and_a_failing_surface_are_told_with_what_is_worst_first(browse, 
     expect(page.get_by_role("heading", level=1)).to_have_text("Incident")
 
 
+@pytest.mark.long
 def test_all_tenants_of_a_session_are_on_one_page(browse, shop):
     guest = shop.guest()
     page = browse.open("/console/t/demo/health", to=shop)
@@ -80,6 +82,7 @@ def test_what_changes_appears_by_itself_and_is_said_once(browse, shop):
     assert page.evaluate("document.activeElement.id") == "to-demo-home-releases"
 
 
+@pytest.mark.long
 def test_a_page_that_cannot_be_read_anew_says_so(browse, shop):
     page = browse.open("/console/t/demo/health", to=shop)
     expect(page.locator("[data-read]")).to_contain_text("Read ")

@@ -50,6 +50,7 @@ def test_a_viewer_sees_all_and_is_told_who_has_to_pull(browse, broken):
     assert broken.releases.current().generation == 3
 
 
+@pytest.mark.long
 def test_nothing_found_says_what_to_try(browse, shop):
     page = browse.open("/console/t/demo/incident?symptom=stale", to=shop)
     expect(page.get_by_role("heading", name="Nothing found")).to_be_focused()

@@ -12,7 +12,7 @@
     share: function (v) { return (100 * v).toFixed(Math.abs(v) < 0.1 && v !== 0 ? 1 : 0) + "%"; },
     count: function (v) { return v.toLocaleString("en"); },
     seconds: function (v) { return v >= 120 ? (v / 60).toFixed(v < 600 ? 1 : 0) + " min" : v + " s"; },
-    p: function (v) { return v >= 0.01 ? String(Number(v.toPrecision(2))) : v.toExponential(0); },
+    p: function (v) { return v <= SMALLEST ? "≤ 1e-12" : v >= 0.01 ? String(Number(v.toPrecision(2))) : v.toExponential(0); },
   };
 
   // A colour as the page has it now: names resolve differently in light and dark.
@@ -51,10 +51,19 @@
       },
       axes: [
         Object.assign({}, axis, { space: 70, values: days(chart) }),
-        Object.assign({}, axis, { size: 62, values: function (_, at) { return at.map(function (v) { return v == null ? "" : form(v); }); } }),
+        Object.assign({}, axis, chart.log ? { splits: decades, filter: function (_, at) { return at; } } : {}, { size: 62, values: function (_, at) { return at.map(function (v) { return v == null ? "" : form(v); }); } }),
       ],
       series: [{ label: "When (UTC)", value: chart.days ? "{YYYY}-{MM}-{DD}" : "{YYYY}-{MM}-{DD} {HH}:{mm}" }].concat(series, lines),
     };
+  }
+
+  // Of a logarithmic axis: powers of ten, no more than there is room for.
+  function decades(_, __, min) {
+    const last = Math.floor(Math.log10(min));
+    const step = Math.ceil(-last / 5);
+    const found = [];
+    for (let power = 0; power >= last; power -= step) found.push(Math.pow(10, power));
+    return found.reverse();
   }
 
   function days(chart) {
@@ -86,18 +95,25 @@
     box.setAttribute("role", "img");
     box.setAttribute("aria-label", chart.label);
     const plot = new uPlot(options(chart, box.clientWidth), data(chart), box);
-    const newest = function () { plot.setLegend({ idx: chart.x.length - 1 }); };  // what it says while nobody points
-    plot.over.addEventListener("mouseleave", function () { setTimeout(newest, 0); });
-    newest();
     drawn.set(box, plot);
+    newest(plot, box);
+    plot.over.addEventListener("mouseleave", function () { newest(plot, box); });
     if (!before) resized.observe(box);
+  }
+
+  // While nobody points at a chart its legend says the newest values.
+  function newest(plot, box) {
+    setTimeout(function () { if (drawn.get(box) === plot) plot.setLegend({ idx: plot.data[0].length - 1 }); }, 0);
   }
 
   const resized = new ResizeObserver(function (entries) {
     entries.forEach(function (entry) {
       const plot = drawn.get(entry.target);
       const width = Math.floor(entry.contentRect.width);
-      if (plot && width > 0 && plot.width !== width) plot.setSize({ width: width, height: HEIGHT });
+      if (plot && width > 0 && plot.width !== width) {
+        plot.setSize({ width: width, height: HEIGHT });
+        newest(plot, entry.target);
+      }
     });
   });
 
