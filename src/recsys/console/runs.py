@@ -7,6 +7,8 @@ import msgspec
 
 from recsys.console.charts import Chart, Mark
 from recsys.encoding import parse_rfc3339
+from recsys.operations.doctor import Symptom
+from recsys.operations.doctor.pipeline import SYMPTOM_OF
 from recsys.operations.thresholds import THRESHOLDS
 from recsys.pipelines import LastRun
 from recsys.pipelines.drift import DriftLimits
@@ -104,6 +106,11 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     def word(self) -> str:
         """Return in a word how it ended."""
         return _WORDS[self.ended][1]
+
+    @property
+    def symptom(self) -> Symptom:
+        """Return the symptom that the incident checklist looks into."""
+        return SYMPTOM_OF.get(self.run.error_code or "", "pipeline-failed")
 
     @property
     def bad(self) -> bool:

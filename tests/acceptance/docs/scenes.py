@@ -357,6 +357,7 @@ SCENES: Mapping[str, Callable[[Shop], Directions]] = {
     "how-to/explore.md": lambda _shop: {"a service": _A_SERVICE},
     "how-to/explain-a-recommendation.md": lambda _shop: {"a service": _A_SERVICE},
     "how-to/add-a-key.md": lambda _shop: {"a service": _A_SERVICE},
+    "how-to/use-the-console.md": lambda _shop: {"a service": _A_SERVICE},
     "how-to/let-in-with-jwt.md": with_an_issuer,
     "how-to/profile-a-slow-service.md": lambda _shop: {"a key": _A_KEY},
     "how-to/trace-and-log.md": lambda _shop: {"a key": _A_KEY},

@@ -43,7 +43,8 @@ def test_a_run_that_failed_says_where_why_and_what_to_do(browse: Browsing, lived
     assert "cooc: items, of what is served\t19%\t50%" in said
     assert "What to do: mend the source and run again" in said
     assert page.locator(".stage-stopped .stage-name").all_text_contents() == ["publish"]
-    assert page.get_by_role("link", name="Go through the incident checklist").is_visible()
+    way = page.get_by_role("link", name="Go through the incident checklist").get_attribute("href") or ""
+    assert way.endswith("/incident?symptom=validation-failed")
     check_axe(page)
     check_narrow(page)
     picture(page, "pipelines")
