@@ -4,7 +4,7 @@ import time
 from typing import Annotated
 
 from litestar import Response, get
-from litestar.params import QueryParameter
+from litestar.params import FromPath, QueryParameter
 
 from recsys.console.judged import DAYS, facts_of, joined, split_chart
 from recsys.console.page import Page
@@ -101,7 +101,7 @@ def show_reports(request: Request, tenant: Tenant, before: Before = None) -> Pag
 
 @get("/t/{tenant:str}/evaluation/reports/{generation:int}/{digest:str}")
 @aside
-def show_report(request: Request, tenant: Tenant, generation: int, digest: str) -> Page:
+def show_report(request: Request, tenant: Tenant, generation: FromPath[int], digest: FromPath[str]) -> Page:
     """Show a report that a release names: its decision, then all of it."""
     visit = visiting(request, tenant)
     named, content = evidence_of(visit.releases, generation, digest)
@@ -112,7 +112,9 @@ def show_report(request: Request, tenant: Tenant, generation: int, digest: str) 
 
 @get("/t/{tenant:str}/evaluation/reports/{generation:int}/{digest:str}/page")
 @aside
-def show_report_page(request: Request, tenant: Tenant, generation: int, digest: str) -> Response[bytes]:
+def show_report_page(
+    request: Request, tenant: Tenant, generation: FromPath[int], digest: FromPath[str]
+) -> Response[bytes]:
     """Show an evaluation's report as it is written for people, alone in its frame."""
     visit = visiting(request, tenant)
     _, content = evidence_of(visit.releases, generation, digest)

@@ -3,6 +3,7 @@
 import time
 
 from litestar import get
+from litestar.params import FromPath
 
 from recsys.console.page import Page
 from recsys.console.runs import charts_of, drift_of, shown
@@ -41,7 +42,7 @@ def show_pipelines(request: Request, tenant: Tenant) -> Page:
 
 @get("/t/{tenant:str}/pipelines/{surface:str}")
 @aside
-def show_runs(request: Request, tenant: Tenant, surface: str) -> Page:
+def show_runs(request: Request, tenant: Tenant, surface: FromPath[str]) -> Page:
     """Show the runs of a surface that are kept, drawn and in a table."""
     visit = visiting(request, tenant)
     check_name(surface, what="surface")
@@ -71,7 +72,7 @@ def show_runs(request: Request, tenant: Tenant, surface: str) -> Page:
 
 @get("/t/{tenant:str}/pipelines/{surface:str}/{name:str}")
 @aside
-def show_run(request: Request, tenant: Tenant, surface: str, name: str) -> Page:
+def show_run(request: Request, tenant: Tenant, surface: FromPath[str], name: FromPath[str]) -> Page:
     """Show all that one run told of itself."""
     visit = visiting(request, tenant)
     check_name(surface, what="surface")
