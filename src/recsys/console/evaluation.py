@@ -121,4 +121,4 @@ def show_report_page(request: Request, tenant: Tenant, generation: Number, diges
     if not isinstance(content, Report):
         raise NotFound("this report has no page of its own", next_step="its figures are on the page before")
     headers = {"Content-Security-Policy": _ALONE, "X-Frame-Options": "SAMEORIGIN", "Referrer-Policy": "no-referrer"}
-    return Response(content.to_html().encode(), media_type="text/html; charset=utf-8", headers=headers)
+    return Response(content.to_html().encode(), media_type="text/html", headers=headers)
