@@ -35,6 +35,7 @@ def test_evaluation_shows_what_this_host_has_and_says_so(browse: Browsing, away:
     expect(notes).to_have_count(2, timeout=15_000)
     expect(notes.nth(0)).to_contain_text("Reports lie there")
     expect(notes.nth(1)).to_contain_text("this host's own newest files alone")
+    expect(page.locator(".card .state")).to_have_text("this host alone")
     expect(page.locator("main")).to_contain_text("outcomes find the answer they belong to")
     check_axe(page)
     check_narrow(page)

@@ -74,7 +74,7 @@ def test_low_joins_and_a_split_that_went_wrong_are_told_drawn_and_dated(
     assert page.locator(".chart canvas").count() == 2
     names = [one.get_attribute("aria-label") or "" for one in page.locator("[data-chart]").all()]
     assert names[0].startswith("Share of outcomes that find their answer")
-    page.locator("details > summary", has_text="The same in figures").last.click()
+    page.locator("details > summary", has_text="In figures").last.click()
     check_axe(page)
     check_narrow(page)
     page.evaluate("scrollTo(0, 0)")
