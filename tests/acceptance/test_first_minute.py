@@ -45,8 +45,7 @@ def test_the_demo_shows_the_whole_promise_and_exits_0(tmp_path: Path) -> None:
 def test_the_demo_leaves_the_console_open_until_ctrl_c(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "recsys", "demo", "--keep", "--folder", str(tmp_path / "demo")]
     environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "160"}
-    demo = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
-    try:
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment) as demo:
         assert demo.stdout is not None
         said = ""
         while "Ctrl-C ends it" not in said:
@@ -58,8 +57,6 @@ def test_the_demo_leaves_the_console_open_until_ctrl_c(tmp_path: Path) -> None:
         assert "Releases of demo" in _seen(found[1], "/console/t/demo/releases", key=found[2])
         demo.send_signal(signal.SIGINT)
         assert demo.wait(timeout=30) == 0
-    finally:
-        demo.kill()
 
 
 def _seen(origin: str, path: str, *, key: str) -> str:

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from recsys.access import Right
 from recsys.console.documents import MAX_EDITED_BYTES, Kind, current, kind_of
+from recsys.console.mistakes import Spot, problem_of, spot_of
 from recsys.console.orders import attempt_in, new_key, reason_in
 from recsys.console.page import Page, at
-from recsys.console.places import Spot, problem_of, spot_of
 from recsys.console.releases import shown
 from recsys.console.visit import Form, Visit, ordered, to, visiting
 from recsys.documents import canonical_config, canonical_rules, read_config, read_rules

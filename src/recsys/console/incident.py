@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from litestar import get
 from litestar.params import QueryParameter
 
-from recsys.console.evidence import QUESTIONS, shown
+from recsys.console.findings import QUESTIONS, shown
 from recsys.console.page import Page
 from recsys.console.visit import visiting
 from recsys.operations.doctor import Symptom

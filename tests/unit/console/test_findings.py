@@ -2,7 +2,7 @@
 
 import pytest
 
-from recsys.console.evidence import QUESTIONS, shown
+from recsys.console.findings import QUESTIONS, shown
 from recsys.operations.doctor import SYMPTOMS, Finding, levers
 
 

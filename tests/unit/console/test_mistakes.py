@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from recsys.console.places import spot_of
+from recsys.console.mistakes import spot_of
 from recsys.documents import read_config, read_rules
 from recsys.encoding import Invalid
 
