@@ -8,7 +8,7 @@ PORT   ?= 8000
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long test-s3 test-spark test-deploy test-bench statistics check format bench faults drills docs serve lock clean
+.PHONY: help setup demo test test-long test-s3 test-spark test-console test-deploy test-bench statistics check format bench faults drills docs serve lock clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ test-s3: $(STAMP) ## Run the store's contract on a real S3 server: RECSYS_TEST_S
 test-spark: $(STAMP) ## Run the signals on Spark (local[2]) against DuckDB; needs Java 17
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/spark.txt
 	RECSYS_TEST_SPARK=1 $(BIN)/python -m pytest -n0 tests/spark
+
+test-console: $(STAMP) ## Drive every page of the console in a real Chromium; RECSYS_TEST_PICTURES=DIR keeps pictures
+	RECSYS_TEST_LONG=1 $(BIN)/python -m pytest -n0 tests/unit/console tests/integration/console
 
 test-deploy: $(STAMP) ## Check alarms (promtool), manifests against their schemas, units, the image's steps, an upgrade and back
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/deploy.txt

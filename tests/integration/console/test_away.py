@@ -18,6 +18,7 @@ def away(shop: Console) -> Iterator[Console]:
         shop.guest()  # which is served: the store is followed again
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", ["pipelines", "pipelines/home", "pipelines/home/20260101"])
 def test_pipelines_say_that_the_store_is_away_and_what_goes_on(browse: Browsing, away: Console, path: str) -> None:
     page = browse.open(f"/console/t/demo/{path}", to=away)

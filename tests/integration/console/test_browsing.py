@@ -66,6 +66,7 @@ def test_who_may_look_is_signed_in_with_a_key_of_theirs(browse, shop, role):
     assert page.locator("summary .tag").text_content() == role
 
 
+@pytest.mark.long
 def test_a_guest_is_served_beside_the_shop(shop, browse):
     guest = shop.guest()
     (answer,) = guest.recommend()

@@ -20,6 +20,7 @@ def test_a_healthy_shop_is_safe_to_ship(browse, shop):
     picture(page, "health")
 
 
+@pytest.mark.long
 def test_each_cell_leads_to_its_evidence(browse, shop):
     page = browse.open("/console/t/demo/health", to=shop)
     for layer, path in (
@@ -73,6 +74,7 @@ def test_all_tenants_of_a_session_are_on_one_page(browse, shop):
     picture(page, "health-tenants")
 
 
+@pytest.mark.long
 def test_what_changes_appears_by_itself_and_is_said_once(browse, shop):
     page = browse.open("/console/t/demo/health", to=shop)
     part = page.request.get(f"{shop.url}/console/t/demo/health-now").text()

@@ -62,6 +62,7 @@ def test_nothing_found_says_what_to_try(browse, shop):
     expect(page.get_by_role("heading", name="Nothing found")).to_be_focused()
 
 
+@pytest.mark.long
 def test_from_health_to_the_lever_and_back_to_items_without_a_mouse(browse, shop):
     guest = shop.broken_guest()
     page = browse.open(f"/console/t/{guest.tenant}/health", to=guest, role="operator")

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 from tests.integration.console.browsing import check_axe, check_narrow, picture
 
@@ -20,6 +21,7 @@ def test_the_timeline_says_who_did_what_and_why(browse, shop):
     picture(page, "releases")
 
 
+@pytest.mark.long
 def test_two_generations_are_compared_in_words_and_by_lists_with_titles(browse, shop):
     page = browse.open("/console/t/demo/compare?a=3&b=4", to=shop)
     expect(page.get_by_text("rule added: garden")).to_be_visible()
@@ -63,6 +65,7 @@ def test_rolling_back_shows_what_it_does_asks_for_the_name_and_is_followed_to_ev
     assert guest.releases.current().rules == guest.releases.read(bad).rules
 
 
+@pytest.mark.long
 def test_who_comes_second_is_shown_what_is_in_force_already(browse, shop):
     guest = shop.guest()
     guest.block_everything()
@@ -74,6 +77,7 @@ def test_who_comes_second_is_shown_what_is_in_force_already(browse, shop):
     assert page.get_by_role("button", name=re.compile("Roll back")).count() == 0
 
 
+@pytest.mark.long
 def test_artifacts_rolled_back_are_held_until_somebody_resumes(browse, shop):
     guest = shop.guest()
     guest.served_from(guest.shop.ship("b"))
@@ -94,6 +98,7 @@ def test_artifacts_rolled_back_are_held_until_somebody_resumes(browse, shop):
     assert guest.releases.current().holds == ()
 
 
+@pytest.mark.long
 def test_a_candidate_gets_another_share_and_is_aborted(browse, shop):
     guest = shop.guest()
     manifest = guest.shop.manifest("b")
@@ -115,6 +120,7 @@ def test_a_candidate_gets_another_share_and_is_aborted(browse, shop):
     assert guest.releases.candidates.running() == ()
 
 
+@pytest.mark.long
 def test_a_viewer_sees_what_a_rollback_would_do_and_is_offered_none(browse, shop):
     guest = shop.guest()
     guest.block_everything()
