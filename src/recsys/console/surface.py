@@ -31,7 +31,7 @@ _HOUR_S = 3600.0
 def show_surface(request: Request, tenant: Tenant, surface: Surface) -> Page:
     """Show every layer of a surface with its reasons, and the hosts that serve it."""
     visit = visiting(request, tenant)
-    reading = readings_of(request).of(visit.office, tenant)
+    reading = readings_of(request).of(visit.office, tenant).value
     if surface not in reading.health.surfaces:
         served = ", ".join(reading.health.surfaces) or "none"
         raise NotFound(f"{tenant} serves no surface {surface}", next_step=f"its surfaces: {served}")
