@@ -33,21 +33,21 @@ def _on_refusal(request: Request, refusal: Refusal) -> Response[bytes]:
 def _on_error(request: Request, error: RecsysError) -> Response[bytes]:
     problem = problem_of(error, _id(request))
     if isinstance(error, Unavailable | Denied):
-        return _store_away(request, error, problem)
+        return _store_away(request, problem)
     if problem.status == 500:
         _log.error("page %s failed", problem.request_id, exc_info=error)
     return _told(request, problem)
 
 
 def _on_away(request: Request, away: StoreAway) -> Response[bytes]:
-    return _store_away(request, away.error, problem_of(away.error, _id(request)))
+    return _store_away(request, problem_of(away.error, _id(request)))
 
 
-def _store_away(request: Request, error: RecsysError, problem: Problem) -> Page:
-    """Say that the store is away, what still works without it, and whether an order may have been carried out."""
+def _store_away(request: Request, problem: Problem) -> Page:
+    """Say that the store is away, and what still works without it."""
     named, session = request.path_params.get("tenant"), _session(request)
     tenant = named if session is not None and named in session.tenants else None
-    sent = request.method == "POST" and isinstance(error, Unavailable) and not error.untouched
+    sent = request.method == "POST"
     template = "store_away.part.html" if _is_part(request) else "store_away.html"
     return render(template, status=503, problem=problem, session=session, tenant=tenant, sent=sent)
 
