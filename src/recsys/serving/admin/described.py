@@ -42,7 +42,7 @@ _ALWAYS = {405: ("METHOD",), 500: ("FAILED",)}
 _CREDENTIALS = {
     400: ("HEADER_TWICE",),
     401: ("BAD_KEY", "NO_CREDENTIALS"),
-    403: ("FORBIDDEN", "TENANT_MISMATCH"),
+    403: ("ADMIN_EXPIRED", "FORBIDDEN", "TENANT_MISMATCH"),
     404: ("NO_ROUTE", "UNKNOWN_TENANT"),
 }
 _KEYWORDS = {
@@ -54,6 +54,8 @@ _KEYWORDS = {
     "max_length": "maxLength",
     "pattern": "pattern",
 }
+_ASKED = {503: ("BUSY_ANSWERING",)}
+"""What waits for somebody else's question (``operations.turn``), and waited too long."""
 _READS = (404, 409, 503)
 _CHANGES = (404, 409, 423, 503, 504)
 
@@ -129,6 +131,8 @@ def _problems(method: str, *, secured: bool, body: bool) -> dict[int, tuple[str,
     if not secured:
         return found
     found |= _CREDENTIALS
+    if method == "GET":
+        found |= _ASKED
     for status in _READS if method == "GET" else _CHANGES:
         found[status] = (*found.get(status, ()), *codes.get(status, ()))
     if body:
