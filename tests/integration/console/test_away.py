@@ -41,3 +41,15 @@ def test_evaluation_shows_what_this_host_has_and_says_so(browse: Browsing, away:
     check_axe(page)
     check_narrow(page)
     picture(page, "evaluation-away")
+
+
+def test_a_lever_that_needs_the_store_says_so_and_leads_to_what_works(browse: Browsing, away: Console) -> None:
+    browse.allow("503")
+    page = browse.open("/console/t/demo/rollback?lever=config", to=away, role="operator")
+    expect(page.get_by_role("heading", level=1)).to_have_text("The store is away")
+    expect(page.locator(".note.bad")).to_contain_text("recsys pin --tenant demo --generation N")
+    check_axe(page)
+    check_narrow(page)
+    picture(page, "store-away")
+    page.locator(".note.bad").get_by_role("link", name="Incident").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Incident")
