@@ -2,65 +2,13 @@
 
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
-from litestar.testing import TestClient
-from tests.unit.releases.shop import config
+from tests.unit.console.doors import ORIGIN, Door
 
-from recsys.access import create_key, load_directory, revoke_key
-from recsys.console import PAGES
+from recsys.access import load_directory, revoke_key
 from recsys.console.session import COOKIE
-from recsys.releases import Releases, create_tenant
-from recsys.serving import Settings
-from recsys.serving.admin import admin_app
-from recsys.serving.host_state import Places
 from recsys.store import open_store
-
-ORIGIN = "http://testserver.local"
-
-
-class Door(NamedTuple):
-    client: TestClient[Any]
-    keys: dict[str, str]
-    releases: Releases
-    settings: Settings
-
-    def sign_in(self, role: str, **headers: str) -> Any:
-        form = {"credential": self.keys[role]}
-        return self.client.post("/console/sign-in", data=form, headers={"Origin": ORIGIN, **headers})
-
-    def hold(self, token: str, **headers: str) -> Any:
-        form = {"do": "hold", "artifacts": "on", "reason": "incident", "key": "k1", "form_token": token}
-        return self.client.post("/console/t/demo/holds", data=form, headers={"Origin": ORIGIN, **headers})
-
-    def token(self) -> str:
-        page = self.client.get("/console/t/demo/holds").text
-        return re.search(r'name="form_token" value="(\w+)"', page)[1]  # type: ignore[index]
-
-    def read_keys_again(self) -> None:
-        copy = Places(self.settings.host_path).access  # what the follower of this host keeps
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(load_directory(open_store(self.settings.store)).encode())
-
-
-@pytest.fixture
-def door(tmp_path: Path) -> Any:
-    store = open_store(tmp_path / "store")
-    keys = {}
-    for tenant in ("demo", "other"):
-        create_tenant(store, tenant, actor="tests")
-    for role in ("client", "viewer", "operator", "admin"):
-        keys[role] = create_key(store, "demo", role, actor="tests").secret
-    keys["other"] = create_key(store, "other", "viewer", actor="tests").secret
-    releases = Releases(store, "demo", actor="tests")
-    releases.put_config(config(limits={"max_k": 7}), reason="more")
-    settings = Settings(store=str(tmp_path / "store"), host_dir=str(tmp_path / "host"))
-    with TestClient(admin_app(settings, pages=(PAGES,)), raise_server_exceptions=False) as client:
-        client.follow_redirects = False
-        made = Door(client, keys, releases, settings)
-        made.read_keys_again()
-        yield made
 
 
 def test_who_is_not_signed_in_is_led_to_the_door_and_back_again(door: Door) -> None:
