@@ -14,7 +14,7 @@ from recsys.console.page import at
 from recsys.console.pipelines import show_pipelines, show_run, show_runs
 from recsys.console.refusals import HANDLERS
 from recsys.console.releases import compare, show_lists, show_proof, show_release, show_releases, show_served
-from recsys.console.rollback import ask_rollback, roll_back, show_rollback_lists, show_rollback_words
+from recsys.console.rollback import ask_rollback, roll_back, show_rollback_lists
 from recsys.console.signing_in import show_sign_in, sign_in, sign_out
 from recsys.console.static import show_file
 from recsys.console.surface import show_answered, show_surface
@@ -69,7 +69,6 @@ PAGES = Router(
         compare,
         show_lists,
         ask_rollback,
-        show_rollback_words,
         show_rollback_lists,
         roll_back,
         ask_undo,

@@ -22,7 +22,7 @@ from recsys.serving.admin import Request, Tenant, aside
 from recsys.serving.problems import status_of
 from recsys.store.names import NAME_PATTERN
 
-__all__ = ["ask_rollback", "roll_back", "show_rollback_lists", "show_rollback_words"]
+__all__ = ["ask_rollback", "roll_back", "show_rollback_lists"]
 
 _LARGEST = 2**53 - 1
 AskedLever = Annotated[Lever | None, QueryParameter(description="What to reverse.")]
@@ -118,6 +118,7 @@ def _previewed(
         status=status,
         asked=asked,
         change=change,
+        lines=[] if change is None else changes_between(visit, head, change.release, documents=change.documents),
         head=head,
         word=asked.word or visit.tenant,
         problem=problem,
@@ -144,24 +145,6 @@ def show_rollback_lists(
     head, change = visit.releases.current(), asked.run(visit, dry_run=True)
     found = shown(visit, head, change.release, surface=asked.surface, documents=change.documents)
     return visit.fragment("preview.part.html", preview=found)
-
-
-@get("/t/{tenant:str}/rollback/words")
-@aside
-def show_rollback_words(
-    request: Request,
-    tenant: Tenant,
-    *,
-    lever: TheLever,
-    surface: OnSurface = None,
-    to: To = None,
-    no_hold: NoHold = False,
-) -> Page:
-    """Say in words what it would change; a part of the page before."""
-    visit = visiting(request, tenant)
-    change = Asked(lever=lever, surface=surface or None, to=to, no_hold=no_hold).run(visit, dry_run=True)
-    lines = changes_between(visit, visit.releases.current(), change.release, documents=change.documents)
-    return visit.fragment("words.part.html", lines=lines)
 
 
 @post("/t/{tenant:str}/rollback")
