@@ -73,5 +73,5 @@ def heard(objects: Objects, *, within_s: float = ALIVE_S) -> dict[str, Heartbeat
 def _read(objects: Objects, key: str) -> Heartbeat | None:
     try:
         return msgspec.json.decode(objects.read(key), type=Heartbeat)
-    except (RecsysError, msgspec.DecodeError, UnicodeDecodeError):
+    except (RecsysError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

@@ -1,12 +1,16 @@
-"""Whether what is decided here can be believed: joins and splits over days, and the reports that justified changes."""
+"""Whether what is decided here can be believed: joins and splits over days, and the reports that justified changes.
+
+Weeks of logs are read as :mod:`recsys.console.logs` says: one reading at a time, kept for a little.
+"""
 
 import time
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from litestar import Response, get
 from litestar.params import PathParameter, QueryParameter
 
 from recsys.console.judged import DAYS, facts_of, joined, split_chart
+from recsys.console.logs import read_once
 from recsys.console.page import Page
 from recsys.console.releases import Number
 from recsys.console.visit import Visit, visiting
@@ -47,6 +51,27 @@ def show_evaluation(request: Request, tenant: Tenant, days: Days = 14) -> Page:
 def show_logs(request: Request, tenant: Tenant, days: Days = 14) -> Page:
     """Show joins and the split of what runs, day by day; with the store away what this host has of the joins."""
     visit = visiting(request, tenant)
+    read = read_once(request, ("evaluation", tenant, days), lambda: _read(visit, days))
+    return visit.fragment(
+        "evaluation_logs.part.html",
+        days=days,
+        joins=joined(read.joins),
+        splits=[(split, split_chart(split)) for split in read.splits],
+        problem=read.problem,
+        holds_below=HOLDS_BELOW,
+    )
+
+
+class _Read(NamedTuple):
+    """What the logs tell of some days; ``problem``: why the store's cannot be read."""
+
+    joins: tuple[JoinDay, ...]
+    splits: tuple[Balance, ...]
+    problem: str
+
+
+def _read(visit: Visit, days: int) -> _Read:
+    tenant = visit.tenant
     first_s = time.time() // _DAY_S * _DAY_S - (days - 1) * _DAY_S
     spool = visit.office.places.spool if visit.office.places.spool.is_dir() else None
     splits: tuple[Balance, ...] = ()
@@ -61,14 +86,7 @@ def show_logs(request: Request, tenant: Tenant, days: Days = 14) -> Page:
         problem = away.problem
         with Observed(None, tenant, since_s=first_s - _DAY_S, spool=spool, decisions=False) as observed:
             rows = observed.join_days()
-    return visit.fragment(
-        "evaluation_logs.part.html",
-        days=days,
-        joins=joined(_from(rows, first_s)),
-        splits=[(split, split_chart(split)) for split in splits],
-        problem=problem,
-        holds_below=HOLDS_BELOW,
-    )
+    return _Read(_from(rows, first_s), splits, problem)
 
 
 def _splits(visit: Visit, observed: Observed, *, since_s: float) -> tuple[Balance, ...]:

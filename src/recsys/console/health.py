@@ -37,11 +37,14 @@ _AWAY = "people are answered from this host's own copies, and nothing can be shi
 
 
 class Seen(NamedTuple):
-    """One tenant of the page: its reading, or why there is none."""
+    """One tenant of the page: its reading, or why there is none. ``next_s``: in how many seconds a newer one can be
+    there.
+    """
 
     tenant: str
     reading: Reading | None
     problem: str | None = None
+    next_s: float = 0.0
 
 
 class Headline(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,10 +112,10 @@ def _to(worst: _Judged) -> tuple[str, str] | None:
 
 
 def _judged(seen: Sequence[Seen]) -> Iterator[_Judged]:
-    for tenant, reading, _problem in seen:
-        for surface, layers in reading.health.surfaces.items() if reading else ():
+    for one in seen:
+        for surface, layers in one.reading.health.surfaces.items() if one.reading else ():
             for name in LAYERS:
-                yield _Judged(tenant, surface, name, getattr(layers, name))
+                yield _Judged(one.tenant, surface, name, getattr(layers, name))
 
 
 @get("/t/{tenant:str}/health")
@@ -132,10 +135,11 @@ def show_health_now(request: Request, tenant: Tenant) -> Page:
 
 
 def _facts(seen: Sequence[Seen]) -> dict[str, Any]:
-    """Return what the page shows; its age is that of the oldest reading."""
+    """Return what the page shows; its age is that of the oldest reading, and it is late when the last new one is."""
     read_at = min((one.reading.at_s for one in seen if one.reading), default=time.time())
     age_s = round(max(0.0, time.time() - read_at), 1)
-    return {"seen": seen, "headline": headline(seen), "layers": LAYERS, "age_s": age_s}
+    next_s = round(max((one.next_s for one in seen), default=0.0), 1)
+    return {"seen": seen, "headline": headline(seen), "layers": LAYERS, "age_s": age_s, "next_s": next_s}
 
 
 def readings_of(request: Request) -> Readings:
@@ -156,8 +160,12 @@ def _look(visit: Visit) -> list[Seen]:
 def _one(visit: Visit, tenant: str) -> Seen:
     try:
         visit.office.admit(visit.session.headers(tenant), tenant=tenant, right=Right.READ)
-        return Seen(tenant, readings_of(visit.request).of(visit.office, tenant))
+    except Refusal as refusal:
+        return Seen(tenant, None, f"you are not let in any more: {refusal.detail}")
+    try:
+        reading, next_s = readings_of(visit.request).of(visit.office, tenant)
     except RecsysError as error:
         return Seen(tenant, None, ". ".join(filter(None, (error.message, error.next_step))))
     except Refusal as refusal:
-        return Seen(tenant, None, f"you are not let in any more: {refusal.detail}")
+        return Seen(tenant, None, f"{refusal.detail}. {refusal.next_step}")
+    return Seen(tenant, reading, next_s=next_s)

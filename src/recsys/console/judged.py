@@ -20,6 +20,7 @@ DAYS = (7, 14, 28)
 _MOST_FACTS = 200
 """Of a report nobody knows the form of; the whole of it is in the store."""
 _LONGEST = 300
+_DEEPEST = 32
 
 
 class Joined(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,14 +121,16 @@ def _pair(values: tuple[float, float], form: str, unit: str = "") -> str:
     return f"{values[0]:{form}}{unit} before, {values[1]:{form}}{unit} after"
 
 
-def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
+def _flat(name: str, value: Any, *, depth: int = 0) -> Iterator[tuple[str, str]]:
     """Name every value in a tree by the way to it."""
-    if isinstance(value, Mapping):
+    if depth > _DEEPEST:
+        yield name[:_LONGEST], "…"
+    elif isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _flat(f"{name}.{key}" if name else str(key), inner)
+            yield from _flat(f"{name}.{key}" if name else str(key), inner, depth=depth + 1)
     elif isinstance(value, list) and any(isinstance(one, Mapping | list) for one in value):
         for place, inner in enumerate(value, start=1):
-            yield from _flat(f"{name}[{place}]", inner)
+            yield from _flat(f"{name}[{place}]", inner, depth=depth + 1)
     else:
         text = ", ".join(map(str, value)) if isinstance(value, list) else "–" if value is None else str(value)
         yield name[:_LONGEST], text[:_LONGEST] + ("…" if len(text) > _LONGEST else "")

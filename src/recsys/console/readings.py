@@ -1,23 +1,21 @@
 """Health as it was read a moment ago: however many consoles are open, the logs are read once for all of them."""
 
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import NamedTuple
 
+from recsys.console.last_read import LastRead, Read
 from recsys.operations.counted import Counted, counted
 from recsys.operations.layers import TenantHealth
 from recsys.operations.looking import here_of, look_at_health
+from recsys.serving.host_state import read_host_state
 from recsys.serving.ladder import Rung
 from recsys.serving.office import Office
 
-__all__ = ["WINDOW_S", "Reading", "Readings", "read"]
+__all__ = ["WINDOW_S", "Reading", "Readings", "known_here", "read"]
 
 WINDOW_S = 24 * 3600.0
 """How far back the logs are read."""
-_KEPT_S = 4.0
-_KEPT_FACTOR = 10.0
-"""A reading is kept for so many times as long as it took: however large the logs, a tenth of the time goes to them."""
 
 
 class Reading(NamedTuple):
@@ -39,30 +37,30 @@ def read(office: Office, tenant: str) -> Reading:
     return Reading(looked.health, looked.away, counted(office.places, tenant), rung, time.time())
 
 
+def known_here(office: Office, tenant: str) -> Hashable:
+    """Return what tells apart the releases that this host knows of a tenant: the newest one, and those it keeps."""
+    state = read_host_state(office.places.state)
+    known = state.tenants.get(tenant) if state is not None else None
+    return None if known is None else (known.head, known.kept, known.rejected is None, known.pinned)
+
+
 class Readings:
-    """The last reading of each tenant. One of each admin process."""
+    """The last reading of each tenant. One of each admin process.
+
+    A reading is of what this host knew of the tenant: once it knows of another release, as after a
+    lever, there is none.
+    """
 
     def __init__(
         self,
         reading: Callable[[Office, str], Reading] = read,
         *,
+        version: Callable[[Office, str], Hashable] = known_here,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._read, self._clock = reading, clock
-        self._turn = threading.Lock()
-        self._turns: dict[str, threading.Lock] = {}
-        self._kept: dict[str, tuple[Reading, float]] = {}
+        self._read, self._version = reading, version
+        self._last = LastRead[Reading](clock=clock)
 
-    def of(self, office: Office, tenant: str) -> Reading:
-        """Return a tenant's reading, at most a few seconds old; who comes while it is read waits for that one."""
-        with self._turn:
-            turn = self._turns.setdefault(tenant, threading.Lock())
-        with turn:
-            kept = self._kept.get(tenant)
-            began = self._clock()
-            if kept is not None and began < kept[1]:
-                return kept[0]
-            reading = self._read(office, tenant)
-            took_s = self._clock() - began
-            self._kept[tenant] = reading, self._clock() + max(_KEPT_S, _KEPT_FACTOR * took_s)
-            return reading
+    def of(self, office: Office, tenant: str) -> Read[Reading]:
+        """Return a tenant's reading, at most half a minute old; raises as :meth:`LastRead.of` and :func:`read`."""
+        return self._last.of(tenant, lambda: self._read(office, tenant), version=self._version(office, tenant))

@@ -23,7 +23,9 @@ _log = logging.getLogger(__name__)
 def _on_refusal(request: Request, refusal: Refusal) -> Response[bytes]:
     if refusal.status == 401:
         return _sign_in_first(request)
-    return _told(request, refusal.problem(_id(request)))
+    page = _told(request, refusal.problem(_id(request)))
+    page.headers.update(refusal.headers)
+    return page
 
 
 def _on_error(request: Request, error: RecsysError) -> Response[bytes]:

@@ -8,6 +8,7 @@ from litestar import get
 from litestar.params import PathParameter
 
 from recsys.console.health import LAYERS, readings_of
+from recsys.console.logs import read_once
 from recsys.console.page import Page
 from recsys.console.readings import WINDOW_S
 from recsys.console.visit import Visit, visiting
@@ -31,7 +32,7 @@ _HOUR_S = 3600.0
 def show_surface(request: Request, tenant: Tenant, surface: Surface) -> Page:
     """Show every layer of a surface with its reasons, and the hosts that serve it."""
     visit = visiting(request, tenant)
-    reading = readings_of(request).of(visit.office, tenant)
+    reading = readings_of(request).of(visit.office, tenant).value
     if surface not in reading.health.surfaces:
         served = ", ".join(reading.health.surfaces) or "none"
         raise NotFound(f"{tenant} serves no surface {surface}", next_step=f"its surfaces: {served}")
@@ -65,7 +66,7 @@ def _beats(visit: Visit) -> list[Heartbeat] | None:
 def show_answered(request: Request, tenant: Tenant, surface: Surface) -> Page:
     """Show what was answered, hour by hour and generation by generation; a part of the page."""
     visit = visiting(request, tenant)
-    hours, generations = _answered(visit, surface)
+    hours, generations = read_once(request, ("answered", tenant, surface), lambda: _answered(visit, surface))
     return visit.fragment(
         "answered.part.html", hours=hours[::-1], chart=_chart(hours), generations=generations[::-1], window_s=WINDOW_S
     )

@@ -34,6 +34,9 @@ __all__ = [
 ]
 
 _LARGEST_LINE_BYTES = 32 << 20
+MEMORY_LIMIT, THREADS = "1GB", 2
+"""What one reading may take of a host that answers people meanwhile; it spills to the disk what memory does not hold.
+"""
 _LOOKS = 10
 """How often a spool whose files move is looked at again; each file moves twice in its life."""
 _EXPOSURE_COLUMNS = (
@@ -175,6 +178,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 class Observed:
     """One tenant's logs since a moment. A context manager: it holds an engine and copies of remote files.
 
+    The engine takes :data:`THREADS` cores and :data:`MEMORY_LIMIT`; what that does not hold it spills beside the copies.
+
     Parameters
     ----------
     store
@@ -195,7 +200,9 @@ class Observed:
         self._found: dict[Stream, tuple[Path, ...]] = {}
         import duckdb  # an eighth of what the command line takes to start, for status and doctor alone
 
-        self._engine = duckdb.connect()
+        spill = str(Path(self._copies.name) / "spill")
+        limits: dict[str, str | bool | int | float | list[str]] = {"memory_limit": MEMORY_LIMIT, "threads": THREADS}
+        self._engine = duckdb.connect(":memory:", config={**limits, "temp_directory": spill})
         decision = "decision" if decisions else "cast(null as json)"
         exposures = self._source("exposures", _EXPOSURE_COLUMNS)
         outcomes = self._source("outcomes", _OUTCOME_COLUMNS)

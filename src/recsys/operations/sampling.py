@@ -154,7 +154,7 @@ class _Draw:
         for line in lines:
             try:
                 named = msgspec.json.decode(line, type=_Named)
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 self._unread += 1
                 continue
             if named.ts < self._since:

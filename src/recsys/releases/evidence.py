@@ -90,7 +90,7 @@ def check_reported(
 def _judged(named: str, facts: Facts) -> _Report | None:
     try:
         return msgspec.json.decode(facts.document(named), type=_Report)
-    except (Missing, msgspec.DecodeError):
+    except (Missing, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None  # a report of another kind; one that is not there is refused where all the release names is read
 
 

@@ -73,7 +73,7 @@ def hear_guard(objects: Objects, tenant: str, candidate: str) -> Heard | None:
         if entry.key == key:
             try:
                 return Heard(said=msgspec.json.decode(objects.read(key), type=Guarded), age_s=entry.age_s)
-            except (RecsysError, msgspec.DecodeError, UnicodeDecodeError):
+            except (RecsysError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 return None
     return None
 

@@ -1,5 +1,7 @@
 """Health in a browser: what a product owner and whoever is on call see at a glance."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 from tests.integration.console.browsing import check_axe, check_narrow, picture
@@ -103,6 +105,22 @@ def test_a_page_that_cannot_be_read_anew_says_so(browse, shop):
     page.unroute("**/health-now")
     page.get_by_role("link", name="Read again").click()
     expect(page.locator("[data-read]")).to_contain_text("s ago.")
+
+
+@pytest.mark.long
+def test_a_reading_is_called_late_only_once_a_newer_one_could_be_there(browse, shop):
+    page = browse.open("/console/t/demo/health", to=shop)
+    part = page.request.get(f"{shop.url}/console/t/demo/health-now").text()
+
+    def answer(next_s: int) -> None:
+        told = re.sub(r'data-age="[^"]*" data-next="[^"]*"', f'data-age="45.0" data-next="{next_s}"', part)
+        page.unroute("**/health-now")
+        page.route("**/health-now", lambda route: route.fulfill(body=told, content_type="text/html"))
+        with page.expect_response("**/health-now"):
+            page.get_by_role("link", name="Read again").click()
+
+    answer(50)
+    expect(page.locator("[data-read]")).to_have_text(re.compile(r"^Read 4\d s ago\.$"))
 
 
 @pytest.mark.long

@@ -51,3 +51,11 @@ def test_other_reports_are_told_by_the_ways_to_their_values_and_not_without_end(
     many = facts_of({str(number): number for number in range(999)})
     assert len(many) == 201
     assert many[-1] == ("…", "and 799 more, in the store")
+
+
+def test_what_lies_deeper_than_anybody_reads_is_left_out() -> None:
+    deep: dict[str, object] = {"a": 1}
+    for _ in range(5_000):
+        deep = {"a": deep}
+    ((name, value),) = facts_of(deep)
+    assert (len(name), value) == (65, "…")

@@ -124,3 +124,11 @@ def test_the_list_goes_on_where_it_ended(incident: Incident, monkeypatch: pytest
         if before is None:
             break
     assert paged == whole
+
+
+def test_one_document_without_a_bottom_does_not_take_the_others_away(incident: Incident) -> None:
+    deep = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
+    change = incident.releases.hold(surface="home", reason="looks bad", evidence=(deep, GUARDED))
+    assert {one.kind for one in reports(incident.releases).reports} == {"other", "guard"}
+    named, content = evidence_of(incident.releases, change.release.generation, digest(deep))
+    assert (named.kind, content) == ("other", None)

@@ -141,3 +141,9 @@ def test_a_dry_run_stores_no_report(shop: Shop):
     assert shop.ours.hold(surface="home", evidence=[seen], dry_run=True).changed
     with pytest.raises(Missing):
         shop.store.blobs.read(TENANT, digest(seen))
+
+
+def test_a_document_that_nobody_can_read_to_its_bottom_is_no_report_and_no_mistake(shop: Shop) -> None:
+    deep = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
+    with pytest.raises(Refused, match="none came with this change"):
+        shop.theirs.ship("home", shop.m(2), evidence=(deep,))

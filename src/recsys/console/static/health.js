@@ -1,26 +1,32 @@
 // Health, live: how long ago it was read, what changed is said aloud once, and a page that did not change is left alone.
 (function () {
   "use strict";
-  const LATE_S = 20;
+  const LATE_S = 20; // after a newer reading could be there: the logs may have grown meanwhile
   const place = document.getElementById("health");
   const line = document.querySelector("[data-read]");
   const said = document.getElementById("said");
-  let readAt = performance.now() - 1000 * ageOf(place.innerHTML);
+  let readAt = 0;
+  let dueAt = 0;
   let problem = "";
   let was = "";
 
-  function ageOf(text) {
-    const found = /data-age="([\d.]+)"/.exec(text);
+  function secondsIn(text, name) {
+    const found = new RegExp("data-" + name + '="([\\d.]+)"').exec(text);
     return found ? Number(found[1]) : 0;
   }
 
+  function note(text) {
+    readAt = performance.now() - 1000 * secondsIn(text, "age");
+    dueAt = performance.now() + 1000 * secondsIn(text, "next");
+  }
+
   function without(text) {
-    return text.replace(/data-age="[\d.]+"/, "");
+    return text.replace(/data-(age|next)="[\d.]+"/g, "");
   }
 
   function tell() {
     const age = Math.max(0, Math.round((performance.now() - readAt) / 1000));
-    const late = problem || age > LATE_S;
+    const late = problem || performance.now() > dueAt + 1000 * LATE_S;
     line.textContent = late
       ? "Not read for " + age + " s: " + (problem || "no answer yet") + ". What you see may be over."
       : "Read " + age + " s ago.";
@@ -34,6 +40,7 @@
     return document.getElementById("advice").textContent.trim();
   }
 
+  note(place.innerHTML);
   let last = without(place.innerHTML);
   let advised = advice();
   place.addEventListener("htmx:beforeSwap", function (event) {
@@ -44,7 +51,7 @@
       return tell();
     }
     problem = "";
-    readAt = performance.now() - 1000 * ageOf(answer.responseText);
+    note(answer.responseText);
     const now = without(answer.responseText);
     if (now === last) event.detail.shouldSwap = false;
     last = now;

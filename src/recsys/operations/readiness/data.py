@@ -68,7 +68,7 @@ def _forced(facts: Facts, tenant: TenantFacts, release: Release) -> bool:
         try:
             if msgspec.json.decode(facts.store.blobs.read(tenant.name, named), type=_Judged).forced:
                 return True
-        except (Missing, msgspec.DecodeError, UnicodeDecodeError):
+        except (Missing, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue  # collected, or a report of another kind
     return False
 

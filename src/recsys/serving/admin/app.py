@@ -106,8 +106,11 @@ def _methods(routes: Sequence[HTTPRouteHandler]) -> dict[str, str]:
     return {path: ", ".join(sorted(taken)) for path, taken in methods.items()}
 
 
-def _before(methods: dict[str, str], request: Request) -> Response[None] | None:
-    """Answer OPTIONS with all methods of a path, of which Litestar names those of the handler it met first."""
+async def _before(methods: dict[str, str], request: Request) -> Response[None] | None:
+    """Answer OPTIONS with all methods of a path, of which Litestar names those of the handler it met first.
+
+    It is a coroutine because Litestar would run a function in a thread: for every request, ``/healthz`` too.
+    """
     if request.method == "OPTIONS":
         allowed = methods.get(request.scope["path_template"], "GET, OPTIONS, POST")
         return Response(None, status_code=204, headers={"Allow": allowed})
@@ -159,7 +162,7 @@ def _on_error(request: Request, error: RecsysError) -> Response[Problem]:
 
 
 def _on_refusal(request: Request, refusal: Refusal) -> Response[Problem]:
-    return _answer(refusal.problem(_id(request)))
+    return _answer(refusal.problem(_id(request)), **dict(refusal.headers))
 
 
 def _on_http(request: Request, error: HTTPException) -> Response[Any]:

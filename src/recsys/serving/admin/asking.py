@@ -1,8 +1,10 @@
 """What every route of the operators' port shares: the words of its parameters, and how a body is read."""
 
 import asyncio
+import contextvars
 import functools
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 import litestar
@@ -65,12 +67,18 @@ Surface = Annotated[
     str | None, QueryParameter(pattern=NAME_PATTERN, description="One surface; left out, all of the tenant.")
 ]
 
+_THREADS = 32
+"""What takes long waits in lines that let a few in (``operations.turn``): more threads than all those lines hold, and
+enough left for health, signing in and the levers. Python's own would be six on a host of two cores.
+"""
+_beside = ThreadPoolExecutor(_THREADS, thread_name_prefix="aside")
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
 def aside(handle: Callable[_P, _T]) -> Callable[_P, Awaitable[_T]]:
-    """Let a handler that reads and writes run beside the loop.
+    """Let a handler that reads and writes run beside the loop, in threads that nothing else uses.
 
     Litestar's ``sync_to_thread`` wraps a handler again for every other one on its path, and then answers with a
     coroutine.
@@ -78,7 +86,8 @@ def aside(handle: Callable[_P, _T]) -> Callable[_P, Awaitable[_T]]:
 
     @functools.wraps(handle)
     async def run(*args: _P.args, **named: _P.kwargs) -> _T:
-        return await asyncio.to_thread(handle, *args, **named)
+        call = functools.partial(contextvars.copy_context().run, handle, *args, **named)
+        return await asyncio.get_running_loop().run_in_executor(_beside, call)
 
     return run
 
