@@ -102,8 +102,9 @@ def _asked(request: Request, *, to: str, problem: Refusal | None = None, tenant:
 
 
 def _is_ours(path: str) -> bool:
-    """Tell whether an address is a page of ours: whoever signs in is led nowhere else."""
-    return path.startswith("/console/") and "\\" not in path and not urlsplit(path).netloc
+    """Tell whether an address is a page of ours: whoever signs in is led nowhere else. A header has to hold it."""
+    plain = path.isascii() and path.isprintable() and not {" ", "\\"} & set(path)
+    return plain and path.startswith("/console/") and not urlsplit(path).netloc
 
 
 def _came_by_tls(request: Request) -> bool:

@@ -80,7 +80,19 @@ def test_a_part_of_a_page_leads_the_whole_page_to_the_door(door: Door) -> None:
 
 
 @pytest.mark.parametrize(
-    "elsewhere", ["https://evil.example/", "//evil.example/", "/\\evil.example", "/v1/admin/tenants", "javascript:x"]
+    "elsewhere",
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/\\evil.example",
+        "/v1/admin/tenants",
+        "javascript:x",
+        "/console/x\nSet-Cookie: a=b",
+        "/console/x\x7f",
+        "/console/a b",
+        "/console/ä",
+        "/console/日本",
+    ],
 )
 def test_signing_in_leads_nowhere_else(door: Door, elsewhere: str) -> None:
     answer = door.client.post("/console/sign-in", data={"credential": door.keys["viewer"], "to": elsewhere})
