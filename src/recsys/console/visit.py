@@ -18,7 +18,7 @@ from recsys.serving.office import Office
 from recsys.serving.problems import Refusal
 from recsys.store import Store
 
-__all__ = ["Form", "Visit", "ordered", "read_form", "seal_of", "session_of", "visiting"]
+__all__ = ["Form", "Visit", "check_origin", "ordered", "read_form", "seal_of", "session_of", "to", "visiting"]
 
 Form = Mapping[str, str]
 """What was filled in, by the names of the fields; spaces around it are gone."""

@@ -234,6 +234,25 @@ def test_signing_out_forgets_who_it_was(door: Door) -> None:
     assert door.client.get("/console/t/demo/releases").status_code == 303
 
 
+@pytest.mark.parametrize("path", ["/console/sign-in", "/console/t/demo/holds"])
+def test_signing_out_of_one_tenant_leaves_the_others(door: Door, path: str) -> None:
+    door.sign_in("operator")
+    door.sign_in("other")
+    page = door.client.get(path).text
+    assert 'aria-label="Sign out of other"' in page
+    token = re.search(r'name="form_token" value="(\w+)"', page)[1]  # type: ignore[index]
+    form = {"tenant": "other", "form_token": token}
+    assert door.client.post("/console/sign-out", data={"tenant": "other"}).status_code == 403
+    answer = door.client.post("/console/sign-out", data=form, headers={"Origin": ORIGIN})
+    assert answer.headers["location"] == "/console/sign-in"
+    assert {"HttpOnly", "Path=/console", "SameSite=lax"} <= set(answer.headers["set-cookie"].split("; "))
+    assert door.client.get("/console/t/demo/releases").status_code == 200
+    assert door.client.get("/console/t/other/releases").status_code == 303
+    form["tenant"] = "demo"
+    assert "Max-Age=0" in door.client.post("/console/sign-out", data=form).headers["set-cookie"]
+    assert "You are signed in" not in door.client.get("/console/sign-in").text
+
+
 def test_files_are_kept_by_browsers_until_they_change(door: Door) -> None:
     page = door.client.get("/console/sign-in").text
     for path in re.findall(r'(?:src|href)="(/console/static/[^"]+)"', page):
