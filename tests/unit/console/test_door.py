@@ -8,6 +8,7 @@ import pytest
 from litestar.testing import TestClient
 from tests.unit.releases.shop import config
 
+from recsys import console
 from recsys.access import create_key, load_directory, revoke_key
 from recsys.console import PAGES
 from recsys.console.session import COOKIE
@@ -15,6 +16,7 @@ from recsys.releases import Releases, create_tenant
 from recsys.serving import Settings
 from recsys.serving.admin import admin_app
 from recsys.serving.host_state import Places
+from recsys.serving.office import Office
 from recsys.store import open_store
 
 ORIGIN = "http://testserver.local"
@@ -251,6 +253,32 @@ def test_signing_out_of_one_tenant_leaves_the_others(door: Door, path: str) -> N
     form["tenant"] = "demo"
     assert "Max-Age=0" in door.client.post("/console/sign-out", data=form).headers["set-cookie"]
     assert "You are signed in" not in door.client.get("/console/sign-in").text
+
+
+def test_whoever_did_something_has_the_label_of_their_key_and_keys_are_read_once(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(door.settings.store)
+    made = create_key(store, "demo", "operator", label="the night shift", actor="tests")
+    theirs = Releases(store, "demo", actor=made.info.id)
+    theirs.put_rules(b'[{"id": "r", "action": "block", "item_ids": ["cup"]}]')
+    for surface in ("a", "b", "c"):
+        theirs.hold(surface=surface, levers=["rules"], reason="counting")
+    door.read_keys_again()
+    door.sign_in("viewer")
+    read, directory = [], Office.directory
+    monkeypatch.setattr(Office, "directory", lambda office: read.append(1) or directory(office))  # type: ignore[func-returns-value]
+    page = door.client.get("/console/t/demo/documents").text
+    assert page.count(f"the night shift ({made.info.id})") == 4
+    assert len(read) == 2  # to let them in, and to name everybody
+
+
+@pytest.mark.parametrize(
+    "template", ["document_facts.html", "report.html", "try.part.html", "why.part.html", "side_by_side.part.html"]
+)
+def test_a_page_shows_no_id_of_a_key_without_its_label(template: str) -> None:
+    text = Path(console.__file__).with_name("templates").joinpath(template).read_text()
+    assert re.findall(r"(?<!visit\.named\()\b[\w.]+\.actor\b(?!\))", text) == []
 
 
 def test_files_are_kept_by_browsers_until_they_change(door: Door) -> None:
