@@ -1,8 +1,7 @@
 """Health in a browser: what a product owner and whoever is on call see at a glance."""
 
 import pytest
-from playwright.sync_api import expect
-from tests.integration.console.browsing import check_axe, check_narrow, picture
+from tests.integration.console.browsing import check_axe, check_narrow, expect, picture
 
 
 def advice(page):
