@@ -1,4 +1,4 @@
-"""The door of the console: signing in with an API key or a token, for one tenant after the other, and signing out of one or all."""
+"""The door of the console: signing in with an API key or a token, for one tenant after the other, and out again."""
 
 import time
 from typing import Annotated
