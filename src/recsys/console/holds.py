@@ -1,10 +1,9 @@
 """Holds: "stop shipping", placed and lifted."""
 
-from typing import Annotated
-
 from litestar import Response, get, post
-from litestar.params import QueryParameter, RawBody
+from litestar.params import RawBody
 
+from recsys.console.asked import OnSurface
 from recsys.console.orders import attempt_in, made, new_key, once_more, reason_in
 from recsys.console.page import Page
 from recsys.console.visit import Form, Visit, ordered, visiting
@@ -12,11 +11,8 @@ from recsys.errors import RecsysError, Refused, UsageError
 from recsys.releases import LEVERS, Change
 from recsys.serving.admin import Request, Tenant, aside
 from recsys.serving.problems import status_of
-from recsys.store.names import NAME_PATTERN
 
 __all__ = ["change_hold", "show_holds"]
-
-OnSurface = Annotated[str | None, QueryParameter(pattern=NAME_PATTERN, description="The surface chosen beforehand.")]
 
 
 @get("/t/{tenant:str}/holds")

@@ -6,6 +6,7 @@ from litestar import get
 from litestar.params import PathParameter, QueryParameter
 
 from recsys.access import Right
+from recsys.console.asked import LARGEST, About, Generation, OnSurface
 from recsys.console.page import Page
 from recsys.console.timeline import Entry, entry_of, in_force
 from recsys.console.visit import Visit, visiting
@@ -20,24 +21,19 @@ from recsys.releases.plan import Beside
 from recsys.releases.record import touched
 from recsys.releases.waiting import Waited, who_serves
 from recsys.serving.admin import Request, Tenant, aside
-from recsys.store.names import NAME_PATTERN
 
 __all__ = ["changes_between", "compare", "show_lists", "show_proof", "show_release", "show_releases", "show_served"]
 
 _PAGE = 30
-_LARGEST = 2**53 - 1
 _SOON_LOOKS, _LATER_S = 30, 5
 """Hosts are asked for every second, and after so many looks every few: then one is in trouble, and it takes a while."""
 _NO_PROOF = frozenset(("create", "hold", "resume", "candidate", "gc"))
 """Actions after which people see what they saw."""
-Number = Annotated[int, PathParameter(ge=1, le=_LARGEST, description="The generation.")]
-Generation = Annotated[int | None, QueryParameter(ge=1, le=_LARGEST, description="A generation.")]
-One = Annotated[int, QueryParameter(ge=1, le=_LARGEST, description="A generation.")]
-Looks = Annotated[int, QueryParameter(ge=0, le=_LARGEST, description="How often was looked already.")]
-Before = Annotated[int | None, QueryParameter(ge=1, le=_LARGEST, description="Only generations below this one.")]
+Number = Annotated[int, PathParameter(ge=1, le=LARGEST, description="The generation.")]
+One = Annotated[int, QueryParameter(ge=1, le=LARGEST, description="A generation.")]
+Looks = Annotated[int, QueryParameter(ge=0, le=LARGEST, description="How often was looked already.")]
+Before = Annotated[int | None, QueryParameter(ge=1, le=LARGEST, description="Only generations below this one.")]
 Pulled = Annotated[bool, QueryParameter(description="It was made a moment ago: show how hosts take it over.")]
-About = Annotated[Symptom | None, QueryParameter(description="What the doctor found before the lever was pulled.")]
-OnSurface = Annotated[str | None, QueryParameter(pattern=NAME_PATTERN, description="One surface.")]
 
 
 @get("/t/{tenant:str}/releases")

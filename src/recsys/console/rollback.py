@@ -10,6 +10,7 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import QueryParameter, RawBody
 
+from recsys.console.asked import LARGEST, About
 from recsys.console.orders import attempt_in, made, new_key, once_more, reason_in
 from recsys.console.page import Page
 from recsys.console.releases import changes_between, shown
@@ -24,16 +25,14 @@ from recsys.store.names import NAME_PATTERN
 
 __all__ = ["ask_rollback", "roll_back", "show_rollback_lists"]
 
-_LARGEST = 2**53 - 1
 AskedLever = Annotated[Lever | None, QueryParameter(description="What to reverse.")]
 TheLever = Annotated[Lever, QueryParameter(description="What to reverse.")]
 OnSurface = Annotated[
     str | None, QueryParameter(pattern=f"^$|{NAME_PATTERN}", description="One surface; for artifacts, which.")
 ]
-To = Annotated[int | None, QueryParameter(ge=1, le=_LARGEST, description="Bring back this generation's content.")]
+To = Annotated[int | None, QueryParameter(ge=1, le=LARGEST, description="Bring back this generation's content.")]
 Further = Annotated[bool, QueryParameter(description="Go behind what the last rollback brought back.")]
 NoHold = Annotated[bool, QueryParameter(description="Do not hold the surface's artifacts with it.")]
-About = Annotated[Symptom | None, QueryParameter(description="What the doctor found.")]
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):

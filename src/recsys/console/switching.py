@@ -6,10 +6,11 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import QueryParameter, RawBody
 
+from recsys.console.asked import About, OnSurface
 from recsys.console.documents import current
 from recsys.console.orders import attempt_in, made, new_key, once_more, reason_in
 from recsys.console.page import Page
-from recsys.console.releases import About, OnSurface, shown
+from recsys.console.releases import shown
 from recsys.console.visit import Form, Visit, ordered, visiting
 from recsys.documents.config import MAX_ID_LENGTH
 from recsys.errors import NotFound, RecsysError, Refused, UsageError

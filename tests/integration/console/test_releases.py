@@ -3,8 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
-from tests.integration.console.browsing import check_axe, check_narrow, picture
+from tests.integration.console.browsing import check_axe, check_narrow, expect, picture
 
 
 def test_the_timeline_says_who_did_what_and_why(browse, shop):
