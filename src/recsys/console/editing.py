@@ -14,7 +14,7 @@ from recsys.console.documents import MAX_EDITED_BYTES, Kind, current, kind_of
 from recsys.console.mistakes import Spot, problem_of, spot_of
 from recsys.console.orders import attempt_in, new_key, reason_in
 from recsys.console.page import Page, at, render
-from recsys.console.releases import shown
+from recsys.console.releases import previewed
 from recsys.console.visit import Form, Visit, check_origin, ordered, read_form, session_of, to, visiting
 from recsys.documents import canonical_config, canonical_rules, read_config, read_rules
 from recsys.encoding import Invalid, digest
@@ -157,11 +157,11 @@ def _check(visit: Visit, draft: _Draft) -> _Checked:
         change = draft.put(visit, dry_run=True)
     except Refused as refusal:
         planned = replace(head, generation=head.generation + 1, **{draft.kind: digest(data)})
-        preview = shown(visit, head, planned, documents=(data,))
+        preview = previewed(visit, head, planned, documents=(data,))
         return _Checked(refused=refusal, since=_since(visit, draft, refusal), preview=preview)
     if not change.changed:
         return _Checked(nothing=change.why)
-    return _Checked(preview=shown(visit, head, change.release, documents=change.documents))
+    return _Checked(preview=previewed(visit, head, change.release, documents=change.documents))
 
 
 def _saved(visit: Visit, draft: _Draft, form: Form) -> Response[bytes]:

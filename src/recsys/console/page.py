@@ -16,7 +16,7 @@ from litestar import Response
 from markupsafe import Markup, escape
 
 from recsys import __version__
-from recsys.console.static import address
+from recsys.console.files import address
 from recsys.encoding import Invalid, parse_rfc3339, rfc3339
 
 __all__ = ["POLICY", "Page", "at", "render"]

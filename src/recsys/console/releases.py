@@ -184,10 +184,10 @@ def compare(request: Request, tenant: Tenant, a: Generation = None, b: Generatio
 def show_lists(request: Request, tenant: Tenant, a: One, b: One) -> Page:
     """Show what requests of late would show at both; a part of a page."""
     visit = visiting(request, tenant)
-    return visit.fragment("preview.part.html", preview=shown(visit, visit.releases.read(a), visit.releases.read(b)))
+    return visit.fragment("preview.part.html", preview=previewed(visit, visit.releases.read(a), visit.releases.read(b)))
 
 
-def shown(
+def previewed(
     visit: Visit, before: Release, after: Release, *, surface: str | None = None, documents: tuple[bytes, ...] = ()
 ) -> Preview:
     """Rank requests of late at both releases."""

@@ -13,7 +13,7 @@ from litestar.params import QueryParameter, RawBody
 from recsys.console.asked import LARGEST, About
 from recsys.console.orders import attempt_in, made, new_key, once_more, reason_in
 from recsys.console.page import Page
-from recsys.console.releases import changes_between, shown
+from recsys.console.releases import changes_between, previewed
 from recsys.console.visit import Form, Visit, ordered, visiting
 from recsys.encoding import convert
 from recsys.errors import NotFound, RecsysError, Refused, UsageError
@@ -142,7 +142,7 @@ def show_rollback_lists(
     visit = visiting(request, tenant)
     asked = Asked(lever=lever, surface=surface or None, to=to, no_hold=no_hold)
     head, change = visit.releases.current(), asked.run(visit, dry_run=True)
-    found = shown(visit, head, change.release, surface=asked.surface, documents=change.documents)
+    found = previewed(visit, head, change.release, surface=asked.surface, documents=change.documents)
     return visit.fragment("preview.part.html", preview=found)
 
 

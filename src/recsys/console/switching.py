@@ -10,7 +10,7 @@ from recsys.console.asked import About, OnSurface
 from recsys.console.documents import current
 from recsys.console.orders import attempt_in, made, new_key, once_more, reason_in
 from recsys.console.page import Page
-from recsys.console.releases import shown
+from recsys.console.releases import previewed
 from recsys.console.visit import Form, Visit, ordered, visiting
 from recsys.documents.config import MAX_ID_LENGTH
 from recsys.errors import NotFound, RecsysError, Refused, UsageError
@@ -56,7 +56,7 @@ def show_switch_lists(request: Request, tenant: Tenant, *, rule: RuleId, on: On,
     """Show what requests of late would show after it; a part of the page before."""
     visit = visiting(request, tenant)
     head, change = visit.releases.current(), _Asked(rule=rule, on=on).run(visit, dry_run=True)
-    found = shown(visit, head, change.release, surface=surface, documents=change.documents)
+    found = previewed(visit, head, change.release, surface=surface, documents=change.documents)
     return visit.fragment("preview.part.html", preview=found)
 
 
