@@ -276,7 +276,7 @@ def status(tenant: TenantOption = None) -> None:
 
     def people() -> None:
         for surface, fresh in served.items():
-            _say_run(surface, runs.get(surface), fresh)
+            _say_run(surface, runs.get(surface), fresh, unread=surface in runs)
         if not served:
             terminal.say("no run was made yet: recsys pipelines run --help")
 
@@ -284,11 +284,12 @@ def status(tenant: TenantOption = None) -> None:
     terminal.finish({"surfaces": found}, people)
 
 
-def _say_run(surface: str, run: "LastRun | None", fresh: "Freshness") -> None:
+def _say_run(surface: str, run: "LastRun | None", fresh: "Freshness", *, unread: bool) -> None:
     from recsys.pipelines.report import STAGES
 
     if run is None:
-        terminal.say(f"[bold]{surface}[/bold]: no run is recorded")
+        said = "[red]the record of its last run cannot be read[/red]" if unread else "no run is recorded"
+        terminal.say(f"[bold]{surface}[/bold]: {said}")
     else:
         shipped = f", generation {run.generation} is live" if run.shipped else ""
         ended = "[red]failed[/red] at " if run.error else "[yellow]is at[/yellow] " if run.finished is None else ""

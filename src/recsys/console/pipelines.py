@@ -40,8 +40,10 @@ def show_pipelines(request: Request, tenant: Tenant) -> Page:
             fresh = {surface: _freshness(visit, surface, now_s=now_s) for surface in surfaces}
     except StoreAway as away:
         return visit.page("pipelines_away.html", here="pipelines", problem=away.problem)
-    seen = {surface: how_it_went(runs[surface], now_s=now_s) if surface in runs else None for surface in surfaces}
-    return visit.page("pipelines.html", here="pipelines", seen=seen, fresh=fresh)
+    last = {surface: runs.get(surface) for surface in surfaces}
+    seen = {surface: None if run is None else how_it_went(run, now_s=now_s) for surface, run in last.items()}
+    unread = [surface for surface, run in runs.items() if run is None]
+    return visit.page("pipelines.html", here="pipelines", seen=seen, fresh=fresh, unread=unread)
 
 
 @get("/t/{tenant:str}/pipelines/{surface:str}")

@@ -11,9 +11,11 @@ from recsys.console.page import Page, render
 from recsys.console.session import Session
 from recsys.console.visit import session_of, to
 from recsys.errors import RecsysError
+from recsys.operations.store_away import StoreAway
 from recsys.serving.admin import Request, office_of
 from recsys.serving.admin.watched import request_id_of
 from recsys.serving.problems import Problem, Refusal, problem_of
+from recsys.store import Denied, Unavailable
 
 __all__ = ["HANDLERS"]
 
@@ -30,9 +32,24 @@ def _on_refusal(request: Request, refusal: Refusal) -> Response[bytes]:
 
 def _on_error(request: Request, error: RecsysError) -> Response[bytes]:
     problem = problem_of(error, _id(request))
+    if isinstance(error, Unavailable | Denied):
+        return _store_away(request, problem)
     if problem.status == 500:
         _log.error("page %s failed", problem.request_id, exc_info=error)
     return _told(request, problem)
+
+
+def _on_away(request: Request, away: StoreAway) -> Response[bytes]:
+    return _store_away(request, problem_of(away.error, _id(request)))
+
+
+def _store_away(request: Request, problem: Problem) -> Page:
+    """Say that the store is away, and what still works without it."""
+    named, session = request.path_params.get("tenant"), _session(request)
+    tenant = named if session is not None and named in session.tenants else None
+    sent = request.method == "POST"
+    template = "store_away.part.html" if _is_part(request) else "store_away.html"
+    return render(template, status=503, problem=problem, session=session, tenant=tenant, sent=sent)
 
 
 def _on_http(request: Request, error: HTTPException) -> Response[bytes]:
@@ -51,6 +68,7 @@ def _on_any(request: Request, error: Exception) -> Response[bytes]:
 HANDLERS: ExceptionHandlersMap = {
     RecsysError: _on_error,
     Refusal: _on_refusal,
+    StoreAway: _on_away,
     HTTPException: _on_http,
     Exception: _on_any,
 }

@@ -178,7 +178,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 class Observed:
     """One tenant's logs since a moment. A context manager: it holds an engine and copies of remote files.
 
-    The engine takes :data:`THREADS` cores and :data:`MEMORY_LIMIT`; what that does not hold spills beside the copies.
+    The engine takes :data:`THREADS` cores and :data:`MEMORY_LIMIT`, and spills what that does not hold.
 
     Parameters
     ----------

@@ -34,6 +34,8 @@ class Facts(NamedTuple):
     freshness: Freshness
     guard: Heard | None
     now_s: float
+    run_problem: str = ""
+    """Why the record of the last run cannot be read; empty where it can, or there is none."""
 
     @property
     def replicas(self) -> dict[str, Replica]:
@@ -136,6 +138,11 @@ def run_failed(facts: Facts) -> str:
     return f"the last run failed: {facts.last_run.error}" if facts.last_run is not None and facts.last_run.error else ""
 
 
+def run_unread(facts: Facts) -> str:
+    """The record of the last run cannot be read."""
+    return f"the record of the last run cannot be read: {facts.run_problem}" if facts.run_problem else ""
+
+
 def run_silent(facts: Facts) -> str:
     """The last run began `run_silent_s` ago and has not ended."""
     run = facts.last_run
@@ -199,6 +206,7 @@ CONDITIONS: Mapping[LayerName, tuple[tuple[State, Condition], ...]] = {
         ("degraded", stale),
         ("failing", very_stale),
         ("degraded", run_failed),
+        ("degraded", run_unread),
         ("degraded", run_silent),
     ),
     "evaluation": (("unknown", no_answers), ("unknown", no_outcomes), ("degraded", low_joins)),

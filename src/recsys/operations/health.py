@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from recsys.documents import read_config
+from recsys.encoding import Invalid
 from recsys.errors import RecsysError
 from recsys.events.layout import utc_day
 from recsys.events.observed import GenerationStats, Observed
@@ -19,7 +20,7 @@ from recsys.operations.freshness import Freshness, freshness
 from recsys.operations.here import Here
 from recsys.operations.layers import Health, Layer, State, SurfaceHealth, TenantHealth, judge
 from recsys.operations.thresholds import THRESHOLDS
-from recsys.pipelines import last_run
+from recsys.pipelines import LastRun, last_run
 from recsys.releases import Candidate, Releases
 from recsys.releases.arm import candidate_in, name_of
 from recsys.releases.guarded import Heard, hear_guard
@@ -88,13 +89,15 @@ def _tenant(
     joins = observed.joins()
     for surface in sorted(head.surfaces):
         history = observed.generations(surface)
+        run, run_problem = _last_run(store, tenant, surface)
         facts = Facts(
             surface=surface,
             head=head,
             heartbeats=heartbeats,
             newest=history[-1] if history else None,
             joins=joins,
-            last_run=last_run(store, tenant, surface),
+            last_run=run,
+            run_problem=run_problem,
             freshness=freshness(store, head, surface, config, now_s=now_s),
             guard=None if (runs := candidate_in(head, surface)) is None else _guard(store, tenant, surface, runs),
             now_s=now_s,
@@ -106,6 +109,14 @@ def _tenant(
             releases=_releases(facts),
         )
     return TenantHealth(surfaces=surfaces)
+
+
+def _last_run(store: Store, tenant: str, surface: str) -> tuple[LastRun | None, str]:
+    """Return the record of a surface's last run, or why it cannot be read."""
+    try:
+        return last_run(store, tenant, surface), ""
+    except Invalid as error:
+        return None, error.message
 
 
 def _judged(layer: LayerName, facts: Facts, values: Mapping[str, Any]) -> Layer:
@@ -137,11 +148,12 @@ def _answered(newest: GenerationStats | None, judged: GenerationStats | None) ->
 
 def _pipelines(facts: Facts) -> Layer:
     fresh, run = facts.freshness, facts.last_run
+    ended = "not readable" if facts.run_problem else None if run is None else "failed" if run.error else run.stage
     values: dict[str, Any] = {
         "data_until": fresh.data_until,
         "age_h": None if fresh.age_h is None else round(fresh.age_h, 1),
         "objective_h": fresh.objective_h,
-        "last_run": None if run is None else "failed" if run.error else run.stage,
+        "last_run": ended,
     }
     return _judged("pipelines", facts, values)
 

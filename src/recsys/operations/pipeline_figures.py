@@ -68,7 +68,8 @@ class PipelineFigures(Collector):
         found: dict[str, Mapping[str, LastRun]] = {}
         for tenant in tenants:
             try:
-                found[tenant] = last_runs(self._office.store(), tenant)
+                runs = last_runs(self._office.store(), tenant)
+                found[tenant] = {surface: run for surface, run in runs.items() if run is not None}
             except (RecsysError, OSError) as error:
                 _log.debug("the last runs of %s were not read: %s", tenant, error)
                 found[tenant] = self._runs.get(tenant, {})

@@ -58,7 +58,7 @@ class Line:
 def _busy() -> Refusal:
     return Refusal(
         503,
-        "BUSY",
+        "BUSY_ANSWERING",
         "somebody else's question is being answered",
         next_step="try again in a moment",
         retry_after_s=_RETRY_AFTER_S,

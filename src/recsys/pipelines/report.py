@@ -25,6 +25,7 @@ __all__ = [
     "measured",
     "past_run",
     "past_runs",
+    "readable_last_run",
     "record_run",
 ]
 
@@ -144,7 +145,7 @@ def record_run(store: Store, run: LastRun) -> None:
 def past_runs(store: Store, tenant: str, surface: str, *, most: int = KEPT_RUNS) -> tuple[LastRun, ...]:
     """Return the runs of a surface, newest first, the last one among them. One that cannot be read is left out."""
     found = [run for key in _past_keys(store, tenant, surface)[:most] if (run := _past_run(store, key)) is not None]
-    last = last_run(store, tenant, surface)
+    last = readable_last_run(store, tenant, surface)
     if last is not None and all(run.name != last.name for run in found):
         found.insert(0, last)  # a version wrote it that kept none of its past
     return tuple(sorted(found, key=lambda run: run.started, reverse=True)[:most])
@@ -154,7 +155,7 @@ def past_run(store: Store, tenant: str, surface: str, name: str) -> LastRun | No
     """Return one run of a surface by its name; ``None`` where it is not kept, or cannot be read."""
     key = f"{_past_folder(tenant, surface)}{name}.json"
     found = _past_run(store, key) if is_key(key) else None
-    last = last_run(store, tenant, surface) if found is None else None
+    last = readable_last_run(store, tenant, surface) if found is None else None
     return last if last is not None and last.name == name else found
 
 
@@ -174,7 +175,13 @@ def _past_run(store: Store, key: str) -> LastRun | None:
 
 
 def last_run(store: Store, tenant: str, surface: str) -> LastRun | None:
-    """Return the record of a surface's last run; ``None`` when there was none."""
+    """Return the record of a surface's last run; ``None`` when there was none.
+
+    Raises
+    ------
+    Invalid
+        It cannot be read: something damaged it, or a version after this one wrote it.
+    """
     key = last_run_key(tenant, surface)
     try:
         return decode(store.objects.read(key), LastRun, what=key)
@@ -182,9 +189,19 @@ def last_run(store: Store, tenant: str, surface: str) -> LastRun | None:
         return None
 
 
-def last_runs(store: Store, tenant: str) -> dict[str, LastRun]:
-    """Return the record of every surface that a run was ever made for, shipped or not."""
+def readable_last_run(store: Store, tenant: str, surface: str) -> LastRun | None:
+    """Return the same; ``None`` too where it cannot be read."""
+    try:
+        return last_run(store, tenant, surface)
+    except Invalid:
+        return None
+
+
+def last_runs(store: Store, tenant: str) -> dict[str, LastRun | None]:
+    """Return the record of every surface that a run was ever made for, shipped or not.
+
+    ``None`` stands for one that cannot be read.
+    """
     prefix = last_run_key(tenant, "")[: -len(".json")]
     surfaces = sorted(key[len(prefix) :].removesuffix(".json") for key in store.objects.keys(prefix))
-    found = {surface: last_run(store, tenant, surface) for surface in surfaces}
-    return {surface: run for surface, run in found.items() if run is not None}
+    return {surface: readable_last_run(store, tenant, surface) for surface in surfaces}

@@ -1,10 +1,11 @@
 """What the operators' handlers share: settings, the store when it can be opened, and who may come in."""
 
+import math
 import threading
 from pathlib import Path
 
 from recsys.access import AccessBroken, Directory, Principal, Right
-from recsys.errors import RecsysError
+from recsys.errors import NotFound, RecsysError
 from recsys.releases import Releases
 from recsys.releases.signing import Signer, signing
 from recsys.serving.access_seen import AccessSeen
@@ -15,7 +16,7 @@ from recsys.serving.host_state import Places
 from recsys.serving.problems import Refusal
 from recsys.serving.request_ids import RequestIds
 from recsys.serving.settings import Settings
-from recsys.store import Store, open_store
+from recsys.store import Store, Unavailable, open_store
 
 __all__ = ["Office"]
 
@@ -39,9 +40,22 @@ class Office:
         self._tokens = door_of(settings.token_rules, self.places)
 
     def store(self) -> Store:
+        """Open the store, once.
+
+        Raises
+        ------
+        Unavailable
+            It does not answer, or is not there: this host was told where it is, and nobody who asks over HTTP is to
+            make another one.
+        """
         if self._store is None:
             settings = self.settings
-            store = open_store(settings.store, log=settings.log or None, create=False)
+            try:
+                store = open_store(settings.store, log=settings.log or None, create=False)
+            except NotFound:
+                raise Unavailable(settings.store, "there is none at this address", untouched=True) from None
+            except OSError as error:
+                raise Unavailable(settings.store, error.strerror or str(error), untouched=True) from error
             key = settings.signing_key
             self._store = signing(store, Signer.load(Path(key))) if key else store
         return self._store
@@ -77,16 +91,24 @@ class Office:
         """
         unseen_s = self._access_seen.unseen_s()
         if unseen_s > self.settings.admin_away_s:
-            raise Refusal(
-                403,
-                "ADMIN_EXPIRED",
-                f"this host has not read its tenants and keys for more than {self.settings.admin_away_s:g} s",
-                next_step="bring the store back, or log in to this host: recsys pin works there without it",
-            )
+            raise self._unseen(unseen_s)
         if self._tokens is not None:
             self._tokens.look()
         dev_headers = self.settings.dev_headers
         return identify(headers, self.directory(), right=right, dev_headers=dev_headers, tokens=self._tokens)
+
+    def _unseen(self, unseen_s: float) -> Refusal:
+        """Say that nobody is let in, and why."""
+        step = "bring the store back, or log in to this host: recsys pin works there without it"
+        detail = f"this host has not read its tenants and keys for more than {self.settings.admin_away_s:g} s"
+        if unseen_s == math.inf:
+            detail = "this host cannot tell when it last read its tenants and keys"
+        if unseen_s == math.inf and not self.places.access.exists():
+            detail = "this host has not read its tenants and keys yet"
+            step = (
+                "it does within seconds of its start; if it stays so, see on /health/detailed why the store is not read"
+            )
+        return Refusal(403, "ADMIN_EXPIRED", detail, next_step=step)
 
     def admit(self, headers: Headers, *, tenant: str, right: Right) -> Principal:
         """Return who asks, if they may do this to this tenant."""

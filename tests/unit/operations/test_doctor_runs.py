@@ -8,6 +8,7 @@ from tests.unit.operations.incidents import NOW_S, Incident
 
 from recsys.encoding import rfc3339
 from recsys.pipelines.errors import Exceeded
+from recsys.pipelines.report import last_run_key
 from recsys.replicas import Replica
 
 _END_OF_DATA_S = 1_795_392_000.0
@@ -87,3 +88,12 @@ def test_fresh_data_that_a_host_does_not_serve_is_the_serving_sides(incident: In
     (finding,) = incident.doctor("stale", now_s=now_s).findings
     assert "newer data is live and not served: a serves 2" in finding.cause
     assert finding.ruled_out == ("pipelines: generation 3 has data until 2026-11-24",)
+
+
+def test_a_record_of_a_run_that_cannot_be_read_is_a_finding_and_hides_no_other(incident: Incident) -> None:
+    incident.ran(stage="ingest", error="no such file. mend the source", error_code="BAD_INPUT")
+    incident.store.objects.replace(last_run_key("demo", "pdp"), b"{")
+    unread, failed = sorted(incident.doctor().findings, key=lambda one: one.surface or "", reverse=True)
+    assert (unread.symptom, unread.surface) == ("pipeline-failed", "pdp")
+    assert unread.cause.startswith("the record of the last run cannot be read: runs/demo/pdp.json")
+    assert (failed.surface, failed.next_step) == ("home", "mend the source")

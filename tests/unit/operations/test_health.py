@@ -10,7 +10,7 @@ from tests.unit.operations.incidents import NOW_S, Incident
 from recsys.encoding import rfc3339
 from recsys.operations.health import health
 from recsys.operations.layers import Layer, judge
-from recsys.pipelines.report import LastRun, record_run
+from recsys.pipelines.report import LastRun, last_run_key, record_run
 from recsys.releases.guarded import Guarded, tell_guard
 from recsys.replicas import Heartbeat, Replica, write_heartbeat
 
@@ -191,3 +191,12 @@ def test_what_one_tenant_lost_fails_its_releases_and_hides_nothing_of_another(
     assert (damaged[0], damaged[1].releases.state) == (surface, "failing")
     assert damaged[1].releases.reasons[0].endswith("recsys releases verify --tenant demo")
     assert found.tenants["other"].surfaces == {}  # as always where nothing was shipped
+
+
+def test_a_record_of_a_run_that_cannot_be_read_degrades_pipelines_alone(incident: Incident) -> None:
+    _beat(incident)
+    incident.store.objects.replace(last_run_key("demo", "home"), b"{")
+    layer = _layer(incident, "pipelines")
+    assert (layer.state, layer.values["last_run"]) == ("degraded", "not readable")
+    assert any("the record of the last run cannot be read" in reason for reason in layer.reasons)
+    assert _layer(incident, "serving").state == "healthy"

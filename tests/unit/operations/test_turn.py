@@ -32,7 +32,7 @@ def test_who_waited_long_enough_is_asked_to_come_back() -> None:
     with line.turn(), pytest.raises(Refusal) as caught, line.turn():
         pass
     refusal = caught.value
-    assert (refusal.status, refusal.code) == (503, "BUSY")
+    assert (refusal.status, refusal.code) == (503, "BUSY_ANSWERING")
     assert refusal.retry_after_s > 0
     assert "somebody else's question" in refusal.detail
     with line.turn():  # and the line goes on

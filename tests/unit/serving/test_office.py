@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from tests.integration.serving.shops import Shop, until
 
+from recsys.access import Right
 from recsys.serving.office import Office
+from recsys.serving.problems import Refusal
+from recsys.serving.settings import Settings
 
 
 def test_who_asks_for_health_does_not_wait_for_a_store_that_hangs(
@@ -28,3 +31,21 @@ def test_who_asks_for_health_does_not_wait_for_a_store_that_hangs(
         return found.state if found else ""
 
     assert until(told, "the store to be tried again") == "healthy"
+
+
+def test_a_host_that_never_read_its_keys_says_so_and_not_for_how_long(tmp_path: Path) -> None:
+    office = Office(Settings(store=str(tmp_path / "store"), host_dir=str(tmp_path / "host")))
+    with pytest.raises(Refusal) as caught:
+        office.identify({}.get, right=Right.READ)
+    assert (caught.value.status, caught.value.code) == (403, "ADMIN_EXPIRED")
+    assert caught.value.detail == "this host has not read its tenants and keys yet"
+    assert "within seconds of its start" in caught.value.next_step
+
+
+def test_a_host_that_read_its_keys_and_cannot_tell_when_says_that(tmp_path: Path) -> None:
+    office = Office(Settings(store=str(tmp_path / "store"), host_dir=str(tmp_path / "host")))
+    office.places.root.mkdir()
+    office.places.access.write_bytes(b"{}")
+    office.places.access_seen.write_bytes(b"{")
+    with pytest.raises(Refusal, match="cannot tell when"):
+        office.identify({}.get, right=Right.READ)

@@ -5,6 +5,7 @@
 (function () {
   "use strict";
   const HEIGHT = 220;
+  const HALF_A_LABEL = 40; // pixels, of one with a day and an hour
   const SMALLEST = 1e-12; // of a p-value: a logarithmic axis has no zero
   const drawn = new Map();
 
@@ -41,6 +42,7 @@
     return {
       width: width,
       height: HEIGHT,
+      padding: [null, HALF_A_LABEL, null, null], // the last label stands in the middle of its tick
       tzDate: function (seconds) { return uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC"); },
       cursor: { drag: { x: false, y: false } },
       legend: { live: true },

@@ -188,13 +188,15 @@ def _run(plan: Plan, store: Store, history: History, *, events: int, engine: str
     refs = {f"{name} {ref.scope}": ref for name, several in manifest.signals.items() for ref in several}
     if manifest.profiles:
         refs["profiles tenant"] = manifest.profiles
+    run = last_runs(store, _TENANT)[_SURFACE]
+    assert run is not None
     return Run(
         events=events,
         engine=engine,
         signals=signals,
         seconds=done.seconds,
         cpu_s=done.cpu_s,
-        took_s=dict(last_runs(store, _TENANT)[_SURFACE].took_s),
+        took_s=dict(run.took_s),
         peak_mb=done.peak_mb,
         rows={name: ref.rows for name, ref in refs.items()},
         size_bytes={name: ref.size_bytes for name, ref in refs.items()},

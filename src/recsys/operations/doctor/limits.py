@@ -8,7 +8,7 @@ from recsys.operations.doctor.finding import Case, Finding
 from recsys.operations.doctor.pipeline import LIVE, SYMPTOM_OF, of_run
 from recsys.operations.here import Here, Refused
 from recsys.operations.thresholds import THRESHOLDS
-from recsys.pipelines import last_run
+from recsys.pipelines.report import readable_last_run
 from recsys.serving.settings import settings_table
 
 __all__ = ["check_run_limits", "check_serving_limits"]
@@ -58,7 +58,7 @@ _LIMITS = {
 
 def check_run_limits(case: Case, surface: str) -> Finding | None:
     """Name the limit that stopped the last run of a surface."""
-    run = last_run(case.store, case.tenant, surface)
+    run = readable_last_run(case.store, case.tenant, surface)
     if run is None or SYMPTOM_OF.get(run.error_code or "") != "limit-exceeded":
         return None
     by = {one.name: f"{one.seen:,.0f} > {one.limit:,.0f}" for one in run.stopped_by}

@@ -1,6 +1,6 @@
 """Symptom: a pipeline run failed, or was killed."""
 
-from recsys.encoding import parse_rfc3339
+from recsys.encoding import Invalid, parse_rfc3339
 from recsys.operations.doctor.finding import Case, Finding, Symptom
 from recsys.operations.thresholds import THRESHOLDS
 from recsys.pipelines import LastRun, last_run
@@ -19,7 +19,10 @@ SYMPTOM_OF: dict[str, Symptom] = {
 
 def check_pipeline(case: Case, surface: str) -> Finding | None:
     """Report the last run of a surface when it failed or fell silent: which stage, and what it said."""
-    run = last_run(case.store, case.tenant, surface)
+    try:
+        run = last_run(case.store, case.tenant, surface)
+    except Invalid as error:
+        return _unread(case, surface, error)
     if run is None or (run.error_code and SYMPTOM_OF.get(run.error_code) in case.asked):
         return None
     silent_s = case.now_s - parse_rfc3339(run.started, what="last run")
@@ -38,6 +41,19 @@ def check_pipeline(case: Case, surface: str) -> Finding | None:
         ruled_out=(LIVE,),
         next_step=next_step or "mend what it says and run the same command again; that is safe at any stage",
         runbook=f"docs/runbooks/{'hold-and-resume' if held else 'pipeline-failed'}.md",
+    )
+
+
+def _unread(case: Case, surface: str, error: Invalid) -> Finding:
+    return Finding(
+        tenant=case.tenant,
+        symptom="pipeline-failed",
+        surface=surface,
+        cause=f"the record of the last run cannot be read: {error.message}",
+        evidence={"code": error.code, "live_generation": case.head.generation},
+        ruled_out=(LIVE,),
+        next_step="look at what the scheduler says of that run; the next one writes its record anew",
+        runbook="docs/runbooks/pipeline-failed.md",
     )
 
 

@@ -7,7 +7,8 @@ from recsys.operations.alive import alive
 from recsys.operations.doctor import levers
 from recsys.operations.doctor.finding import Case, Finding
 from recsys.operations.freshness import Freshness, freshness
-from recsys.pipelines import LastRun, last_run
+from recsys.pipelines import LastRun
+from recsys.pipelines.report import readable_last_run
 from recsys.releases import Hold
 from recsys.releases.hold import covering
 from recsys.releases.record import artifacts_of
@@ -25,7 +26,7 @@ def check_stale(case: Case, surface: str) -> Finding | None:
     fresh = freshness(case.store, case.head, surface, config, now_s=case.now_s)
     if not fresh.stale:
         return _served_old(case, surface, config, fresh)
-    run = last_run(case.store, case.tenant, surface)
+    run = readable_last_run(case.store, case.tenant, surface)
     hold = covering(case.head.holds, "artifacts", surface)
     finding = Finding(
         tenant=case.tenant,

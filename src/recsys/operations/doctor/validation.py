@@ -2,7 +2,7 @@
 
 from recsys.operations.doctor.finding import Case, Finding
 from recsys.operations.doctor.pipeline import LIVE, SYMPTOM_OF, of_run
-from recsys.pipelines import last_run
+from recsys.pipelines.report import readable_last_run
 from recsys.releases.hold import covering
 
 __all__ = ["check_validation"]
@@ -19,7 +19,7 @@ _NEXT = {
 
 def check_validation(case: Case, surface: str) -> Finding | None:
     """Name the check that stopped the last run, with its value and its threshold."""
-    run = last_run(case.store, case.tenant, surface)
+    run = readable_last_run(case.store, case.tenant, surface)
     if run is None or SYMPTOM_OF.get(run.error_code or "") != "validation-failed":
         return None
     code = run.error_code or ""

@@ -45,7 +45,9 @@ def _runs_ended_well(facts: Facts) -> Found:
         for surface in tenant.served:
             run = tenant.runs.get(surface)
             if run is None:
-                bad.append(f"{tenant.name}/{surface} was never run by pipelines")
+                unread = surface in tenant.runs
+                said = "the record of its last run cannot be read" if unread else "was never run by pipelines"
+                bad.append(f"{tenant.name}/{surface}{':' if unread else ''} {said}")
             elif run.error is not None or run.finished is None:
                 bad.append(f"{tenant.name}/{surface}: {run.error or f'begun at {run.started} and not ended'}")
             else:

@@ -35,13 +35,15 @@ _DAY_S = 86_400.0
 
 
 class TenantFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One tenant: its log newest first, its config as written and as read, and its surfaces' last runs."""
+    """One tenant: its log newest first, its config as written and as read, and its surfaces' last runs,
+    ``None`` where a record cannot be read.
+    """
 
     name: str
     releases: tuple[Release, ...]
     written: Mapping[str, Any]
     config: Config
-    runs: Mapping[str, LastRun]
+    runs: Mapping[str, LastRun | None]
     verification: Verification
 
     @property
