@@ -7,6 +7,7 @@ from litestar import Response, get, post
 from litestar.params import QueryParameter, RawBody
 
 from recsys.access import Right
+from recsys.console.asked import Generation
 from recsys.console.documents import snapshot_here
 from recsys.console.page import Page, at
 from recsys.console.visit import Visit, ordered, to, visiting
@@ -23,7 +24,6 @@ __all__ = ["ask_why", "show_why"]
 
 RequestId = Annotated[str, QueryParameter(max_length=256, description="The `meta.request_id` of an answer.")]
 Item = Annotated[str, QueryParameter(max_length=MAX_ID_LENGTH, description="Why is this item not among those shown?")]
-Generation = Annotated[int | None, QueryParameter(ge=1, le=2**53 - 1, description="What would this one answer?")]
 Hours = Annotated[
     float | None,
     QueryParameter(gt=0, le=MOST_HOURS, description="Look at all records of so long; else at the time the id tells."),

@@ -8,13 +8,15 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import RawBody
 
-from recsys.console.orders import attempt_in, new_key, reason_in
-from recsys.console.page import Page, at
-from recsys.console.visit import Form, Visit, ordered, to, visiting
-from recsys.errors import RecsysError, UsageError
+from recsys.console.orders import attempt_in, made, new_key, once_more, reason_in
+from recsys.console.page import Page
+from recsys.console.releases import changes_between
+from recsys.console.visit import Form, Visit, ordered, visiting
+from recsys.errors import RecsysError, Refused, UsageError
 from recsys.releases import Change, RunningCandidate
 from recsys.releases.guarded import Heard, hear_guard
 from recsys.serving.admin import Request, Tenant, aside
+from recsys.serving.problems import status_of
 
 __all__ = ["change_candidate", "show_candidates"]
 
@@ -41,7 +43,7 @@ def _shown(visit: Visit, *, problem: RecsysError | None = None, form: Form | Non
     return visit.page(
         "candidates.html",
         here="releases",
-        status=200 if problem is None else 409,
+        status=200 if problem is None else status_of(problem),
         head=head,
         running=running,
         problem=problem,
@@ -54,7 +56,7 @@ def _told(visit: Visit, candidate: RunningCandidate) -> Running:
     return Running(
         candidate=candidate,
         guard=hear_guard(visit.store().objects, visit.tenant, candidate.name),
-        lines=tuple(visit.releases.diff(since - 1, since).lines()),
+        lines=tuple(changes_between(visit, visit.releases.read(since - 1), visit.releases.read(since))),
         key=new_key(),
     )
 
@@ -65,10 +67,11 @@ def change_candidate(request: Request, tenant: Tenant, body: RawBody) -> Respons
     """Give a candidate another share, promote it, or abort it."""
     visit, form = ordered(request, tenant, body)
     try:
-        change = _changed(visit, form)
-    except RecsysError as error:
+        return made(visit, _changed(visit, form))
+    except (Refused, UsageError) as error:
         return _shown(visit, problem=error, form=form)
-    return to(at(tenant, "releases", change.release.generation, pulled=True))
+    except RecsysError as error:
+        return once_more(visit, form, error)
 
 
 def _changed(visit: Visit, form: Form) -> Change:
@@ -76,6 +79,7 @@ def _changed(visit: Visit, form: Form) -> Change:
     reason, attempt = reason_in(form), attempt_in(form)
     match form.get("do"):
         case "share":
+            _still_runs(visit, surface, name)
             return candidates.start(surface, share=_share(form.get("percent", "")), reason=reason, attempt=attempt)
         case "promote":
             _confirmed(form, surface)
@@ -85,6 +89,14 @@ def _changed(visit: Visit, form: Form) -> Change:
             return candidates.abort(surface, candidate=name, hold=hold, reason=reason, attempt=attempt)
         case other:
             raise UsageError(f"a candidate is not {str(other)[:40]!r}", next_step="share, promote or abort")
+
+
+def _still_runs(visit: Visit, surface: str, name: str) -> None:
+    """Refuse to give a share to another candidate than the one that was looked at."""
+    running = [one.name for one in visit.releases.candidates.running(surface)]
+    if name not in running:
+        now = f"{running[0]} runs there now" if running else "none runs there now"
+        raise Refused(f"candidate {name[:80]} does not run on {surface} any more: {now}", next_step="look at what runs")
 
 
 def _share(percent: str) -> float:

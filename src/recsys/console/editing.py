@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import Annotated
+from urllib.parse import urlencode
 
 import msgspec
 from litestar import Response, get, post
@@ -12,16 +13,18 @@ from recsys.access import Right
 from recsys.console.documents import MAX_EDITED_BYTES, Kind, current, kind_of
 from recsys.console.mistakes import Spot, problem_of, spot_of
 from recsys.console.orders import attempt_in, new_key, reason_in
-from recsys.console.page import Page, at
-from recsys.console.releases import shown
-from recsys.console.visit import Form, Visit, ordered, to, visiting
+from recsys.console.page import Page, at, render
+from recsys.console.releases import previewed
+from recsys.console.visit import Form, Visit, check_origin, ordered, read_form, session_of, to, visiting
 from recsys.documents import canonical_config, canonical_rules, read_config, read_rules
 from recsys.encoding import Invalid, digest
-from recsys.errors import OutcomeUnknown, RecsysError, Refused, UsageError
+from recsys.errors import OutcomeUnknown, RecsysError, Refused
 from recsys.operations.preview import Preview
+from recsys.operations.store_away import StoreAway, noticed
 from recsys.releases import Attempt, Change, Expect, Held, StaleHead
-from recsys.serving.admin import Request, Tenant, aside
-from recsys.serving.problems import status_of
+from recsys.serving.admin import Request, Tenant, aside, office_of
+from recsys.serving.admin.watched import request_id_of
+from recsys.serving.problems import Refusal, status_of
 
 __all__ = ["edit", "show_editor"]
 
@@ -65,7 +68,7 @@ class _Checked(msgspec.Struct, frozen=True, kw_only=True):
 
     ``mistake`` in the text: its ``problem``, at ``spot``; or ``refused``: why it cannot be saved as things are, and
     ``since``: what was changed since they began. ``nothing``: why saving would change nothing. ``preview``: what sample
-    requests would show.
+    requests would show. ``tried``: it was found valid before, and saving it was tried.
     """
 
     mistake: RecsysError | None = None
@@ -75,6 +78,7 @@ class _Checked(msgspec.Struct, frozen=True, kw_only=True):
     since: tuple[str, ...] = ()
     nothing: str = ""
     preview: Preview | None = None
+    tried: bool = False
 
     @property
     def why(self) -> str:
@@ -84,7 +88,8 @@ class _Checked(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def may_save(self) -> bool:
-        return self.mistake is None and not self.nothing and (self.refused is None or self.why in ("unknown", "other"))
+        again = self.tried and self.why in ("unknown", "other")
+        return self.mistake is None and not self.nothing and (self.refused is None or again)
 
 
 @get("/t/{tenant:str}/documents/edit/{kind:str}")
@@ -100,25 +105,44 @@ def show_editor(request: Request, tenant: Tenant, kind: KindName) -> Page:
 @aside
 def edit(request: Request, tenant: Tenant, kind: KindName, body: RawBody) -> Response[bytes]:
     """Check a text, or save one that was checked."""
-    visit, form = ordered(request, tenant, body)
+    check_origin(request)
+    try:
+        visit, form = ordered(request, tenant, body)
+    except Refusal as refusal:
+        if refusal.status not in (401, 403):
+            raise
+        return _left_to_copy(request, tenant, kind_of(kind), read_form(body), refusal)
     draft, act = _draft(form, kind_of(kind)), form.get("act")
-    if act == "save" and form.get("checked") == draft.digest:
-        return _saved(visit, draft, form)
-    if act == "keep mine":  # they have seen what changed since, and mean their text all the same
-        draft = replace(draft, expect=current(visit, draft.kind).expect)
-    return _editor(visit, replace(draft, key=new_key()), _check(visit, draft), unread=act == "save")
+    saving = act == "save" and form.get("checked") == draft.digest
+    try:
+        with noticed(opening=True):
+            if saving:
+                return _saved(visit, draft, form)
+            _check_length(draft)
+            if act == "keep mine":  # they have seen what changed since, and mean their text all the same
+                draft = replace(draft, expect=current(visit, draft.kind).expect)
+            return _editor(visit, replace(draft, key=new_key()), _check(visit, draft), unread=act == "save")
+    except (StoreAway, RecsysError) as failure:  # a page without the text would be the end of it: browsers keep none
+        error = failure.error if isinstance(failure, StoreAway) else failure
+        checked = _Checked(refused=error, since=_since(visit, draft, error), tried=saving)
+        return _editor(visit, draft, checked, status=status_of(error))
 
 
 def _draft(form: Form, kind: Kind) -> _Draft:
-    text, expect = form.get("text", ""), form.get("expect", "")
-    if len(text.encode()) > MAX_EDITED_BYTES:
-        raise Invalid(
-            f"{kind} document",
-            f"more than {MAX_EDITED_BYTES:,} bytes are not edited in a browser",
-            suggestion=f"put it from a file: recsys {kind} put FILE",
-        )
+    expect = form.get("expect", "")
     Expect.parse(expect)
-    return _Draft(kind=kind, text=text, expect=expect, key=form.get("key", ""), reason=form.get("reason", ""))
+    return _Draft(
+        kind=kind, text=form.get("text", ""), expect=expect, key=form.get("key", ""), reason=form.get("reason", "")
+    )
+
+
+def _check_length(draft: _Draft) -> None:
+    if len(draft.text.encode()) > MAX_EDITED_BYTES:
+        raise Invalid(
+            f"{draft.kind} document",
+            f"more than {MAX_EDITED_BYTES:,} bytes are not edited in a browser",
+            suggestion=f"put it from a file: recsys {draft.kind} put FILE",
+        )
 
 
 def _check(visit: Visit, draft: _Draft) -> _Checked:
@@ -133,21 +157,17 @@ def _check(visit: Visit, draft: _Draft) -> _Checked:
         change = draft.put(visit, dry_run=True)
     except Refused as refusal:
         planned = replace(head, generation=head.generation + 1, **{draft.kind: digest(data)})
-        preview = shown(visit, head, planned, documents=(data,))
+        preview = previewed(visit, head, planned, documents=(data,))
         return _Checked(refused=refusal, since=_since(visit, draft, refusal), preview=preview)
     if not change.changed:
         return _Checked(nothing=change.why)
-    return _Checked(preview=shown(visit, head, change.release, documents=change.documents))
+    return _Checked(preview=previewed(visit, head, change.release, documents=change.documents))
 
 
 def _saved(visit: Visit, draft: _Draft, form: Form) -> Response[bytes]:
     """Save a draft that was checked, and lead to the release it is."""
-    try:
-        draft = replace(draft, reason=reason_in(form))
-        change = draft.put(visit, dry_run=False, attempt=attempt_in(form))
-    except (Refused, OutcomeUnknown, UsageError) as error:
-        checked = _Checked(refused=error, since=_since(visit, draft, error))
-        return _editor(visit, draft, checked, status=status_of(error))
+    draft = replace(draft, reason=reason_in(form))
+    change = draft.put(visit, dry_run=False, attempt=attempt_in(form))
     if not change.changed:
         return _editor(visit, draft, _Checked(nothing=change.why))
     return to(at(visit.tenant, "releases", change.release.generation, pulled=True))
@@ -161,6 +181,21 @@ def _since(visit: Visit, draft: _Draft, error: RecsysError) -> tuple[str, ...]:
         return tuple(visit.releases.diff(draft.began_at, visit.releases.current().generation).lines())
     except RecsysError:
         return ()
+
+
+def _left_to_copy(request: Request, tenant: str, kind: Kind, form: Form, refusal: Refusal) -> Page:
+    """Show the text of who may not edit, or not any more: they sent it, and nothing else keeps it."""
+    editor = at(tenant, "documents", "edit", kind)
+    return render(
+        "left_to_copy.html",
+        status=refusal.status,
+        problem=refusal.problem(request_id_of(request.scope, office_of(request))),
+        session=session_of(request),
+        kind=kind,
+        text=form.get("text", ""),
+        editor=editor,
+        door=f"/console/sign-in?{urlencode({'to': editor})}",
+    )
 
 
 def _editor(

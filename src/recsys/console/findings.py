@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from recsys.operations.doctor import Finding, Symptom, levers
 
-__all__ = ["QUESTIONS", "Shown", "Trial", "shown"]
+__all__ = ["QUESTIONS", "Shown", "Trial", "in_words"]
 
 QUESTIONS: Mapping[Symptom, tuple[str, str]] = {
     "empty-recs": ("Do pages come without recommendations?", "Answers are 200 and have no items."),
@@ -58,7 +58,7 @@ class Shown(NamedTuple):
     pulled: levers.Pulled | None
 
 
-def shown(finding: Finding) -> Shown:
+def in_words(finding: Finding) -> Shown:
     """Put a finding into words."""
     named = finding.evidence.get("requests_ranked_again", 0)
     rows = tuple(

@@ -1,21 +1,18 @@
 """Holds: "stop shipping", placed and lifted."""
 
-from typing import Annotated
-
 from litestar import Response, get, post
-from litestar.params import QueryParameter, RawBody
+from litestar.params import RawBody
 
-from recsys.console.orders import attempt_in, new_key, reason_in
-from recsys.console.page import Page, at
-from recsys.console.visit import Form, Visit, ordered, to, visiting
-from recsys.errors import RecsysError
+from recsys.console.asked import OnSurface
+from recsys.console.orders import attempt_in, made, new_key, once_more, reason_in
+from recsys.console.page import Page
+from recsys.console.visit import Form, Visit, ordered, visiting
+from recsys.errors import RecsysError, Refused, UsageError
 from recsys.releases import LEVERS, Change
 from recsys.serving.admin import Request, Tenant, aside
-from recsys.store.names import NAME_PATTERN
+from recsys.serving.problems import status_of
 
 __all__ = ["change_hold", "show_holds"]
-
-OnSurface = Annotated[str | None, QueryParameter(pattern=NAME_PATTERN, description="The surface chosen beforehand.")]
 
 
 @get("/t/{tenant:str}/holds")
@@ -29,16 +26,17 @@ def _shown(
     visit: Visit, *, surface: str | None = None, form: Form | None = None, problem: RecsysError | None = None
 ) -> Page:
     head = visit.releases.current()
-    given = form or {}
+    given = form if form and form.get("do") != "resume" else {}
     return visit.page(
         "holds.html",
         here="releases",
-        status=200 if problem is None else 409,
+        status=200 if problem is None else status_of(problem),
         head=head,
         surfaces=sorted(head.surfaces),
         levers=LEVERS,
         surface=given.get("surface", surface or ""),
-        chosen=[lever for lever in LEVERS if given.get(lever)] if form else ["artifacts"],
+        chosen=[lever for lever in LEVERS if given.get(lever)] if given else ["artifacts"],
+        resumed=form if form and form.get("do") == "resume" else {},
         reason=given.get("reason", ""),
         problem=problem,
         keys=[new_key() for _ in range(len(head.holds) + 1)],
@@ -51,14 +49,17 @@ def change_hold(request: Request, tenant: Tenant, body: RawBody) -> Response[byt
     """Place a hold, or lift one."""
     visit, form = ordered(request, tenant, body)
     try:
-        change = _changed(visit, form)
-    except RecsysError as error:
+        return made(visit, _changed(visit, form))
+    except (Refused, UsageError) as error:
         return _shown(visit, form=form, problem=error)
-    return to(at(tenant, "releases", change.release.generation, pulled=True))
+    except RecsysError as error:
+        return once_more(visit, form, error)
 
 
 def _changed(visit: Visit, form: Form) -> Change:
     levers = [lever for lever in LEVERS if form.get(lever)]
+    if not levers:
+        raise UsageError("nothing was chosen", next_step="choose what may not change")
     surface, reason, attempt = form.get("surface") or None, reason_in(form), attempt_in(form)
     pull = visit.releases.resume if form.get("do") == "resume" else visit.releases.hold
     return pull(surface=surface, levers=levers, reason=reason, attempt=attempt)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from litestar import get
 from litestar.params import QueryParameter
 
-from recsys.console.findings import QUESTIONS, shown
+from recsys.console.findings import QUESTIONS, in_words
 from recsys.console.page import Page
 from recsys.console.visit import visiting
 from recsys.operations.doctor import Symptom
@@ -48,7 +48,7 @@ def show_findings(request: Request, tenant: Tenant, symptom: Seen = "all", hours
     return visit.fragment(
         "findings.part.html",
         found=found,
-        findings=[shown(finding) for finding in found.findings],
+        findings=[in_words(finding) for finding in found.findings],
         symptom=symptom,
         questions=QUESTIONS,
     )

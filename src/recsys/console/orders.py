@@ -1,14 +1,48 @@
-"""What every form that changes something carries: why, and the name of the attempt."""
+"""What every order has in common: its form says why and names the attempt; it ends with what was made, with nothing to
+do, or with the same order once more.
+"""
 
 import uuid
 
-from recsys.console.visit import Form
-from recsys.errors import UsageError
-from recsys.releases import Attempt
+from litestar import Response
+
+from recsys.console.page import Page, at
+from recsys.console.visit import Form, Visit, to
+from recsys.errors import OutcomeUnknown, RecsysError, Refused, UsageError
+from recsys.releases import Attempt, Change
 from recsys.releases.attempt import MAX_KEY
 from recsys.serving.admin.asking import MAX_REASON
+from recsys.serving.problems import status_of
 
-__all__ = ["attempt_in", "new_key", "reason_in"]
+__all__ = ["NothingChanged", "attempt_in", "made", "new_key", "once_more", "reason_in"]
+
+
+class NothingChanged(Refused):
+    """What was ordered is so already."""
+
+    code = "NOTHING_CHANGED"
+
+
+def made(visit: Visit, change: Change, **query: object) -> Response[bytes]:
+    """Lead to the release that an order made.
+
+    Raises
+    ------
+    NothingChanged
+        It made none: the newest release is somebody else's.
+    """
+    if not change.changed:
+        raise NothingChanged(f"nothing was changed: {change.why}")
+    return to(at(visit.tenant, "releases", change.release.generation, pulled=True, **query))
+
+
+def once_more(visit: Visit, form: Form, error: RecsysError) -> Page:
+    """Offer an order again that could not be finished. It is the same attempt: what was made is not made twice."""
+    kept = {name: value for name, value in form.items() if name != "form_token"}
+    unknown = isinstance(error, OutcomeUnknown)
+    return visit.page(
+        "once_more.html", here="releases", status=status_of(error), error=error, kept=kept, unknown=unknown
+    )
 
 
 def attempt_in(form: Form) -> Attempt:

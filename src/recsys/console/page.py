@@ -16,7 +16,7 @@ from litestar import Response
 from markupsafe import Markup, escape
 
 from recsys import __version__
-from recsys.console.static import address
+from recsys.console.files import address
 from recsys.encoding import Invalid, parse_rfc3339, rfc3339
 
 __all__ = ["POLICY", "Page", "at", "render"]
@@ -122,11 +122,13 @@ def _ms(value: float | None) -> str:
 
 
 def _share(value: float | None) -> str:
-    """Say a share (0..1) in per cent; what is not quite nothing does not look like nothing."""
+    """Say a share (0..1) in per cent; what is not quite nothing, or not quite all, does not look like it."""
     if value is None or math.isnan(value):
         return "–"
     if 0 < value < 0.001:
         return "< 0.1%"
+    if 0.999 < value < 1:
+        return "> 99.9%"
     return f"{value:.0%}" if value in (0, 1) else f"{value:.1%}"
 
 

@@ -7,6 +7,7 @@ from recsys.console.candidates import change_candidate, show_candidates
 from recsys.console.documents import show_config, show_rules
 from recsys.console.editing import edit, show_editor
 from recsys.console.evaluation import show_evaluation, show_logs, show_report, show_report_page, show_reports
+from recsys.console.files import show_file
 from recsys.console.health import show_health, show_health_now
 from recsys.console.holds import change_hold, show_holds
 from recsys.console.incident import show_findings, show_incident
@@ -14,9 +15,8 @@ from recsys.console.page import at
 from recsys.console.pipelines import show_pipelines, show_run, show_runs
 from recsys.console.refusals import HANDLERS
 from recsys.console.releases import compare, show_lists, show_proof, show_release, show_releases, show_served
-from recsys.console.rollback import ask_rollback, roll_back, show_rollback_lists, show_rollback_words
+from recsys.console.rollback import ask_rollback, roll_back, show_rollback_lists
 from recsys.console.signing_in import show_sign_in, sign_in, sign_out
-from recsys.console.static import show_file
 from recsys.console.surface import show_answered, show_surface
 from recsys.console.switching import ask_switch, show_switch_lists, switch
 from recsys.console.trying import ask, show_try
@@ -69,7 +69,6 @@ PAGES = Router(
         compare,
         show_lists,
         ask_rollback,
-        show_rollback_words,
         show_rollback_lists,
         roll_back,
         ask_undo,

@@ -7,7 +7,7 @@ from litestar import get
 from litestar.params import PathParameter
 
 from recsys.console.page import Page
-from recsys.console.runs import charts_of, drift_of, shown
+from recsys.console.runs import charts_of, drift_of, how_it_went
 from recsys.console.visit import Visit, visiting
 from recsys.documents import read_config
 from recsys.encoding import Invalid
@@ -41,7 +41,7 @@ def show_pipelines(request: Request, tenant: Tenant) -> Page:
     except StoreAway as away:
         return visit.page("pipelines_away.html", here="pipelines", problem=away.problem)
     last = {surface: runs.get(surface) for surface in surfaces}
-    seen = {surface: None if run is None else shown(run, now_s=now_s) for surface, run in last.items()}
+    seen = {surface: None if run is None else how_it_went(run, now_s=now_s) for surface, run in last.items()}
     unread = [surface for surface, run in runs.items() if run is None]
     return visit.page("pipelines.html", here="pipelines", seen=seen, fresh=fresh, unread=unread)
 
@@ -63,7 +63,7 @@ def show_runs(request: Request, tenant: Tenant, surface: Surface) -> Page:
         return visit.page("pipelines_away.html", here="pipelines", problem=away.problem)
     if not runs and fresh is None:
         raise NotFound(f"{tenant} has no surface {surface}", next_step="see which there are on the page Pipelines")
-    seen = [shown(run, now_s=now_s, newest=number == 0) for number, run in enumerate(runs)]
+    seen = [how_it_went(run, now_s=now_s, newest=number == 0) for number, run in enumerate(runs)]
     return visit.page(
         "runs.html",
         here="pipelines",
@@ -94,7 +94,7 @@ def show_run(request: Request, tenant: Tenant, surface: Surface, name: RunName) 
         raise NotFound(
             f"no such run of {surface} is kept: the last {KEPT_RUNS} are", next_step=f"see them: Pipelines, {surface}"
         )
-    told = shown(run, now_s=time.time(), newest=newest)
+    told = how_it_went(run, now_s=time.time(), newest=newest)
     return visit.page("run.html", here="pipelines", surface=surface, one=told, drift=drift_of(run))
 
 

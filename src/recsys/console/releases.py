@@ -5,27 +5,35 @@ from typing import Annotated
 from litestar import get
 from litestar.params import PathParameter, QueryParameter
 
+from recsys.access import Right
+from recsys.console.asked import LARGEST, About, Generation, OnSurface
 from recsys.console.page import Page
 from recsys.console.timeline import Entry, entry_of, in_force
 from recsys.console.visit import Visit, visiting
-from recsys.operations.doctor import Finding, Symptom, prove
+from recsys.errors import NotFound, RecsysError
+from recsys.operations.doctor import Finding, Symptom, look_again
 from recsys.operations.preview import Preview, preview
 from recsys.operations.turn import in_turn
 from recsys.releases import Release, Releases
-from recsys.releases.waiting import who_serves
+from recsys.releases.diff import diff_releases
+from recsys.releases.hold import newly_held
+from recsys.releases.plan import Beside
+from recsys.releases.record import touched
+from recsys.releases.waiting import Waited, who_serves
 from recsys.serving.admin import Request, Tenant, aside
-from recsys.store.names import NAME_PATTERN
 
-__all__ = ["compare", "show_lists", "show_proof", "show_release", "show_releases", "show_served"]
+__all__ = ["changes_between", "compare", "show_lists", "show_proof", "show_release", "show_releases", "show_served"]
 
 _PAGE = 30
-_LARGEST = 2**53 - 1
-Number = Annotated[int, PathParameter(ge=1, le=_LARGEST, description="The generation.")]
-Generation = Annotated[int | None, QueryParameter(ge=1, le=_LARGEST, description="A generation.")]
-Before = Annotated[int | None, QueryParameter(ge=1, le=_LARGEST, description="Only generations below this one.")]
+_SOON_LOOKS, _LATER_S = 30, 5
+"""Hosts are asked for every second, and after so many looks every few: then one is in trouble, and it takes a while."""
+_NO_PROOF = frozenset(("create", "hold", "resume", "candidate", "gc"))
+"""Actions after which people see what they saw."""
+Number = Annotated[int, PathParameter(ge=1, le=LARGEST, description="The generation.")]
+One = Annotated[int, QueryParameter(ge=1, le=LARGEST, description="A generation.")]
+Looks = Annotated[int, QueryParameter(ge=0, le=LARGEST, description="How often was looked already.")]
+Before = Annotated[int | None, QueryParameter(ge=1, le=LARGEST, description="Only generations below this one.")]
 Pulled = Annotated[bool, QueryParameter(description="It was made a moment ago: show how hosts take it over.")]
-About = Annotated[Symptom | None, QueryParameter(description="What the doctor found before the lever was pulled.")]
-OnSurface = Annotated[str | None, QueryParameter(pattern=NAME_PATTERN, description="One surface.")]
 
 
 @get("/t/{tenant:str}/releases")
@@ -73,15 +81,25 @@ def show_release(
         entry=entry_of(release, before),
         release=release,
         head=visit.releases.current(),
-        lines=_lines(visit, generation),
+        lines=changes_between(visit, before, release),
+        held=newly_held(before.holds if before else (), release.holds),
         pulled=pulled,
         symptom=symptom,
         surface=surface,
     )
 
 
-def _lines(visit: Visit, generation: int) -> list[str]:
-    return visit.releases.diff(generation - 1, generation).lines() if generation > 1 else []
+def changes_between(
+    visit: Visit, before: Release | None, after: Release, *, documents: tuple[bytes, ...] = ()
+) -> list[str]:
+    """Say what changed from one release to another. The second may be only planned, with ``documents`` that are not
+    stored yet. Values before and after are for who may see states: others are told which parts changed.
+    """
+    if before is None:
+        return []
+    if visit.may(Right.READ_STATES):
+        return diff_releases(before, after, Beside(visit.releases.history, documents)).lines()
+    return [f"{part} changed" for part in sorted(touched(before, after))]
 
 
 @get("/t/{tenant:str}/releases/{generation:int}/served")
@@ -94,12 +112,26 @@ def show_served(
     pulled: Pulled = False,
     symptom: About = None,
     surface: OnSurface = None,
+    looks: Looks = 0,
 ) -> Page:
-    """Show which hosts serve a release by now; a part of its page."""
+    """Show which hosts serve a release by now; a part of its page, which asks again until all do."""
     visit = visiting(request, tenant)
-    waited = who_serves(visit.store().objects, tenant, generation)
+    proves = False
+    try:
+        waited = who_serves(visit.store().objects, tenant, generation)
+        proves = visit.releases.read(generation).action not in _NO_PROOF
+    except RecsysError as error:  # a hiccup of the store ends no progress
+        waited = Waited(generation=generation, problem=error.message)
     return visit.fragment(
-        "served.part.html", generation=generation, waited=waited, pulled=pulled, symptom=symptom, surface=surface
+        "served.part.html",
+        generation=generation,
+        waited=waited,
+        looks=looks,
+        every_s=1 if looks < _SOON_LOOKS else _LATER_S,
+        proves=pulled and proves,
+        pulled=pulled,
+        symptom=symptom,
+        surface=surface,
     )
 
 
@@ -111,26 +143,28 @@ def show_proof(
     """Show whether a lever helped, as far as that can be known at once; a part of its page."""
     visit = visiting(request, tenant)
     release = visit.releases.read(generation)
-    places = [surface] if surface else sorted(release.surfaces)
+    if surface is not None and surface not in release.surfaces:
+        raise NotFound(f"generation {generation} serves no surface {surface}")
+    store, here = visit.store(), visit.here()
+    wrong = _wrong(release, surface, symptom)
     with in_turn(visit.office.places, "doctor") as cache:
-        found = [
-            (
-                place,
-                prove(visit.store(), _found(release, place, symptom), cache=cache, timeout_s=0.0, here=visit.here()),
-            )
-            for place in places
-        ]
-    later = dict.fromkeys(said for _, proof in found for said in proof.later)
-    return visit.fragment("proof.part.html", found=found, later=later, ok=all(proof.ok for _, proof in found))
+        proofs = [(finding.surface, look_again(store, release, finding, cache=cache, here=here)) for finding in wrong]
+    return visit.fragment(
+        "proof.part.html",
+        shown=[(place, one) for place, proof in proofs for one in proof.shown],
+        later=dict.fromkeys(said for _, proof in proofs for said in proof.later),
+    )
 
 
-def _found(release: Release, surface: str, symptom: Symptom | None) -> Finding:
-    """Return what is to be gone: what the doctor found, or else that people get nothing."""
-    if symptom == "regressed" and release.restores is not None:
-        evidence = {"generation_before": release.restores, "generation_now": release.generation - 1}
-    else:
-        evidence, symptom = {}, symptom if symptom in ("stale", "not-ready") else "empty-recs"
-    return Finding(tenant=release.tenant, symptom=symptom, surface=surface, cause="", evidence=evidence)
+def _wrong(release: Release, surface: str | None, symptom: Symptom | None) -> list[Finding]:
+    """Return what is to be gone: what the doctor found; for who pulled by hand, empty answers and other lists."""
+    evidence = {} if release.restores is None else {"generation_before": release.restores}
+    symptoms: tuple[Symptom, ...] = ("empty-recs", "regressed") if symptom is None else (symptom,)
+    return [
+        Finding(tenant=release.tenant, symptom=one, surface=place, cause="", evidence=evidence)
+        for place in ([surface] if surface else sorted(release.surfaces))
+        for one in symptoms
+    ]
 
 
 @get("/t/{tenant:str}/compare")
@@ -141,20 +175,19 @@ def compare(request: Request, tenant: Tenant, a: Generation = None, b: Generatio
     head = visit.releases.current()
     b = b or head.generation
     a = a or max(1, b - 1)
-    return visit.page("compare.html", here="releases", a=a, b=b, head=head, lines=visit.releases.diff(a, b).lines())
+    lines = changes_between(visit, visit.releases.read(a), visit.releases.read(b))
+    return visit.page("compare.html", here="releases", a=a, b=b, head=head, lines=lines)
 
 
 @get("/t/{tenant:str}/compare/lists")
 @aside
-def show_lists(request: Request, tenant: Tenant, a: Generation = 1, b: Generation = 1) -> Page:
+def show_lists(request: Request, tenant: Tenant, a: One, b: One) -> Page:
     """Show what requests of late would show at both; a part of a page."""
     visit = visiting(request, tenant)
-    assert a is not None
-    assert b is not None
-    return visit.fragment("preview.part.html", preview=shown(visit, visit.releases.read(a), visit.releases.read(b)))
+    return visit.fragment("preview.part.html", preview=previewed(visit, visit.releases.read(a), visit.releases.read(b)))
 
 
-def shown(
+def previewed(
     visit: Visit, before: Release, after: Release, *, surface: str | None = None, documents: tuple[bytes, ...] = ()
 ) -> Preview:
     """Rank requests of late at both releases."""

@@ -10,30 +10,29 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import QueryParameter, RawBody
 
-from recsys.console.orders import attempt_in, new_key, reason_in
-from recsys.console.page import Page, at
-from recsys.console.releases import shown
-from recsys.console.visit import Form, Visit, ordered, to, visiting
+from recsys.console.asked import LARGEST, About
+from recsys.console.orders import attempt_in, made, new_key, once_more, reason_in
+from recsys.console.page import Page
+from recsys.console.releases import changes_between, previewed
+from recsys.console.visit import Form, Visit, ordered, visiting
 from recsys.encoding import convert
-from recsys.errors import NotFound, OutcomeUnknown, RecsysError, Refused, UsageError
+from recsys.errors import NotFound, RecsysError, Refused, UsageError
 from recsys.operations.doctor import Symptom
 from recsys.releases import AlreadyRolledBack, Attempt, Change, Lever
-from recsys.releases.diff import diff_releases
 from recsys.serving.admin import Request, Tenant, aside
+from recsys.serving.problems import status_of
 from recsys.store.names import NAME_PATTERN
 
-__all__ = ["ask_rollback", "roll_back", "show_rollback_lists", "show_rollback_words"]
+__all__ = ["ask_rollback", "roll_back", "show_rollback_lists"]
 
-_LARGEST = 2**53 - 1
 AskedLever = Annotated[Lever | None, QueryParameter(description="What to reverse.")]
 TheLever = Annotated[Lever, QueryParameter(description="What to reverse.")]
 OnSurface = Annotated[
     str | None, QueryParameter(pattern=f"^$|{NAME_PATTERN}", description="One surface; for artifacts, which.")
 ]
-To = Annotated[int | None, QueryParameter(ge=1, le=_LARGEST, description="Bring back this generation's content.")]
+To = Annotated[int | None, QueryParameter(ge=1, le=LARGEST, description="Bring back this generation's content.")]
 Further = Annotated[bool, QueryParameter(description="Go behind what the last rollback brought back.")]
 NoHold = Annotated[bool, QueryParameter(description="Do not hold the surface's artifacts with it.")]
-About = Annotated[Symptom | None, QueryParameter(description="What the doctor found.")]
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +117,7 @@ def _previewed(
         status=status,
         asked=asked,
         change=change,
+        lines=[] if change is None else changes_between(visit, head, change.release, documents=change.documents),
         head=head,
         word=asked.word or visit.tenant,
         problem=problem,
@@ -142,26 +142,8 @@ def show_rollback_lists(
     visit = visiting(request, tenant)
     asked = Asked(lever=lever, surface=surface or None, to=to, no_hold=no_hold)
     head, change = visit.releases.current(), asked.run(visit, dry_run=True)
-    found = shown(visit, head, change.release, surface=asked.surface, documents=change.documents)
+    found = previewed(visit, head, change.release, surface=asked.surface, documents=change.documents)
     return visit.fragment("preview.part.html", preview=found)
-
-
-@get("/t/{tenant:str}/rollback/words")
-@aside
-def show_rollback_words(
-    request: Request,
-    tenant: Tenant,
-    *,
-    lever: TheLever,
-    surface: OnSurface = None,
-    to: To = None,
-    no_hold: NoHold = False,
-) -> Page:
-    """Say in words what it would change; a part of the page before."""
-    visit = visiting(request, tenant)
-    change = Asked(lever=lever, surface=surface or None, to=to, no_hold=no_hold).run(visit, dry_run=True)
-    lines = diff_releases(visit.releases.current(), change.release, visit.releases.history).lines()
-    return visit.fragment("words.part.html", lines=lines)
 
 
 @post("/t/{tenant:str}/rollback")
@@ -177,20 +159,19 @@ def roll_back(request: Request, tenant: Tenant, body: RawBody) -> Response[bytes
         return _previewed(visit, asked, form=form, problem=problem, status=422)
     try:
         change = asked.run(visit, reason=reason_in(form), dry_run=False, attempt=attempt_in(form))
+        return made(visit, change, symptom=asked.symptom, surface=asked.surface)
     except (Refused, UsageError) as error:
-        return _previewed(visit, asked, form=form, problem=error, status=409)
-    except OutcomeUnknown as error:
-        return _previewed(visit, asked, form=form, problem=error, status=504)
-    generation = change.release.generation
-    return to(at(tenant, "releases", generation, pulled=True, symptom=asked.symptom, surface=asked.surface))
+        return _previewed(visit, asked, form=form, problem=error, status=status_of(error))
+    except RecsysError as error:
+        return once_more(visit, form, error)
 
 
 def _typed(form: dict[str, str]) -> dict[str, Any]:
     """Give the words of a form the types that they have."""
-    made: dict[str, Any] = dict(form)
-    if "to" in made:
-        made["to"] = int(made["to"]) if made["to"].isdecimal() else made["to"]
+    given: dict[str, Any] = dict(form)
+    if "to" in given:
+        given["to"] = int(given["to"]) if given["to"].isdecimal() and len(given["to"]) < 17 else given["to"]
     for flag in ("further", "no_hold"):
-        if flag in made:
-            made[flag] = made[flag] in ("true", "on")
-    return made
+        if flag in given:
+            given[flag] = given[flag] in ("true", "on")
+    return given

@@ -15,7 +15,7 @@ from recsys.pipelines.drift import DriftLimits
 from recsys.pipelines.report import STAGES, Measured
 from recsys.signals import SIGNALS
 
-__all__ = ["Drift", "Shown", "Stage", "charts_of", "drift_of", "shown"]
+__all__ = ["Drift", "Shown", "Stage", "charts_of", "drift_of", "how_it_went"]
 
 Ended = Literal["shipped", "unchanged", "published", "failed", "running", "killed"]
 
@@ -125,7 +125,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def shown(run: LastRun, *, now_s: float, newest: bool = True) -> Shown:
+def how_it_went(run: LastRun, *, now_s: float, newest: bool = True) -> Shown:
     """Say how a run went.
 
     Parameters

@@ -73,6 +73,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         """Return the session signed in for one more tenant, or anew for one."""
         return msgspec.structs.replace(self, credentials={**self.credentials, tenant: credential})
 
+    def without(self, tenant: str) -> "Session":
+        """Return the session signed out of one tenant."""
+        left = {name: credential for name, credential in self.credentials.items() if name != tenant}
+        return msgspec.structs.replace(self, credentials=left)
+
 
 class Seal:
     """Seals sessions into cookies with a key of this host, and makes the tokens that forms carry.
@@ -92,7 +97,7 @@ class Seal:
                 413,
                 "TOO_LARGE",
                 "one browser cannot be signed in for more tenants",
-                next_step="sign out of others first",
+                next_step="sign out of one of them first",
             )
         return cookie
 

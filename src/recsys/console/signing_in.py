@@ -1,4 +1,4 @@
-"""The door of the console: signing in with an API key or a token, for one tenant after the other, and signing out."""
+"""The door of the console: signing in with an API key or a token, for one tenant after the other, and out again."""
 
 import time
 from typing import Annotated
@@ -38,7 +38,29 @@ def sign_in(request: Request, body: RawBody) -> Response[bytes]:
         cookie = seal_of(request).seal(session[0])
     except Refusal as refusal:
         return _asked(request, to=onward, problem=refusal, tenant=form.get("tenant", ""), user=form.get("user", ""))
-    answer = to(onward if _is_ours(onward) else at(session[1], "health"))
+    return _kept(request, to(onward if _is_ours(onward) else at(session[1], "health")), cookie)
+
+
+@post("/sign-out")
+@aside
+def sign_out(request: Request, body: RawBody) -> Response[bytes]:
+    """Forget who it was: for the tenant that the form names, or for every one."""
+    check_origin(request)
+    session, form = session_of(request), read_form(body)
+    if session is not None and not seal_of(request).is_form_token(session, form.get("form_token", "")):
+        raise Refusal(
+            403, "NOT_OUR_FORM", "this form is not of your session", next_step="reload the page and try again"
+        )
+    answer = to("/console/sign-in")
+    left = session.without(form["tenant"]) if session is not None and form.get("tenant") else None
+    if left is not None and left.tenants:
+        return _kept(request, answer, seal_of(request).seal(left))
+    answer.delete_cookie(COOKIE, path="/console")
+    return answer
+
+
+def _kept(request: Request, answer: Response[bytes], cookie: str) -> Response[bytes]:
+    """Let the browser keep who it is, for pages of the console alone."""
     answer.set_cookie(
         COOKIE,
         cookie,
@@ -48,21 +70,6 @@ def sign_in(request: Request, body: RawBody) -> Response[bytes]:
         secure=_came_by_tls(request),
         max_age=LASTS_S,
     )
-    return answer
-
-
-@post("/sign-out")
-@aside
-def sign_out(request: Request, body: RawBody) -> Response[bytes]:
-    """Forget who it was, for every tenant."""
-    check_origin(request)
-    session = session_of(request)
-    if session is not None and not seal_of(request).is_form_token(session, read_form(body).get("form_token", "")):
-        raise Refusal(
-            403, "NOT_OUR_FORM", "this form is not of your session", next_step="reload the page and try again"
-        )
-    answer = to("/console/sign-in")
-    answer.delete_cookie(COOKIE, path="/console")
     return answer
 
 
@@ -96,14 +103,16 @@ def _asked(request: Request, *, to: str, problem: Refusal | None = None, tenant:
         tenant=tenant,
         user=user,
         session=session,
+        form_token=seal_of(request).form_token(session) if session is not None else "",
         takes_tokens=office.settings.token_rules is not None,
         takes_anybody=office.settings.dev_headers,
     )
 
 
 def _is_ours(path: str) -> bool:
-    """Tell whether an address is a page of ours: whoever signs in is led nowhere else."""
-    return path.startswith("/console/") and "\\" not in path and not urlsplit(path).netloc
+    """Tell whether an address is a page of ours: whoever signs in is led nowhere else. A header has to hold it."""
+    plain = path.isascii() and path.isprintable() and not {" ", "\\"} & set(path)
+    return plain and path.startswith("/console/") and not urlsplit(path).netloc
 
 
 def _came_by_tls(request: Request) -> bool:

@@ -6,13 +6,14 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import QueryParameter, RawBody
 
+from recsys.console.asked import About, OnSurface
 from recsys.console.documents import current
-from recsys.console.orders import attempt_in, new_key, reason_in
-from recsys.console.page import Page, at
-from recsys.console.releases import About, OnSurface, shown
-from recsys.console.visit import Form, Visit, ordered, to, visiting
+from recsys.console.orders import attempt_in, made, new_key, once_more, reason_in
+from recsys.console.page import Page
+from recsys.console.releases import previewed
+from recsys.console.visit import Form, Visit, ordered, visiting
 from recsys.documents.config import MAX_ID_LENGTH
-from recsys.errors import NotFound, RecsysError
+from recsys.errors import NotFound, RecsysError, Refused, UsageError
 from recsys.operations.doctor import SYMPTOMS, Symptom
 from recsys.releases import Attempt, Change
 from recsys.serving.admin import Request, Tenant, aside
@@ -55,7 +56,7 @@ def show_switch_lists(request: Request, tenant: Tenant, *, rule: RuleId, on: On,
     """Show what requests of late would show after it; a part of the page before."""
     visit = visiting(request, tenant)
     head, change = visit.releases.current(), _Asked(rule=rule, on=on).run(visit, dry_run=True)
-    found = shown(visit, head, change.release, surface=surface, documents=change.documents)
+    found = previewed(visit, head, change.release, surface=surface, documents=change.documents)
     return visit.fragment("preview.part.html", preview=found)
 
 
@@ -72,12 +73,13 @@ def switch(request: Request, tenant: Tenant, body: RawBody) -> Response[bytes]:
     )
     try:
         change = asked.run(visit, reason=reason_in(form), dry_run=False, attempt=attempt_in(form))
+        return made(visit, change, symptom=asked.symptom, surface=asked.surface)
     except NotFound:
         raise
-    except RecsysError as error:
+    except (Refused, UsageError) as error:
         return _asked(visit, asked, form=form, problem=error)
-    generation = change.release.generation
-    return to(at(tenant, "releases", generation, pulled=True, symptom=asked.symptom, surface=asked.surface))
+    except RecsysError as error:
+        return once_more(visit, form, error)
 
 
 def _asked(visit: Visit, asked: _Asked, *, form: Form | None = None, problem: RecsysError | None = None) -> Page:

@@ -1,9 +1,10 @@
 """A release as an entry of the timeline: what was done, in a sentence, and what it moved."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
+from recsys.console.wording import listed
 from recsys.releases import Hold, Release
 from recsys.releases.hold import newly_held
 from recsys.releases.record import Action, touched
@@ -71,7 +72,7 @@ def entry_of(release: Release, before: Release | None) -> Entry:
 def _said(release: Release, before: Release | None, moved: tuple[str, ...]) -> str:
     if release.action in ("hold", "resume"):
         return _of_holds(release, before)
-    parts = _listed(_part(name) for name in moved if name not in ("holds", "condemned"))
+    parts = listed(_part(name) for name in moved if name not in ("holds", "condemned"))
     back = f" as in generation {release.restores}" if release.restores else ""
     return _SAID[release.action].format(parts=parts or "nothing that is served", back=back)
 
@@ -81,14 +82,14 @@ def _of_holds(release: Release, before: Release | None) -> str:
         return "Placed a hold" if release.action == "hold" else "Lifted a hold"
     if release.action == "hold":
         found = newly_held(before.holds, release.holds)
-        return f"Held {_listed(map(scope_of, found))}" if found else "Placed a hold"
+        return f"Held {listed(map(scope_of, found))}" if found else "Placed a hold"
     found = newly_held(release.holds, before.holds)
-    return f"Resumed {_listed(map(scope_of, found))}" if found else "Lifted a hold"
+    return f"Resumed {listed(map(scope_of, found))}" if found else "Lifted a hold"
 
 
 def scope_of(hold: Hold) -> str:
     """Say what a hold covers."""
-    levers = "everything" if len(hold.levers) == 3 else _listed(hold.levers)
+    levers = "everything" if len(hold.levers) == 3 else listed(hold.levers)
     return f"{levers} of {hold.surface or 'every surface'}"
 
 
@@ -96,11 +97,6 @@ def _part(name: str) -> str:
     what, _, surface = name.partition(":")
     word = {"overlay": "items", "withdrawn": "withdrawals", "erased": "erased users"}.get(what, what)
     return f"{word} of {surface}" if surface else word
-
-
-def _listed(words: Iterable[str]) -> str:
-    found = list(words)
-    return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} and {found[-1]}" if found else ""
 
 
 def in_force(head: Release) -> tuple[InForce, ...]:

@@ -13,6 +13,7 @@ from litestar.params import QueryParameter, RawBody
 from msgspec.structs import replace
 
 from recsys.access import Right
+from recsys.console.asked import Generation, OnSurface
 from recsys.console.page import Page, at
 from recsys.console.visit import Form, Visit, ordered, to, visiting
 from recsys.console.wording import reasons_in_words
@@ -37,13 +38,11 @@ _MOST_K = 200
 _MOST_TEXT = 30_000
 """Of a list of ids: an address longer than this is one that no proxy carries."""
 
-Surface = Annotated[str | None, QueryParameter(pattern=NAME_PATTERN, description="Where the list is shown.")]
 Segment = Annotated[str | None, QueryParameter(pattern=NAME_PATTERN, description="A segment of it.")]
 Many = Annotated[int, QueryParameter(ge=1, le=_MOST_K, description="How many items.")]
 Who = Annotated[str | None, QueryParameter(max_length=MAX_ID_LENGTH, description="The pseudonym of a user.")]
 Ids = Annotated[str, QueryParameter(max_length=_MOST_TEXT, description="Item ids, with commas between them.")]
 Arm = Annotated[str | None, QueryParameter(max_length=MAX_ID_LENGTH, description="Whose answer: an arm.")]
-Generation = Annotated[int | None, QueryParameter(ge=1, le=2**53 - 1, description="A generation.")]
 
 
 class _Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +90,7 @@ def show_try(
     request: Request,
     tenant: Tenant,
     *,
-    surface: Surface = None,
+    surface: OnSurface = None,
     segment: Segment = None,
     k: Many = 10,
     who: Who = None,

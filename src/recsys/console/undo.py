@@ -3,12 +3,13 @@
 from litestar import Response, get, post
 from litestar.params import RawBody
 
-from recsys.console.orders import attempt_in, new_key, reason_in
-from recsys.console.page import Page, at
+from recsys.console.orders import attempt_in, made, new_key, once_more, reason_in
+from recsys.console.page import Page
 from recsys.console.releases import Number
-from recsys.console.visit import Form, Visit, ordered, to, visiting
-from recsys.errors import RecsysError
+from recsys.console.visit import Form, Visit, ordered, visiting
+from recsys.errors import RecsysError, Refused, UsageError
 from recsys.serving.admin import Request, Tenant, aside
+from recsys.serving.problems import status_of
 
 __all__ = ["ask_undo", "undo"]
 
@@ -46,7 +47,8 @@ def undo(request: Request, tenant: Tenant, generation: Number, body: RawBody) ->
     """Take it back."""
     visit, form = ordered(request, tenant, body)
     try:
-        change = visit.releases.undo(generation, reason=reason_in(form), attempt=attempt_in(form))
+        return made(visit, visit.releases.undo(generation, reason=reason_in(form), attempt=attempt_in(form)))
+    except (Refused, UsageError) as error:
+        return _undo_asked(visit, generation, form=form, problem=error, status=status_of(error))
     except RecsysError as error:
-        return _undo_asked(visit, generation, form=form, problem=error, status=409)
-    return to(at(tenant, "releases", change.release.generation, pulled=True))
+        return once_more(visit, form, error)

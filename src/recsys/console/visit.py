@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from litestar import Response
 
-from recsys.access import Principal, Right
+from recsys.access import Directory, Principal, Right
 from recsys.console.page import Page, render
 from recsys.console.session import COOKIE, Seal, Session
 from recsys.operations.here import Here, look_here
@@ -18,7 +18,7 @@ from recsys.serving.office import Office
 from recsys.serving.problems import Refusal
 from recsys.store import Store
 
-__all__ = ["Form", "Visit", "ordered", "read_form", "seal_of", "session_of", "visiting"]
+__all__ = ["Form", "Visit", "check_origin", "ordered", "read_form", "seal_of", "session_of", "to", "visiting"]
 
 Form = Mapping[str, str]
 """What was filled in, by the names of the fields; spaces around it are gone."""
@@ -58,8 +58,13 @@ class Visit:
 
     def named(self, actor: str) -> str:
         """Name who did something: of one of the tenant's keys, its label beside its id."""
-        key = self.office.directory().keys.get(actor)
+        key = self._directory.keys.get(actor)
         return f"{key.label} ({actor})" if key is not None and key.tenant == self.tenant and key.label else actor
+
+    @functools.cached_property
+    def _directory(self) -> Directory:
+        """The tenants and keys, read once: a page names many who did something."""
+        return self.office.directory()
 
     def store(self) -> Store:
         """Open the store; raises what :func:`recsys.store.open_store` does."""

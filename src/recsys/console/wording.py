@@ -1,8 +1,8 @@
-"""What answers say in a word, said in a few that anybody understands."""
+"""Words that several pages write: what answers say in one, in a few that anybody understands; and lists of words."""
 
 from collections.abc import Iterable, Mapping
 
-__all__ = ["reasons_in_words"]
+__all__ = ["listed", "reasons_in_words"]
 
 _ALONE = {
     "popular": "popular",
@@ -32,9 +32,11 @@ def reasons_in_words(reasons: Iterable[str], titles: Mapping[str, str]) -> tuple
             by_item.setdefault(named, []).append(_OF_AN_ITEM[kind])
         elif kind not in _OF_A_RULE:
             said.append(_ALONE.get(kind, reason))
-    near = (f"{_listed(words)} {titles.get(item) or item}" for item, words in by_item.items())
+    near = (f"{listed(words)} {titles.get(item) or item}" for item, words in by_item.items())
     return (*near, *said)
 
 
-def _listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+def listed(words: Iterable[str]) -> str:
+    """Write words one after the other: "a, b and c"; nothing for none."""
+    found = list(words)
+    return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} and {found[-1]}" if found else ""

@@ -21,6 +21,7 @@ __all__ = [
     "check_axe",
     "check_narrow",
     "chromium_path",
+    "expect",
     "in_use",
     "launched",
     "picture",
@@ -67,6 +68,13 @@ def launched(path: str) -> "Iterator[Browser]":
         yield browser
         asyncio._set_running_loop(loop)
         browser.close()
+
+
+def expect(what: Any) -> Any:
+    """Expect something of a page, as Playwright does; where there is none, no test comes as far as this."""
+    from playwright.sync_api import expect as expect_it
+
+    return expect_it(what)
 
 
 @contextmanager

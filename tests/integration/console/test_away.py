@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
-from tests.integration.console.browsing import Browsing, check_axe, check_narrow, picture
+from tests.integration.console.browsing import Browsing, check_axe, check_narrow, expect, picture
 from tests.integration.console.shops import Console
 
 

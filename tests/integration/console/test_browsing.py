@@ -5,7 +5,7 @@ import re
 from contextlib import contextmanager
 
 import pytest
-from tests.integration.console.browsing import check_axe, check_narrow, picture
+from tests.integration.console.browsing import check_axe, check_narrow, expect, picture
 
 
 @contextmanager
@@ -74,3 +74,46 @@ def test_a_guest_is_served_beside_the_shop(shop, browse):
     assert shop.past.tenant.releases.current().generation == 4
     page = browse.open(f"/console/t/{guest.tenant}/releases", to=guest)
     assert page.locator("summary .tenant").text_content() == guest.tenant
+
+
+def test_the_menu_closes_when_one_goes_on_elsewhere(browse, shop):
+    page = browse.open("/console/t/demo/releases", to=shop)
+    menu, summary = page.locator("details.who"), page.locator("details.who summary")
+
+    def open_menu():
+        summary.click()
+        expect(menu).to_have_attribute("open", "")
+
+    open_menu()
+    page.get_by_role("heading", level=1).click()
+    expect(menu).not_to_have_attribute("open", "")
+    open_menu()
+    page.get_by_role("button", name="Light or dark").click()  # what is in it keeps it open
+    expect(menu).to_have_attribute("open", "")
+    page.get_by_role("button", name="Sign out").focus()
+    page.keyboard.press("Tab")
+    expect(menu).not_to_have_attribute("open", "")
+    open_menu()
+    page.keyboard.press("Escape")
+    expect(menu).not_to_have_attribute("open", "")
+    expect(summary).to_be_focused()
+
+
+@pytest.mark.long
+def test_one_signs_out_of_one_tenant_in_the_menu_and_at_the_door(browse, shop):
+    guest = shop.guest()
+    page = browse.open("/console")
+    browse.sign_in(page, guest.keys["viewer"])
+    page.locator("details.who summary").wait_for()
+    browse.sign_in(page, shop.keys["operator"])
+    page.locator("details.who summary").click()
+    check_axe(page)
+    picture(page, "menu")
+    page.get_by_role("button", name=f"Sign out of {guest.tenant}").click()
+    expect(page.get_by_role("button", name="Sign out of demo")).to_be_visible()
+    expect(page.get_by_role("button", name=f"Sign out of {guest.tenant}")).to_have_count(0)
+    check_axe(page)
+    check_narrow(page)
+    picture(page, "sign-in-again")
+    page.get_by_role("button", name="Sign out of demo").click()
+    expect(page.get_by_role("button", name="Sign out of demo")).to_have_count(0)

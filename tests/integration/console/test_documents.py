@@ -162,6 +162,8 @@ def test_a_hold_refuses_and_says_whose_it_is_while_the_preview_is_still_shown(br
     assert "rule added: recall" in found
     assert page.get_by_role("button", name="Save as a release").count() == 0
     looked_at(page, "edit-held")
+    page = browse.open(f"/console/t/{guest.tenant}/documents", to=guest, role="operator")
+    looked_at(page, "rules-held")
 
 
 @pytest.mark.long
@@ -227,3 +229,5 @@ def test_what_is_not_of_this_session_changes_nothing(browse, shop):
     browse.allow("403")
     save(page, "from elsewhere")
     page.get_by_text("this form is not of your session").wait_for()
+    assert json.loads(page.get_by_label("The document, as you wrote it").input_value()) == json.loads(rules("a-001"))
+    looked_at(page, "edit-left-to-copy")

@@ -1,15 +1,18 @@
 """Evaluation in the console: whether the logs can be believed, and the reports that justified changes."""
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Page, expect
-from tests.integration.console.browsing import Browsing, check_axe, check_narrow, picture
+from tests.integration.console.browsing import Browsing, check_axe, check_narrow, expect, picture
 from tests.integration.console.pasts import Past
 from tests.integration.console.shops import Console, Guest
 
 from recsys.encoding import canonical, digest
 from recsys.evaluation import Report
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 GUARDED = canonical(
     {"kind": "guard.v1", "candidate": {"share": 0.1}, "look": {"state": "aborted", "why": "errors: 9% and 1%"}}
@@ -39,7 +42,7 @@ def at(guest: Guest, *parts: object) -> str:
     return "/".join(("/console/t", guest.tenant, "evaluation", *map(str, parts)))
 
 
-def ready(page: Page) -> None:
+def ready(page: "Page") -> None:
     """Wait until all parts of the page have come."""
     expect(page.locator(".reading")).to_have_count(0, timeout=15_000)
 

@@ -3,8 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
-from tests.integration.console.browsing import check_axe, check_narrow, picture
+from tests.integration.console.browsing import check_axe, check_narrow, expect, picture
 
 
 def advice(page):

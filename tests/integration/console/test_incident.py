@@ -3,8 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
-from tests.integration.console.browsing import check_axe, check_narrow, picture, tab_to
+from tests.integration.console.browsing import check_axe, check_narrow, expect, picture, tab_to
 
 
 @pytest.fixture(scope="module")

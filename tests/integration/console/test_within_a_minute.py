@@ -5,8 +5,7 @@ import os
 import time
 from pathlib import Path
 
-from playwright.sync_api import expect
-from tests.integration.console.browsing import picture
+from tests.integration.console.browsing import expect, picture
 
 KEY_MS = 60
 """Between two keys; 200 characters a minute are a slow typist."""

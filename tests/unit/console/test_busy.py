@@ -4,7 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
-from tests.unit.console.test_door import Door
+from tests.unit.console.doors import Door
 
 from recsys.operations import turn
 from recsys.operations.turn import Line, in_turn

@@ -1,6 +1,6 @@
 """What is damaged in the store takes its own line off a page, and never the page."""
 
-from tests.unit.console.test_door import Door
+from tests.unit.console.doors import Door
 
 from recsys.pipelines.report import LastRun, last_run_key, record_run
 from recsys.releases.guarded import hear_guard

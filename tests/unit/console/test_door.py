@@ -2,65 +2,16 @@
 
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
-from litestar.testing import TestClient
-from tests.unit.releases.shop import config
+from tests.unit.console.doors import ORIGIN, Door
 
+from recsys import console
 from recsys.access import create_key, load_directory, revoke_key
-from recsys.console import PAGES
 from recsys.console.session import COOKIE
-from recsys.releases import Releases, create_tenant
-from recsys.serving import Settings
-from recsys.serving.admin import admin_app
-from recsys.serving.host_state import Places
+from recsys.releases import Releases
+from recsys.serving.office import Office
 from recsys.store import open_store
-
-ORIGIN = "http://testserver.local"
-
-
-class Door(NamedTuple):
-    client: TestClient[Any]
-    keys: dict[str, str]
-    releases: Releases
-    settings: Settings
-
-    def sign_in(self, role: str, **headers: str) -> Any:
-        form = {"credential": self.keys[role]}
-        return self.client.post("/console/sign-in", data=form, headers={"Origin": ORIGIN, **headers})
-
-    def hold(self, token: str, **headers: str) -> Any:
-        form = {"do": "hold", "artifacts": "on", "reason": "incident", "key": "k1", "form_token": token}
-        return self.client.post("/console/t/demo/holds", data=form, headers={"Origin": ORIGIN, **headers})
-
-    def token(self) -> str:
-        page = self.client.get("/console/t/demo/holds").text
-        return re.search(r'name="form_token" value="(\w+)"', page)[1]  # type: ignore[index]
-
-    def read_keys_again(self) -> None:
-        copy = Places(self.settings.host_path).access  # what the follower of this host keeps
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(load_directory(open_store(self.settings.store)).encode())
-
-
-@pytest.fixture
-def door(tmp_path: Path) -> Any:
-    store = open_store(tmp_path / "store")
-    keys = {}
-    for tenant in ("demo", "other"):
-        create_tenant(store, tenant, actor="tests")
-    for role in ("client", "viewer", "operator", "admin"):
-        keys[role] = create_key(store, "demo", role, actor="tests").secret
-    keys["other"] = create_key(store, "other", "viewer", actor="tests").secret
-    releases = Releases(store, "demo", actor="tests")
-    releases.put_config(config(limits={"max_k": 7}), reason="more")
-    settings = Settings(store=str(tmp_path / "store"), host_dir=str(tmp_path / "host"))
-    with TestClient(admin_app(settings, pages=(PAGES,)), raise_server_exceptions=False) as client:
-        client.follow_redirects = False
-        made = Door(client, keys, releases, settings)
-        made.read_keys_again()
-        yield made
 
 
 def test_who_is_not_signed_in_is_led_to_the_door_and_back_again(door: Door) -> None:
@@ -80,7 +31,19 @@ def test_a_part_of_a_page_leads_the_whole_page_to_the_door(door: Door) -> None:
 
 
 @pytest.mark.parametrize(
-    "elsewhere", ["https://evil.example/", "//evil.example/", "/\\evil.example", "/v1/admin/tenants", "javascript:x"]
+    "elsewhere",
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/\\evil.example",
+        "/v1/admin/tenants",
+        "javascript:x",
+        "/console/x\nSet-Cookie: a=b",
+        "/console/x\x7f",
+        "/console/a b",
+        "/console/ä",
+        "/console/日本",
+    ],
 )
 def test_signing_in_leads_nowhere_else(door: Door, elsewhere: str) -> None:
     answer = door.client.post("/console/sign-in", data={"credential": door.keys["viewer"], "to": elsewhere})
@@ -220,6 +183,51 @@ def test_signing_out_forgets_who_it_was(door: Door) -> None:
     answer = door.client.post("/console/sign-out", data={"form_token": door.token()}, headers={"Origin": ORIGIN})
     assert answer.headers["location"] == "/console/sign-in"
     assert door.client.get("/console/t/demo/releases").status_code == 303
+
+
+@pytest.mark.parametrize("path", ["/console/sign-in", "/console/t/demo/holds"])
+def test_signing_out_of_one_tenant_leaves_the_others(door: Door, path: str) -> None:
+    door.sign_in("operator")
+    door.sign_in("other")
+    page = door.client.get(path).text
+    assert 'aria-label="Sign out of other"' in page
+    token = re.search(r'name="form_token" value="(\w+)"', page)[1]  # type: ignore[index]
+    form = {"tenant": "other", "form_token": token}
+    assert door.client.post("/console/sign-out", data={"tenant": "other"}).status_code == 403
+    answer = door.client.post("/console/sign-out", data=form, headers={"Origin": ORIGIN})
+    assert answer.headers["location"] == "/console/sign-in"
+    assert {"HttpOnly", "Path=/console", "SameSite=lax"} <= set(answer.headers["set-cookie"].split("; "))
+    assert door.client.get("/console/t/demo/releases").status_code == 200
+    assert door.client.get("/console/t/other/releases").status_code == 303
+    form["tenant"] = "demo"
+    assert "Max-Age=0" in door.client.post("/console/sign-out", data=form).headers["set-cookie"]
+    assert "You are signed in" not in door.client.get("/console/sign-in").text
+
+
+def test_whoever_did_something_has_the_label_of_their_key_and_keys_are_read_once(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(door.settings.store)
+    made = create_key(store, "demo", "operator", label="the night shift", actor="tests")
+    theirs = Releases(store, "demo", actor=made.info.id)
+    theirs.put_rules(b'[{"id": "r", "action": "block", "item_ids": ["cup"]}]')
+    for surface in ("a", "b", "c"):
+        theirs.hold(surface=surface, levers=["rules"], reason="counting")
+    door.read_keys_again()
+    door.sign_in("viewer")
+    read, directory = [], Office.directory
+    monkeypatch.setattr(Office, "directory", lambda office: read.append(1) or directory(office))  # type: ignore[func-returns-value]
+    page = door.client.get("/console/t/demo/documents").text
+    assert page.count(f"the night shift ({made.info.id})") == 4
+    assert len(read) == 2  # to let them in, and to name everybody
+
+
+@pytest.mark.parametrize(
+    "template", ["document_facts.html", "report.html", "try.part.html", "why.part.html", "side_by_side.part.html"]
+)
+def test_a_page_shows_no_id_of_a_key_without_its_label(template: str) -> None:
+    text = Path(console.__file__).with_name("templates").joinpath(template).read_text()
+    assert re.findall(r"(?<!visit\.named\()\b[\w.]+\.actor\b(?!\))", text) == []
 
 
 def test_files_are_kept_by_browsers_until_they_change(door: Door) -> None:

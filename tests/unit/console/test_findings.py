@@ -2,7 +2,7 @@
 
 import pytest
 
-from recsys.console.findings import QUESTIONS, shown
+from recsys.console.findings import QUESTIONS, in_words
 from recsys.operations.doctor import SYMPTOMS, Finding, levers
 
 
@@ -39,7 +39,7 @@ def test_a_command_of_the_doctor_is_read_as_it_was_written(command: str, expecte
 
 
 def test_what_was_tried_is_told_apart_from_what_was_seen() -> None:
-    found = shown(
+    found = in_words(
         finding(
             lever="rules",
             command=levers.disable_rule("demo", "recall", reason="x"),
@@ -58,7 +58,7 @@ def test_what_was_tried_is_told_apart_from_what_was_seen() -> None:
 
 
 def test_values_are_written_as_people_read_them() -> None:
-    found = shown(
+    found = in_words(
         finding(
             symptom="latency",
             surface=None,

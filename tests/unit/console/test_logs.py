@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from tests.unit.console.test_door import Door
+from tests.unit.console.doors import Door
 
 from recsys.events import observed
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from recsys.console.charts import Chart, Curve
-from recsys.console.runs import charts_of, drift_of, shown
+from recsys.console.runs import charts_of, drift_of, how_it_went
 from recsys.encoding import rfc3339
 from recsys.pipelines.errors import Exceeded
 from recsys.pipelines.report import LastRun, Measured
@@ -30,24 +30,24 @@ def ran(ago_s: float = 3600.0, **how: object) -> LastRun:
     ],
 )
 def test_how_a_run_ended_is_said_in_a_word(how: dict[str, object], word: str, state: str) -> None:
-    told = shown(ran(**how), now_s=NOW_S)  # type: ignore[arg-type]
+    told = how_it_went(ran(**how), now_s=NOW_S)  # type: ignore[arg-type]
     assert (told.word, told.state) == (word, state)
     assert told.bad == (state == "failing")
     assert bool(told.next_step) == told.bad
 
 
 def test_a_run_that_did_not_end_before_the_next_began_was_killed() -> None:
-    told = shown(ran(stage="compute", finished=None), now_s=NOW_S, newest=False)
+    told = how_it_went(ran(stage="compute", finished=None), now_s=NOW_S, newest=False)
     assert told.ended == "killed"
     assert "was it killed?" in told.said
 
 
 def test_stages_say_where_it_stopped() -> None:
-    told = shown(ran(stage="validate", error="bad. mend it", took_s={"ingest": 4.0}), now_s=NOW_S)
+    told = how_it_went(ran(stage="validate", error="bad. mend it", took_s={"ingest": 4.0}), now_s=NOW_S)
     assert [stage.state for stage in told.stages] == ["done", "stopped", "not_reached", "not_reached"]
     assert (told.said, told.next_step) == ("bad", "mend it")
-    assert {stage.state for stage in shown(ran(), now_s=NOW_S).stages} == {"done"}
-    begun = shown(ran(stage="begin", finished=None), now_s=NOW_S)
+    assert {stage.state for stage in how_it_went(ran(), now_s=NOW_S).stages} == {"done"}
+    begun = how_it_went(ran(stage="begin", finished=None), now_s=NOW_S)
     assert {stage.state for stage in begun.stages} == {"not_reached"}
 
 
@@ -66,7 +66,7 @@ def test_what_stopped_it_is_told_with_its_unit(
     name: str, seen: float, limit: float, told: tuple[str, str, str]
 ) -> None:
     failed = ran(stage="publish", error="x", stopped_by=(Exceeded(name=name, seen=seen, limit=limit),))
-    (found,) = shown(failed, now_s=NOW_S).stopped_by
+    (found,) = how_it_went(failed, now_s=NOW_S).stopped_by
     assert (found.title, found.seen, found.limit) == told
 
 

@@ -46,8 +46,13 @@ def test_signing_in_for_a_second_tenant_makes_no_session_longer(tmp_path: Path) 
     assert seal(tmp_path, now=BEGAN + LASTS_S + 1).open(cookie) is None
 
 
+OF_ANOTHER_KEY = Fernet(Fernet.generate_key()).encrypt(b"{}").decode()
+
+
 @pytest.mark.parametrize(
-    "cookie", ["", "nonsense", "ä", "gAAAAA==", Fernet(Fernet.generate_key()).encrypt(b"{}").decode()]
+    "cookie",
+    ["", "nonsense", "ä", "gAAAAA==", OF_ANOTHER_KEY],
+    ids=["empty", "nonsense", "not ASCII", "short", "of another key"],
 )
 def test_what_is_not_ours_is_nobody(tmp_path: Path, cookie: str) -> None:
     assert seal(tmp_path).open(cookie) is None

@@ -33,10 +33,14 @@
     navigator.clipboard.writeText(text).then(function () { tell("Copied"); }, function () { tell("Select it and copy"); });
   }
 
-  // A menu closes when one goes on elsewhere.
+  // A menu closes when one goes on elsewhere, with the mouse or the keyboard, and with Escape.
+  function eachMenu(then) { document.querySelectorAll("details.who[open]").forEach(then); }
+  function closeBut(place) { eachMenu(function (menu) { if (!menu.contains(place)) menu.open = false; }); }
+  document.addEventListener("click", function (event) { closeBut(event.target); });
+  document.addEventListener("focusin", function (event) { closeBut(event.target); });
   document.addEventListener("keydown", function (event) {
     if (event.key !== "Escape") return;
-    document.querySelectorAll("details.who[open]").forEach(function (menu) { menu.open = false; menu.querySelector("summary").focus(); });
+    eachMenu(function (menu) { menu.open = false; menu.querySelector("summary").focus(); });
   });
 
   // A form that changes something is sent once, however often the button is pressed.

@@ -3,7 +3,7 @@
 from recsys.operations.doctor.away import diagnose_here
 from recsys.operations.doctor.checklist import diagnose
 from recsys.operations.doctor.finding import SYMPTOMS, Diagnosis, Finding, Symptom
-from recsys.operations.doctor.proof import Proof, prove, prove_pin
+from recsys.operations.doctor.proof import Proof, look_again, prove, prove_pin
 
 __all__ = [
     "SYMPTOMS",
@@ -13,6 +13,7 @@ __all__ = [
     "Symptom",
     "diagnose",
     "diagnose_here",
+    "look_again",
     "prove",
     "prove_pin",
 ]

@@ -1,6 +1,7 @@
 """After a lever was pulled: what shows that it helped, and what only time will tell."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -19,7 +20,7 @@ from recsys.releases.waiting import wait_for_hosts
 from recsys.snapshot import open_release, recommend
 from recsys.store import Store
 
-__all__ = ["Proof", "Shown", "prove", "prove_pin"]
+__all__ = ["Proof", "Shown", "look_again", "prove", "prove_pin"]
 
 _SAMPLE = 25
 
@@ -68,27 +69,53 @@ def prove(
     began = time.monotonic()
     waited = wait_for_hosts(store.objects, tenant, head.generation, timeout_s=timeout_s, progress=progress)
     took = f", {time.monotonic() - began:.1f} s after the lever" if waited.serving and waited.everywhere else ""
-    shown = [Shown(what="served", ok=waited.everywhere, said=waited.told() + took)]
-    later: list[str] = []
-    surface = finding.surface or ""
-    again_with = f"recsys doctor {finding.symptom} --tenant {tenant}"
+    served = Shown(what="served", ok=waited.everywhere, said=waited.told() + took)
+    looked = look_again(store, head, finding, cache=cache, window_s=window_s, here=here)
+    return msgspec.structs.replace(looked, shown=(served, *looked.shown))
+
+
+def look_again(
+    store: Store,
+    head: Release,
+    finding: Finding,
+    *,
+    cache: Path,
+    window_s: float = 24 * 3600.0,
+    here: Here | None = None,
+) -> Proof:
+    """Look whether a symptom is gone at ``head``, as far as that can be known at once: what takes time, or what the
+    finding lacks the evidence for, is left to ``later``.
+    """
+    tenant, surface, evidence = head.tenant, finding.surface or "", finding.evidence
+    shown: list[Shown | None] = []
     with Observed(store, tenant, since_s=time.time() - window_s, spool=here.spool if here else None) as observed:
         if finding.symptom == "empty-recs":
             shown.append(_answers(store, head, surface, observed, cache))
-            later.append(f"the answers people get now: after {THRESHOLDS.min_answers} of them, {again_with}")
-        elif finding.symptom == "regressed":
+        elif finding.symptom == "regressed" and "generation_before" in evidence:
             shown.append(_old_lists(store, head, finding, observed, cache))
-            later.append(f"whether people click again: after 200 answers, {again_with}")
-        elif finding.symptom == "latency":
+        elif finding.symptom == "latency" and "ranking_ms_here" in evidence:
             shown.append(_faster(store, head, finding, observed, cache))
-            later.append(f"the time people wait: after {THRESHOLDS.min_answers} answers, {again_with}")
-    if finding.symptom == "stale" and finding.lever == "resume":
-        later.append(f"newer data: the next pipeline run has to ship it; then {again_with}")
-    elif finding.symptom in ("stale", "not-ready"):
+    waits = finding.symptom == "stale" and finding.lever == "resume"
+    if finding.symptom in ("stale", "not-ready") and not waits:
         left = diagnose(store, [tenant], symptoms=[finding.symptom], window_s=1.0, cache=cache, here=here)
         mine = [one.cause for one in left.findings if one.surface == finding.surface]
         shown.append(Shown(what="symptom", ok=not mine, said="; ".join(mine) or f"{finding.symptom}: nothing found"))
-    return Proof(shown=tuple(shown), later=tuple(later))
+    return Proof(shown=tuple(one for one in shown if one is not None), later=tuple(_later(finding, tenant)))
+
+
+def _later(finding: Finding, tenant: str) -> Iterator[str]:
+    """Say what only time will tell."""
+    again_with = f"recsys doctor {finding.symptom} --tenant {tenant}"
+    if finding.symptom == "empty-recs":
+        yield f"the answers people get now: after {THRESHOLDS.min_answers} of them, {again_with}"
+    elif finding.symptom == "regressed":
+        yield f"whether people click again: after 200 answers, {again_with}"
+    elif finding.symptom == "latency":
+        yield f"the time people wait: after {THRESHOLDS.min_answers} answers, {again_with}"
+    elif finding.symptom == "stale" and finding.lever == "resume":
+        yield f"newer data: the next pipeline run has to ship it; then {again_with}"
+    elif finding.symptom not in ("stale", "not-ready"):
+        yield f"whether it is gone: {again_with}"
 
 
 def prove_pin(finding: Finding, host_dir: Path, *, generation: int | None, timeout_s: float) -> Proof:
@@ -124,10 +151,15 @@ def _answers(store: Store, head: Release, surface: str, observed: Observed, cach
     return Shown(what="answers", ok=share >= THRESHOLDS.cured_share, said=said)
 
 
-def _old_lists(store: Store, head: Release, finding: Finding, observed: Observed, cache: Path) -> Shown:
-    evidence, surface = finding.evidence, str(finding.surface)
-    good = Releases(store, head.tenant, actor="doctor").read(evidence["generation_before"])
-    samples = observed.sample(surface=surface, generation=evidence["generation_now"], limit=_SAMPLE)
+def _old_lists(store: Store, head: Release, finding: Finding, observed: Observed, cache: Path) -> Shown | None:
+    """Rank requests of the bad time once more, now and at the good generation; ``None`` without any on record."""
+    before, surface = int(finding.evidence["generation_before"]), str(finding.surface)
+    answered = [row.generation for row in observed.generations(surface) if before < row.generation < head.generation]
+    now = finding.evidence.get("generation_now", max(answered, default=before))
+    samples = observed.sample(surface=surface, generation=now, limit=_SAMPLE)
+    if not samples:
+        return None
+    good = Releases(store, head.tenant, actor="doctor").read(before)
     blobs = Imagined(store.blobs)
     share = overlap(again(samples, head, blobs=blobs, cache=cache), again(samples, good, blobs=blobs, cache=cache))
     said = f"lists are {share:.0%} as in generation {good.generation}, on {len(samples)} requests of the log"

@@ -134,12 +134,20 @@ def _check_query(request: Request) -> None:
             near = difflib.get_close_matches(name, known, n=1)
             step = f"did you mean `{near[0]}`?" if near else ""
             raise Refusal(422, "INVALID", f"query: `{name[:80]}` is not known here", next_step=step)
-        if name != "reason" and request.query_params[name] in ("", "null"):
+        if name != "reason" and request.query_params[name] in ("", "null") and not _pages_of(request):
             raise Refusal(422, "INVALID", f"query: `{name}` has no value", next_step="leave it out, or say one")
 
 
 _OURS = frozenset(("request", "body", "tenant", "generation", "request_id", "key", "if_match"))
 """Parameters of handlers that come from elsewhere than the query."""
+
+
+def _pages_of(request: Request) -> Router | None:
+    """Return the pages among which a path lies. Their forms send what was left empty as an empty value."""
+    found: Router | None = next(
+        (one for one in request.app.state.pages if request.url.path.startswith(f"{one.path}/")), None
+    )
+    return found
 
 
 def _answer(problem: Problem, **headers: str) -> Response[Problem]:
@@ -162,10 +170,10 @@ def _on_http(request: Request, error: HTTPException) -> Response[Any]:
 
     A page that is not there is told by the pages it is not among; no route leads to their handlers.
     """
-    for pages in request.app.state.pages:
-        if request.url.path.startswith(f"{pages.path}/"):
-            answer: Response[Any] = pages.exception_handlers[HTTPException](request, error)
-            return answer
+    pages = _pages_of(request)
+    if pages is not None:
+        told: Response[Any] = pages.exception_handlers[HTTPException](request, error)
+        return told
     status = 422 if error.status_code == 400 else error.status_code
     detail = error.detail
     if error.extra:
