@@ -12,7 +12,9 @@ from recsys.errors import OutcomeUnknown, RecsysError, Refused, UsageError
 from recsys.releases import Attempt, Change
 from recsys.releases.attempt import MAX_KEY
 from recsys.serving.admin.asking import MAX_REASON
-from recsys.serving.problems import status_of
+from recsys.serving.admin.watched import request_id_of
+from recsys.serving.problems import problem_of, status_of
+from recsys.store import Denied, Unavailable
 
 __all__ = ["NothingChanged", "attempt_in", "made", "new_key", "once_more", "reason_in"]
 
@@ -39,9 +41,17 @@ def made(visit: Visit, change: Change, **query: object) -> Response[bytes]:
 def once_more(visit: Visit, form: Form, error: RecsysError) -> Page:
     """Offer an order again that could not be finished. It is the same attempt: what was made is not made twice."""
     kept = {name: value for name, value in form.items() if name != "form_token"}
-    unknown = isinstance(error, OutcomeUnknown)
+    request_id = request_id_of(visit.request.scope, visit.office)
     return visit.page(
-        "once_more.html", here="releases", status=status_of(error), error=error, kept=kept, unknown=unknown
+        "once_more.html",
+        here="releases",
+        status=status_of(error),
+        problem=problem_of(error, request_id),
+        kept=kept,
+        unknown=isinstance(error, OutcomeUnknown),
+        away=isinstance(error, Unavailable | Denied),
+        tenant=visit.tenant,
+        sent=False,
     )
 
 

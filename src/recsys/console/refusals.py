@@ -8,7 +8,6 @@ from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
 from recsys.console.page import Page, render
-from recsys.console.session import Session
 from recsys.console.visit import session_of, to
 from recsys.errors import RecsysError
 from recsys.operations.store_away import StoreAway
@@ -45,7 +44,7 @@ def _on_away(request: Request, away: StoreAway) -> Response[bytes]:
 
 def _store_away(request: Request, problem: Problem) -> Page:
     """Say that the store is away, and what still works without it."""
-    named, session = request.path_params.get("tenant"), _session(request)
+    named, session = request.path_params.get("tenant"), session_of(request)
     tenant = named if session is not None and named in session.tenants else None
     sent = request.method == "POST"
     template = "store_away.part.html" if _is_part(request) else "store_away.html"
@@ -76,11 +75,7 @@ HANDLERS: ExceptionHandlersMap = {
 
 def _told(request: Request, problem: Problem) -> Page:
     template = "refused.part.html" if _is_part(request) else "refused.html"
-    return render(template, status=problem.status, problem=problem, session=_session(request))
-
-
-def _session(request: Request) -> Session | None:
-    return session_of(request)
+    return render(template, status=problem.status, problem=problem, session=session_of(request))
 
 
 def _sign_in_first(request: Request) -> Response[bytes]:

@@ -47,12 +47,13 @@ def test_a_process_that_never_saw_the_store_says_the_same(door: Door, tmp_path: 
         assert "mount" in told.json()["next_step"]
 
 
-def test_who_sent_an_order_is_told_to_look_whether_it_was_carried_out(door: Door, tmp_path: Path) -> None:
+def test_who_sent_an_order_is_told_that_it_was_not_done_and_may_press_again(door: Door, tmp_path: Path) -> None:
     door.sign_in("operator")
     token = door.token()
     (tmp_path / "store").rename(tmp_path / "away")
     looked = door.client.get("/console/t/demo/holds")
     answer = door.hold(token)
-    assert "What you sent may not have been carried out." in answer.text
-    assert "What you sent" not in looked.text
+    assert "This was not done" in answer.text
+    assert "press again" in answer.text
+    assert "press again" not in looked.text
     _check(answer.status_code, answer.text)
