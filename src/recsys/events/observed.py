@@ -351,16 +351,18 @@ class Observed:
         shipped = set()
         for key in self._store.objects.keys(prefix) if self._store is not None else ():
             if key[len(prefix) :] >= f"dt={self._day}/":
-                copy = self._copy(Path(key))
+                copy = self._copy(key.removeprefix("events/"))
                 self.store.objects.fetch(key, copy)
                 shipped.add(key.removeprefix("events/"))
                 yield copy
         if self._spool is not None:
             yield from self._spooled(self._spool, stream, without=shipped)
 
-    def _copy(self, file: Path) -> Path:
-        """Return where a file's copy goes: under its own name, which tells the host."""
-        return Path(tempfile.mkdtemp(dir=self._copies.name)) / file.name
+    def _copy(self, place: str) -> Path:
+        """Return where a file's copy goes: in a folder of its day, under its own name, which tells the host."""
+        copy = Path(self._copies.name, place)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        return copy
 
     def _spooled(self, spool: Path, stream: Stream, *, without: Collection[str]) -> list[Path]:
         """Take this host's files as they are now, but for those that the store has. A running service moves them on
@@ -371,7 +373,7 @@ class Observed:
             try:
                 for file in event_files(spool, tenant=self.tenant, stream=stream):
                     if file.day >= self._day and file.place not in without:
-                        copy = self._copy(file.path)
+                        copy = self._copy(file.place)
                         shutil.copyfile(file.path, copy)
                         if file.growing:
                             _cut_torn_line(copy)
