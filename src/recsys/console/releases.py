@@ -5,7 +5,6 @@ from typing import Annotated
 from litestar import get
 from litestar.params import PathParameter, QueryParameter
 
-from recsys.access import Right
 from recsys.console.asked import LARGEST, About, Generation, OnSurface
 from recsys.console.page import Page
 from recsys.console.timeline import Entry, entry_of, in_force
@@ -97,7 +96,7 @@ def changes_between(
     """
     if before is None:
         return []
-    if visit.may(Right.READ_STATES):
+    if visit.may_see_states:
         return diff_releases(before, after, Beside(visit.releases.history, documents)).lines()
     return [f"{part} changed" for part in sorted(touched(before, after))]
 

@@ -52,6 +52,11 @@ class Visit:
         return self.principal.may(right)
 
     @property
+    def may_see_states(self) -> bool:
+        """Tell whether who looks may see the values of what changed, before and after."""
+        return self.may(Right.READ_STATES)
+
+    @property
     def may_change(self) -> bool:
         """Tell whether who looks may pull levers."""
         return self.may(Right.CHANGE)

@@ -67,7 +67,7 @@ def test_a_history_of_its_own_is_used_and_the_view_can_be_sent_to_a_colleague(br
 
 
 def test_two_generations_stand_beside_each_other_and_what_makes_the_difference_is_said(browse, shop):
-    page = browse.open("/console/t/demo/try?surface=home&k=8&at=4&against=3", to=shop)
+    page = browse.open("/console/t/demo/try?surface=home&k=8&at=4&against=3", to=shop, role="operator")
     page.get_by_text("Rules alone make the difference").wait_for()
     assert page.locator("table.beside .tag").first.text_content() == "▼ down 4"
     assert "rule removed: garden" in page.locator("main").text_content()
