@@ -100,7 +100,7 @@ class Publisher:
     def publish(self, mark: str = "b") -> int:
         """Write new artifacts and ship them, as a process that has just started; return the generation."""
         shop = object.__new__(Shop)
-        shop.root, shop.store = self.root, open_store(self.root / "store")
+        shop.root, shop.tenant, shop.store = self.root, "demo", open_store(self.root / "store")
         shop.releases = Releases(shop.store, "demo", actor="tests")
         return shop.ship(mark)
 

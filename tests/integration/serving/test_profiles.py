@@ -77,7 +77,7 @@ def test_a_page_and_a_file_for_a_tool_are_whole(service):
 
 def test_one_at_a_time(service):
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(take_profile, service.process.places, "worker-0", seconds=1.0, format="text")
+        first = pool.submit(take_profile, service.process.places, "worker-0", seconds=3.0, format="text")
         until((service.process.places.profiles / "worker-0.wanted").exists, "a profile that is taken")
         second = call(profile_url(service, seconds=1), method="POST", x_api_key=service.shop.operator)
         assert (second.status, second.json["code"]) == (409, "REFUSED")
