@@ -7,7 +7,7 @@ from hypothesis import settings
 
 # How long an example takes says how busy the machine is, and nothing about the code. Every push tries other examples:
 # seeds differ, so a few each time come to many.
-settings.register_profile("suite", deadline=None, max_examples=40)
+settings.register_profile("suite", deadline=None, max_examples=100 if "RECSYS_TEST_LONG" in os.environ else 40)
 settings.load_profile("suite")
 
 

@@ -47,6 +47,7 @@ def ready(page: "Page") -> None:
     expect(page.locator(".reading")).to_have_count(0, timeout=15_000)
 
 
+@pytest.mark.long
 def test_decisions_stand_first_each_with_the_generation_it_justified(
     browse: Browsing, judged: tuple[Guest, Report]
 ) -> None:

@@ -40,6 +40,7 @@ def test_after_a_restart_without_the_store_the_hosts_copy_answers_and_says_so(sh
         service.answers_from(2)
 
 
+@pytest.mark.long
 def test_boot_with_the_store_up_upgrades_to_what_was_shipped_meanwhile(shop):
     with served(shop) as service:
         service.answers_from(2)
@@ -54,6 +55,7 @@ def damage(path):
     path.write_bytes(data)
 
 
+@pytest.mark.long
 def test_with_the_hosts_copy_damaged_and_the_store_away_the_floor_answers(shop):
     with served(shop) as service:
         service.answers_from(2)
@@ -190,6 +192,7 @@ def test_whatever_child_is_killed_answers_go_on_and_it_is_replaced(shop):
         assert until(lambda: service.admin("/healthz").status == 200, "the admin process")
 
 
+@pytest.mark.long
 def test_a_killed_follower_leaves_rungs_as_they_were(shop):
     with served(shop, confirm_s=30.0) as service:
         service.answers_from(2)
@@ -199,6 +202,7 @@ def test_a_killed_follower_leaves_rungs_as_they_were(shop):
         assert service.recommend().rung == "live"
 
 
+@pytest.mark.long
 def test_a_host_is_ready_when_all_its_workers_are_whichever_is_asked(shop):
     shop.take_store_away()
     process = ServiceProcess(shop.settings(), log=shop.root / "service.log")
@@ -224,6 +228,7 @@ def test_a_host_is_ready_when_all_its_workers_are_whichever_is_asked(shop):
         assert {service.recommend().status for _ in range(20)} == {200}
 
 
+@pytest.mark.long
 def test_workers_end_when_their_supervisor_is_killed(shop):
     with served(shop) as service:
         service.answers_from(2)
@@ -305,6 +310,7 @@ def test_keys_work_with_the_store_away_and_a_revoked_one_stops_within_moments(sh
         assert service.answers_from(2, "last_good")
 
 
+@pytest.mark.long
 def test_the_same_host_directory_is_not_served_twice(shop):
     from recsys.errors import Failed
     from recsys.serving.process import ServiceProcess

@@ -79,6 +79,7 @@ def test_answers_are_whole_by_arm_while_releases_switch_and_an_abort_brings_ever
     assert len(recorded) == len(UNITS) + 1  # and nobody's, which are in no arm
 
 
+@pytest.mark.long
 def test_a_unit_keeps_its_arm_over_a_restart_and_a_promotion_ends_the_arms(shop):
     candidates = shop.releases.candidates
     began = candidates.start("home", share=0.5, manifest=shop.manifest("b"), rules=OWN_RULES).release.generation
@@ -100,6 +101,7 @@ def test_a_unit_keeps_its_arm_over_a_restart_and_a_promotion_ends_the_arms(shop)
         assert "variant" not in service.recommend(user={"anonymous_id": UNITS[0]}).json["meta"]
 
 
+@pytest.mark.long
 def test_a_release_whose_candidate_cannot_be_loaded_does_not_displace_the_one_before(shop):
     import signal
 

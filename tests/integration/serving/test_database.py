@@ -30,6 +30,7 @@ def test_a_release_is_served_because_the_database_said_so_and_not_because_it_was
     shop.store.close()
 
 
+@pytest.mark.long
 def test_with_the_database_stopped_answers_go_on_and_say_so_and_it_is_followed_again(
     tmp_path: Path, database: DatabaseServer
 ) -> None:

@@ -9,6 +9,7 @@ from recsys.releases import Releases, create_tenant
 pytestmark = pytest.mark.timeout(120)
 
 
+@pytest.mark.long
 def test_every_worker_refuses_a_deleted_tenant_and_serves_the_one_made_again(tmp_path):
     shop = Shop(tmp_path)
     generation = shop.ship("a")

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import pytest
 from tests.integration.serving.shops import Shop, served, until
 
 from recsys.access import load_directory
@@ -90,6 +91,7 @@ def test_after_an_erasure_no_source_is_used_of_them_nor_of_the_browser_they_used
         assert user_of == {}
 
 
+@pytest.mark.long
 def test_a_worker_that_begins_again_has_no_tail_and_answers(shop):
     user = {"user_id": "ann"}
     with served(shop, workers=1) as service:
@@ -103,6 +105,7 @@ def test_a_worker_that_begins_again_has_no_tail_and_answers(shop):
         every_answer(service, user, uses_history, "the event in every answer")
 
 
+@pytest.mark.long
 def test_profiles_of_the_pipelines_are_recommended_from_and_replayed_until_an_erasure(tmp_path):
     shop = Shop(tmp_path)
     today = datetime.now(UTC).date()

@@ -183,6 +183,7 @@ def test_metrics_add_up_the_answers_of_all_workers(service):
     assert counted() == before + 40
 
 
+@pytest.mark.long
 def test_development_headers_work_where_they_were_asked_for(tmp_path):
     shop = Shop(tmp_path)
     shop.ship("a")

@@ -168,6 +168,7 @@ def test_with_errors_alone_a_good_answer_is_no_line_and_a_429_is_one(tmp_path):
         assert {one["status"] for one in lines(running) if "status" in one} <= {429, 503}  # it was not ready at first
 
 
+@pytest.mark.long
 def test_text_is_for_people_and_has_the_same_facts(tmp_path):
     shop = Shop(tmp_path)
     shop.ship("a")

@@ -97,6 +97,7 @@ def test_an_event_sent_twice_is_acknowledged_twice_and_read_once(shop):
     assert [one.event_id for one in recorded(shop, Interaction)] == ["e3"]
 
 
+@pytest.mark.long
 def test_a_service_killed_under_load_has_every_acknowledged_event_exactly_once(shop):
     acknowledged: set[str] = set()
     answered: set[str] = set()
@@ -149,6 +150,7 @@ def test_a_service_killed_under_load_has_every_acknowledged_event_exactly_once(s
     assert answered <= {one.request_id for one in recorded(shop, Exposure)}
 
 
+@pytest.mark.long
 def test_finished_files_are_in_the_store_and_wait_while_it_is_away(shop):
     with served(shop, spool_rotate_s=0.2) as service:
         service.answers_from(2)

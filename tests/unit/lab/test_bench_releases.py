@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from tests.unit.releases.shop import config, publish
 
 from recsys.lab.bench.releases import Job, run, work
@@ -31,6 +32,7 @@ def test_a_withdrawal_forces_a_blob_too_and_the_bare_writer_two_files_a_turn(tmp
     assert bare.fsyncs == 2 * bare.done == 2 * len(list((tmp_path / "disk").iterdir()))
 
 
+@pytest.mark.long
 def test_the_whole_runs_small_and_leaves_nothing(tmp_path: Path):
     report = run(publishers=2, seconds=0.2, folder=tmp_path, progress=silent, kinds=("withdraw",))
     assert [(race.kind, race.publishers) for race in report.races] == [("withdraw", 1), ("withdraw", 2)]

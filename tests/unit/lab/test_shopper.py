@@ -24,6 +24,7 @@ def clicks_per_list(world: World, choose, *, visits: int = 3000) -> float:
     return clicks / visits
 
 
+@pytest.mark.long
 def test_the_best_list_beats_the_popular_beats_a_random_beats_the_inverted(world):
     ids = world.items.ids
     by_interest = np.argsort(-world.interest)

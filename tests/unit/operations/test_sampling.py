@@ -47,6 +47,7 @@ def test_all_that_is_as_it_was_is_identical_over_every_generation(incident, reco
     assert (found.exact, found.reasons) == (True, ())
 
 
+@pytest.mark.long
 def test_a_sample_is_drawn_evenly_and_the_same_again(incident, recorder):
     recorder.write(*answers(recorder, 200))
     incident.block("late", ["i16"])

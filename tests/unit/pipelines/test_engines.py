@@ -30,6 +30,7 @@ def cooc_of_many(folder: Path, memory: str, *, spill: str | None = None) -> byte
         return b"".join(rows[name][order].tobytes() for name in ("weight", "support"))
 
 
+@pytest.mark.long
 def test_a_run_with_little_memory_spills_and_computes_the_same(tmp_path):
     with pytest.raises(EngineFailed, match="failed to offload"):
         cooc_of_many(tmp_path, SMALL, spill="1MB")

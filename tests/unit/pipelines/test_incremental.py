@@ -62,6 +62,7 @@ def _same(one, other):
     return _artifacts(one) == _artifacts(other) and one.counts["events"] == other.counts["events"]
 
 
+@pytest.mark.long
 def test_each_night_it_makes_the_artifacts_of_the_whole_window(shop, tmp_path):
     rows = visits()
     events = _nightly(tmp_path, rows)

@@ -21,7 +21,7 @@ from recsys.ranking.draws import Draws
 from recsys.ranking.exploring import draw
 from recsys.ranking.request import Options, RecommendRequest
 
-many = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(suppress_health_check=list(HealthCheck))
 ORDER = [(-float(9 - number), number) for number in range(6)]
 
 

@@ -17,7 +17,7 @@ from recsys.documents import Config, Rule
 from recsys.ranking import Answer, MemoryShelf, Ranker, interleave
 from recsys.ranking.request import RecommendRequest
 
-many = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(suppress_health_check=list(HealthCheck))
 IDS = [f"i{number:02d}" for number in range(40)]
 
 

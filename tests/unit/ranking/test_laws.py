@@ -22,7 +22,7 @@ from recsys.ranking.request import (
     User,
 )
 
-many = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(suppress_health_check=list(HealthCheck))
 
 
 def ranked(world: World, request: RecommendRequest, now: float = NOW) -> list[tuple[str, float]]:

@@ -50,7 +50,7 @@ def compiled(world: World) -> tuple[MappedShelf, World]:
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(world=worlds(), request=requests)
 def test_a_compiled_shelf_ranks_as_the_reference(world: World, request: RecommendRequest) -> None:
     if not world.rows or not world.popularity:
