@@ -28,6 +28,12 @@ def recorded(shop, answer):
     )
 
 
+def all_listen(service):
+    """Wait until every worker hears what the others are told: one that starts later has no part of it."""
+    tails = service.process.places.tails
+    until(lambda: tails.is_dir() and len(list(tails.iterdir())) == 2, "both workers to listen")
+
+
 def every_answer(service, user, holds, what):
     """Wait until sixteen answers in a row hold, so that every worker gave some of them."""
 
@@ -45,6 +51,7 @@ def uses_history(answer):
 def test_what_was_posted_to_one_worker_is_in_the_answers_of_all_and_recorded(shop):
     with served(shop) as service:
         service.answers_from(2)
+        all_listen(service)
         user = {"user_id": "ann", "session_id": "s1"}
         before = service.recommend(user=user)
         assert not uses_history(before)
@@ -73,6 +80,7 @@ def test_what_was_posted_to_one_worker_is_in_the_answers_of_all_and_recorded(sho
 def test_after_an_erasure_no_source_is_used_of_them_nor_of_the_browser_they_used(shop):
     with served(shop) as service:
         service.answers_from(2)
+        all_listen(service)
         user = {"user_id": "ann", "anonymous_id": "browser"}
         assert service.post("/v1/events", [click(1, **user), click(2, user_id="bob")]).status == 200
         for one in (user, {"anonymous_id": "browser"}, {"user_id": "bob"}):
