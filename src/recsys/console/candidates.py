@@ -8,7 +8,7 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import RawBody
 
-from recsys.console.orders import attempt_in, made, new_key, once_more, reason_in
+from recsys.console.orders import attempt_in, carried_out, new_key, reason_in
 from recsys.console.page import Page
 from recsys.console.releases import changes_between
 from recsys.console.visit import Form, Visit, ordered, visiting
@@ -66,12 +66,9 @@ def _told(visit: Visit, candidate: RunningCandidate) -> Running:
 def change_candidate(request: Request, tenant: Tenant, body: RawBody) -> Response[bytes]:
     """Give a candidate another share, promote it, or abort it."""
     visit, form = ordered(request, tenant, body)
-    try:
-        return made(visit, _changed(visit, form))
-    except (Refused, UsageError) as error:
-        return _shown(visit, problem=error, form=form)
-    except RecsysError as error:
-        return once_more(visit, form, error)
+    return carried_out(
+        visit, form, lambda: _changed(visit, form), lambda error: _shown(visit, form=form, problem=error)
+    )
 
 
 def _changed(visit: Visit, form: Form) -> Change:

@@ -4,10 +4,10 @@ from litestar import Response, get, post
 from litestar.params import RawBody
 
 from recsys.console.asked import OnSurface
-from recsys.console.orders import attempt_in, made, new_key, once_more, reason_in
+from recsys.console.orders import attempt_in, carried_out, new_key, reason_in
 from recsys.console.page import Page
 from recsys.console.visit import Form, Visit, ordered, visiting
-from recsys.errors import RecsysError, Refused, UsageError
+from recsys.errors import RecsysError, UsageError
 from recsys.releases import LEVERS, Change
 from recsys.serving.admin import Request, Tenant, aside
 from recsys.serving.problems import status_of
@@ -48,12 +48,9 @@ def _shown(
 def change_hold(request: Request, tenant: Tenant, body: RawBody) -> Response[bytes]:
     """Place a hold, or lift one."""
     visit, form = ordered(request, tenant, body)
-    try:
-        return made(visit, _changed(visit, form))
-    except (Refused, UsageError) as error:
-        return _shown(visit, form=form, problem=error)
-    except RecsysError as error:
-        return once_more(visit, form, error)
+    return carried_out(
+        visit, form, lambda: _changed(visit, form), lambda error: _shown(visit, form=form, problem=error)
+    )
 
 
 def _changed(visit: Visit, form: Form) -> Change:

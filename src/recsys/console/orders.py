@@ -3,6 +3,7 @@ do, or with the same order once more.
 """
 
 import uuid
+from collections.abc import Callable
 
 from litestar import Response
 
@@ -16,7 +17,7 @@ from recsys.serving.admin.watched import request_id_of
 from recsys.serving.problems import problem_of, status_of
 from recsys.store import Denied, Unavailable
 
-__all__ = ["NothingChanged", "attempt_in", "made", "new_key", "once_more", "reason_in"]
+__all__ = ["NothingChanged", "attempt_in", "carried_out", "new_key", "reason_in"]
 
 
 class NothingChanged(Refused):
@@ -25,20 +26,34 @@ class NothingChanged(Refused):
     code = "NOTHING_CHANGED"
 
 
-def made(visit: Visit, change: Change, **query: object) -> Response[bytes]:
-    """Lead to the release that an order made.
+def carried_out(
+    visit: Visit,
+    form: Form,
+    pull: Callable[[], Change],
+    refused: Callable[[RecsysError], Page],
+    **query: object,
+) -> Response[bytes]:
+    """Carry an order out, and lead to the release that it made, with ``query`` in the address.
 
-    Raises
-    ------
-    NothingChanged
-        It made none: the newest release is somebody else's.
+    Parameters
+    ----------
+    pull
+        Makes the change.
+    refused
+        Shows the form again, with why it was refused: what was ordered is so already, too.
     """
-    if not change.changed:
-        raise NothingChanged(f"nothing was changed: {change.why}")
-    return to(at(visit.tenant, "releases", change.release.generation, pulled=True, **query))
+    try:
+        change = pull()
+        if not change.changed:  # the newest release is somebody else's
+            raise NothingChanged(f"nothing was changed: {change.why}")
+        return to(at(visit.tenant, "releases", change.release.generation, pulled=True, **query))
+    except (Refused, UsageError) as error:
+        return refused(error)
+    except RecsysError as error:
+        return _once_more(visit, form, error)
 
 
-def once_more(visit: Visit, form: Form, error: RecsysError) -> Page:
+def _once_more(visit: Visit, form: Form, error: RecsysError) -> Page:
     """Offer an order again that could not be finished. It is the same attempt: what was made is not made twice."""
     kept = {name: value for name, value in form.items() if name != "form_token"}
     request_id = request_id_of(visit.request.scope, visit.office)

@@ -41,15 +41,15 @@ def show_releases(request: Request, tenant: Tenant, before: Before = None) -> Pa
     """Show what is in force, and who changed what, newest first."""
     visit = visiting(request, tenant)
     releases = visit.releases
-    found = releases.list(limit=_PAGE, before=before)
+    head, found = releases.current(), releases.list(limit=_PAGE, before=before)
     return visit.page(
         "releases.html",
         here="releases",
-        head=releases.current(),
+        head=head,
         entries=_entries(releases, found.releases),
         next=found.next,
         before=before,
-        in_force=in_force(releases.current()),
+        in_force=in_force(head),
     )
 
 

@@ -11,12 +11,12 @@ from litestar import Response, get, post
 from litestar.params import QueryParameter, RawBody
 
 from recsys.console.asked import LARGEST, About
-from recsys.console.orders import attempt_in, made, new_key, once_more, reason_in
+from recsys.console.orders import attempt_in, carried_out, new_key, reason_in
 from recsys.console.page import Page
 from recsys.console.releases import changes_between, previewed
 from recsys.console.visit import Form, Visit, ordered, visiting
 from recsys.encoding import convert
-from recsys.errors import NotFound, RecsysError, Refused, UsageError
+from recsys.errors import RecsysError, UsageError
 from recsys.operations.doctor import Symptom
 from recsys.releases import AlreadyRolledBack, Attempt, Change, Lever
 from recsys.serving.admin import Request, Tenant, aside
@@ -44,11 +44,6 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     further: bool = False
     no_hold: bool = False
     symptom: Symptom | None = None
-
-    @property
-    def word(self) -> str:
-        """Return what is typed to confirm: the surface, or the tenant's name when all of it moves; "" is the tenant."""
-        return self.surface or ""
 
     def run(self, visit: Visit, *, reason: str = "", dry_run: bool, attempt: Attempt | None = None) -> Change:
         """Pull the lever."""
@@ -104,7 +99,7 @@ def _previewed(
     try:
         change: Change | None = asked.run(visit, dry_run=True)
     except RecsysError as error:
-        if isinstance(error, NotFound | UsageError) and not isinstance(error, AlreadyRolledBack):
+        if isinstance(error, UsageError):
             return _choose(visit, surface=asked.surface, problem=error)
         change, problem = None, problem or error
     if change is not None:
@@ -119,7 +114,7 @@ def _previewed(
         change=change,
         lines=[] if change is None else changes_between(visit, head, change.release, documents=change.documents),
         head=head,
-        word=asked.word or visit.tenant,
+        word=asked.surface or visit.tenant,
         problem=problem,
         went_back=isinstance(problem, AlreadyRolledBack),
         reason="" if form is None else form.get("reason", ""),
@@ -153,17 +148,18 @@ def roll_back(request: Request, tenant: Tenant, body: RawBody) -> Response[bytes
     visit, form = ordered(request, tenant, body)
     given = {name: value for name, value in form.items() if name in Asked.__struct_fields__ and value}
     asked = convert(_typed(given), Asked, what="form")
-    typed, word = form.get("typed", ""), asked.word or tenant
+    typed, word = form.get("typed", ""), asked.surface or tenant
     if typed != word:
         problem = UsageError(f"type {word} to confirm, not {typed[:80] or 'nothing'}")
         return _previewed(visit, asked, form=form, problem=problem, status=422)
-    try:
-        change = asked.run(visit, reason=reason_in(form), dry_run=False, attempt=attempt_in(form))
-        return made(visit, change, symptom=asked.symptom, surface=asked.surface)
-    except (Refused, UsageError) as error:
-        return _previewed(visit, asked, form=form, problem=error, status=status_of(error))
-    except RecsysError as error:
-        return once_more(visit, form, error)
+    return carried_out(
+        visit,
+        form,
+        lambda: asked.run(visit, reason=reason_in(form), dry_run=False, attempt=attempt_in(form)),
+        lambda error: _previewed(visit, asked, form=form, problem=error, status=status_of(error)),
+        symptom=asked.symptom,
+        surface=asked.surface,
+    )
 
 
 def _typed(form: dict[str, str]) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from litestar.params import QueryParameter, RawBody
 
 from recsys.console.asked import About, OnSurface
 from recsys.console.documents import current
-from recsys.console.orders import attempt_in, made, new_key, once_more, reason_in
+from recsys.console.orders import attempt_in, carried_out, new_key, reason_in
 from recsys.console.page import Page
 from recsys.console.releases import previewed
 from recsys.console.visit import Form, Visit, ordered, visiting
 from recsys.documents.config import MAX_ID_LENGTH
-from recsys.errors import NotFound, RecsysError, Refused, UsageError
+from recsys.errors import NotFound, RecsysError
 from recsys.operations.doctor import SYMPTOMS, Symptom
 from recsys.releases import Attempt, Change
 from recsys.serving.admin import Request, Tenant, aside
@@ -71,15 +71,14 @@ def switch(request: Request, tenant: Tenant, body: RawBody) -> Response[bytes]:
         symptom=next((name for name in SYMPTOMS if name == form.get("symptom")), None),
         surface=form.get("surface") or None,
     )
-    try:
-        change = asked.run(visit, reason=reason_in(form), dry_run=False, attempt=attempt_in(form))
-        return made(visit, change, symptom=asked.symptom, surface=asked.surface)
-    except NotFound:
-        raise
-    except (Refused, UsageError) as error:
-        return _asked(visit, asked, form=form, problem=error)
-    except RecsysError as error:
-        return once_more(visit, form, error)
+    return carried_out(
+        visit,
+        form,
+        lambda: asked.run(visit, reason=reason_in(form), dry_run=False, attempt=attempt_in(form)),
+        lambda error: _asked(visit, asked, form=form, problem=error),
+        symptom=asked.symptom,
+        surface=asked.surface,
+    )
 
 
 def _asked(visit: Visit, asked: _Asked, *, form: Form | None = None, problem: RecsysError | None = None) -> Page:

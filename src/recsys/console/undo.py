@@ -3,11 +3,11 @@
 from litestar import Response, get, post
 from litestar.params import RawBody
 
-from recsys.console.orders import attempt_in, made, new_key, once_more, reason_in
+from recsys.console.orders import attempt_in, carried_out, new_key, reason_in
 from recsys.console.page import Page
 from recsys.console.releases import Number
 from recsys.console.visit import Form, Visit, ordered, visiting
-from recsys.errors import RecsysError, Refused, UsageError
+from recsys.errors import RecsysError
 from recsys.serving.admin import Request, Tenant, aside
 from recsys.serving.problems import status_of
 
@@ -46,9 +46,9 @@ def _undo_asked(
 def undo(request: Request, tenant: Tenant, generation: Number, body: RawBody) -> Response[bytes]:
     """Take it back."""
     visit, form = ordered(request, tenant, body)
-    try:
-        return made(visit, visit.releases.undo(generation, reason=reason_in(form), attempt=attempt_in(form)))
-    except (Refused, UsageError) as error:
-        return _undo_asked(visit, generation, form=form, problem=error, status=status_of(error))
-    except RecsysError as error:
-        return once_more(visit, form, error)
+    return carried_out(
+        visit,
+        form,
+        lambda: visit.releases.undo(generation, reason=reason_in(form), attempt=attempt_in(form)),
+        lambda error: _undo_asked(visit, generation, form=form, problem=error, status=status_of(error)),
+    )

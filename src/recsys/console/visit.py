@@ -11,7 +11,8 @@ from litestar import Response
 from recsys.access import Directory, Principal, Right
 from recsys.console.page import Page, render
 from recsys.console.session import COOKIE, Seal, Session
-from recsys.operations.here import Here, look_here
+from recsys.operations.here import Here
+from recsys.operations.looking import here_of
 from recsys.releases import Releases
 from recsys.serving.admin import Request, office_of
 from recsys.serving.office import Office
@@ -77,7 +78,7 @@ class Visit:
 
     def here(self) -> Here:
         """Look at this host as far as it is the tenant's business."""
-        return look_here(self.office.places.root, settings=self.office.settings).of(self.tenant)
+        return here_of(self.office, self.tenant)
 
     def page(self, template: str, *, here: str, status: int = 200, **facts: Any) -> Page:
         """Make a whole page; ``here`` is its name in the navigation."""
