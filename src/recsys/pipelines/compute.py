@@ -2,6 +2,7 @@
 
 import datetime
 import functools
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -128,22 +129,32 @@ def evidence(
     days: int,
     daily: Callable[..., None] | None = None,
 ) -> Rows:
-    """Run a signal's definition over the engine's ``events``, ``exposures`` and ``items``, each step a table that is
-    dropped again; and what it computes from the result, if there is any. ``daily`` makes the step of that kind.
+    """Run a signal's definition over the engine's ``events`` and ``exposures``, each step a table that is dropped once
+    no later one reads it; and what it computes from the result, if there is any. ``daily`` makes the step of that kind.
     """
     tables = signal.tables(params, last_day=last_day, days=days)
     for name, small in tables.items():
         engine.table(name, small)
     steps = signal.steps()
     result = steps.pop("result")
+    left, made = [*steps.values(), result], list[str]()
     for name, select in steps.items():
         if daily is not None and name == signal.daily:
             daily(name, select, tables=tables)
         else:
             engine.make(name, select)
-    rows = engine.arrays(result)
-    engine.drop(*tables, *steps)
-    return signal.compute(rows, params) if signal.compute and len(rows["item_id"]) else rows
+        made.append(name)
+        left = left[1:]
+        read_no_more = [one for one in made if not any(_reads(later, one) for later in left)]
+        engine.drop(*read_no_more)
+        made = [one for one in made if one not in read_no_more]
+    rows = {**engine.arrays(result), "items": engine.arrays("SELECT item_id FROM items ORDER BY item")["item_id"]}
+    engine.drop(*tables, *made)
+    return signal.compute(rows, params) if signal.compute and len(rows["item"]) else rows
+
+
+def _reads(select: str, table: str) -> bool:
+    return re.search(rf"\b{table}\b", select) is not None
 
 
 def _number(engine: SignalEngine, run: RunFolder, made: Ingested) -> None:
@@ -181,8 +192,8 @@ class _Computation:
         if few is not None:
             where = f"{scope} {made.surface if scope == 'surface' else made.segment}"
             return few if scope == "tenant" else f"the tenant's {signal.name} answers for {where}: {few}"
-        if "neighbour_id" in rows:
-            check_limit("neighbours", seen=len(rows["item_id"]), limits=self._limits)
+        if "neighbour" in rows:
+            check_limit("neighbours", seen=len(rows["item"]), limits=self._limits)
         heading = Heading(
             tenant=made.tenant,
             start=made.start,
@@ -246,7 +257,7 @@ def _inside(scope: Scope, made: Ingested) -> str | None:
 
 def _too_few(signal: Signal, params: msgspec.Struct, scope: Scope, rows: Rows) -> str | None:
     """Say why these rows make no artifact; ``None`` when they do."""
-    if not len(rows["item_id"]):
+    if not len(rows["item"]):
         return f"{signal.name} has no evidence in {'the catalogue' if signal.reads == 'catalog' else 'these events'}"
     needed = getattr(params, "min_scope_votes", 0)
     if scope != "tenant" and "votes" in rows and int(rows["votes"].sum()) < needed:

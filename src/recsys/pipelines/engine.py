@@ -191,6 +191,9 @@ def open_engine(*, folder: Path, threads: int | None = None, memory_limit: str =
         connection = duckdb.connect(":memory:", config=settings)
         try:
             connection.execute("SET TimeZone = 'UTC'")
+            # packed, tables take a third of the room, so less is spilled and a scan reads less
+            connection.execute("ATTACH ':memory:' AS packed (COMPRESS)")
+            connection.execute("USE packed")
             connection.execute("CREATE TEMP MACRO explode(list) AS unnest(list)")  # what Spark calls it
             with _engines_errors():  # Ctrl-C may show anywhere in the work done with it, also while rows are taken over
                 yield Engine(connection)

@@ -46,8 +46,8 @@ def validate(
         check_limit("items", seen=len(ids), limits=limits or Limits())
         unknown = None
         if made.catalog is not None:
-            known = open_catalog(Columns.map(folder / "catalog.bin"), tenant=made.tenant).items
-            unknown = sum(known.find(item) is None for item in ids), len(ids)
+            catalog = open_catalog(Columns.map(folder / "catalog.bin"), tenant=made.tenant)
+            unknown = len(set(ids).difference(catalog.items.to_list())), len(ids)
         findings = check_events(engine, made, unknown=unknown, limits=thresholds or Thresholds())
     tell(findings)
     if not force:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from recsys.store.soundness import require
 
-__all__ = ["FORMAT", "Heading", "Scope", "check_scale", "check_scaled", "positive_scale"]
+__all__ = ["FORMAT", "Heading", "Scope", "check_scale", "check_scaled", "positive_scale", "those_named"]
 
 FORMAT = 1
 """Raised when a reader of the previous version could no longer read an artifact rightly."""
@@ -48,6 +48,18 @@ def positive_scale(values: npt.NDArray[np.float64]) -> float:
         return 1.0
     rank = -(-9 * len(positive) // 10) - 1
     return float(np.partition(positive, rank)[rank])
+
+
+def those_named(
+    items: npt.NDArray[np.object_], *numbers: npt.NDArray[np.integer[Any]]
+) -> tuple[list[str], list[npt.NDArray[np.int32]]]:
+    """Return the ids of the items that some of ``numbers`` name, in the order of ``items``; and the numbers anew, as
+    indices into those.
+    """
+    named = np.unique(np.concatenate(numbers))
+    index = np.zeros(len(items), dtype=np.int32)
+    index[named] = np.arange(len(named), dtype=np.int32)
+    return items[named].tolist(), [index[each] for each in numbers]
 
 
 def check_scale(scale: object, kind: str) -> None:

@@ -68,7 +68,6 @@ def alike(catalog: Catalog, params: Params) -> Rows:
     vectors = csr_array((value, (item, trait)), shape=(n, int(trait.max(initial=-1)) + 1))
     turned = vectors.T.tocsr()
     length = np.sqrt(np.bincount(item, weights=value.astype(np.float64) ** 2, minlength=n))
-    names = np.array(catalog.items.to_list(), dtype=object)
     owner, neighbour, weight = [], [], []
     for first, last in _blocks(vectors.indptr, vectors.indices, np.diff(turned.indptr)):
         block = vectors[first:last] @ turned
@@ -81,8 +80,9 @@ def alike(catalog: Catalog, params: Params) -> Rows:
             neighbour.append(others[kept])
             weight.append(cosines[kept])
     return {
-        "item_id": names[np.concatenate(owner)],
-        "neighbour_id": names[np.concatenate(neighbour)],
+        "items": np.array(catalog.items.to_list(), dtype=object),
+        "item": np.concatenate(owner),
+        "neighbour": np.concatenate(neighbour),
         "weight": np.concatenate(weight),
     }
 

@@ -2,11 +2,10 @@
 --
 -- Reads
 --   events       item INTEGER, who BIGINT, basket BIGINT (a session, or a user's day), event_type VARCHAR
---   items        item INTEGER (ascending with item_id), item_id VARCHAR
 --   settings     one row: max_basket, min_support, shrinkage (in 1/1000), neighbours, all_types (0 or 1); BIGINT
 --   taken_types  event_type VARCHAR; used when all_types is 0
 -- Returns one row per item and neighbour
---   item_id VARCHAR, neighbour_id VARCHAR, weight DOUBLE, support BIGINT
+--   item INTEGER, neighbour INTEGER, weight DOUBLE, support BIGINT
 -- Counts are integers; a weight is computed once per pair from them, so it does not depend on order either.
 
 -- Most users have an item in one basket only, whatever they did with it there: then the basket stands in its row.
@@ -110,7 +109,7 @@ CROSS JOIN (SELECT CAST(sum(users) AS DOUBLE) / count(*) AS users FROM item_user
 CROSS JOIN settings AS s
 
 -- step: result
-SELECT i.item_id, n.item_id AS neighbour_id, r.weight, r.support
+SELECT r.item, r.neighbour, r.weight, r.support
 FROM (
     SELECT
         d.item,
@@ -126,7 +125,5 @@ FROM (
         FROM weighted AS w
     ) AS d
 ) AS r
-INNER JOIN items AS i ON i.item = r.item
-INNER JOIN items AS n ON n.item = r.neighbour
 CROSS JOIN settings AS s
 WHERE r.place <= s.neighbours

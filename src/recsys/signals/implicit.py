@@ -74,11 +74,11 @@ def model(rows: Rows, params: Params) -> Rows:
     Parameters
     ----------
     rows
-        What ``implicit.sql`` returns, in any order.
+        What ``implicit.sql`` returns, in any order, and ``items``.
     """
     own = np.flatnonzero(rows["item"] == rows["neighbour"])
     own = own[np.argsort(rows["item"][own])]
-    numbers, ids = rows["item"][own], rows["item_id"][own]
+    numbers = rows["item"][own]
     n = len(numbers)
     left, right = np.searchsorted(numbers, rows["item"]), np.searchsorted(numbers, rows["neighbour"])
     users = np.zeros((n, n), dtype=np.int32)
@@ -95,8 +95,9 @@ def model(rows: Rows, params: Params) -> Rows:
         neighbour.append(kept)
         weight.append(np.minimum(row[kept] / WEIGHT_UNIT, 1.0))
     return {
-        "item_id": ids[np.concatenate(owner)],
-        "neighbour_id": ids[np.concatenate(neighbour)],
+        "items": rows["items"],
+        "item": numbers[np.concatenate(owner)],
+        "neighbour": numbers[np.concatenate(neighbour)],
         "weight": np.concatenate(weight),
     }
 

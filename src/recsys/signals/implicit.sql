@@ -4,13 +4,12 @@
 -- Reads
 --   events       item INTEGER, who BIGINT, basket BIGINT (a session, or a user's day), moment BIGINT (microseconds),
 --                event_type VARCHAR
---   items        item INTEGER (ascending with item_id), item_id VARCHAR
 --   settings     one row: items, max_history, all_types (0 or 1); BIGINT
 --   taken_types  event_type VARCHAR; used when all_types is 0
 --   repeat_types event_type VARCHAR, each once; what counts as coming back for an item
 -- Returns one row per pair item <= neighbour that a user took both of, item = neighbour included
---   item_id VARCHAR (empty except where item = neighbour), item INTEGER, neighbour INTEGER, users INTEGER,
---   again INTEGER (where item = neighbour: how many of the users took it in more than one basket)
+--   item INTEGER, neighbour INTEGER, users INTEGER, again INTEGER (where item = neighbour: how many of the users took
+--   it in more than one basket)
 
 -- step: taken
 SELECT
@@ -65,17 +64,8 @@ GROUP BY CAST(a.item AS BIGINT) * 4294967296 + b.item
 
 -- step: result
 SELECT
-    coalesce(i.item_id, '') AS item_id,
-    p.item,
-    p.neighbour,
+    CAST((p.pair - p.pair % 4294967296) / 4294967296 AS INTEGER) AS item,
+    CAST(p.pair % 4294967296 AS INTEGER) AS neighbour,
     CAST(p.users AS INTEGER) AS users,
     CAST(p.again AS INTEGER) AS again
-FROM (
-    SELECT
-        CAST((q.pair - q.pair % 4294967296) / 4294967296 AS INTEGER) AS item,
-        CAST(q.pair % 4294967296 AS INTEGER) AS neighbour,
-        q.users,
-        q.again
-    FROM pairs AS q
-) AS p
-LEFT JOIN items AS i ON i.item = p.item AND p.item = p.neighbour
+FROM pairs AS p

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recsys.signals.artifact import FORMAT, Heading, check_scale, check_scaled, positive_scale
+from recsys.signals.artifact import FORMAT, Heading, check_scale, check_scaled, positive_scale, those_named
 from recsys.signals.signal import Rows
 from recsys.store.columns import Columns, Strings, pack, strings
 from recsys.store.soundness import check_lengths, check_lists, check_owner, check_types, check_unique, require
@@ -81,15 +81,11 @@ def check_neighbours(columns: Columns, *, kind: str, tenant: str, itself: bool =
 def pack_neighbours(kind: str, rows: Rows, heading: Heading, *, counts: tuple[str, ...] = ()) -> bytes:
     """Write the artifact.
 
-    ``rows``: ``item_id``, ``neighbour_id``, ``weight`` (float64 in (0, 1]); one row per kept direction of a pair,
-    in any order. ``counts``: further columns of whole numbers to keep beside the weights.
+    ``rows``: ``item`` and ``neighbour`` (indices into ``items``), ``weight`` (float64 in (0, 1]); one row per kept
+    direction of a pair, in any order. ``items``: ids, ascending by their bytes. ``counts``: further columns of whole
+    numbers to keep beside the weights.
     """
-    left: list[str] = rows["item_id"].tolist()
-    right: list[str] = rows["neighbour_id"].tolist()
-    items = sorted({*left, *right}, key=str.encode)
-    number_of = {item: i for i, item in enumerate(items)}.__getitem__
-    owner = np.fromiter(map(number_of, left), dtype=np.int32, count=len(left))
-    neighbour = np.fromiter(map(number_of, right), dtype=np.int32, count=len(right))
+    items, (owner, neighbour) = those_named(rows["items"], rows["item"], rows["neighbour"])
     weight = rows["weight"].astype(np.float64)
     by_rank = np.lexsort((neighbour, -weight, owner))
     offsets = np.zeros(len(items) + 1, dtype=np.int64)

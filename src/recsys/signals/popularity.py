@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from recsys.signals.artifact import FORMAT, Heading, Scope, check_scale, check_scaled, positive_scale
+from recsys.signals.artifact import FORMAT, Heading, Scope, check_scale, check_scaled, positive_scale, those_named
 from recsys.signals.signal import Rows, Signal, SmallTable
 from recsys.store.columns import Columns, Strings, pack, strings
 from recsys.store.soundness import check_lengths, check_owner, check_types, check_unique, require
@@ -135,19 +135,18 @@ def tables(params: Params, *, last_day: int, days: int) -> dict[str, SmallTable]
 def finish(rows: Rows, heading: Heading) -> bytes:
     """Write the artifact.
 
-    ``rows``: ``item_id``, ``score`` (whole number, as float64), ``votes``, ``shown``, ``examined`` (in
-    2**-16), ``outcomes``; one row per item, in any order.
+    ``rows``: ``item`` (index into ``items``), ``score`` (whole number, as float64), ``votes``, ``shown``, ``examined``
+    (in 2**-16), ``outcomes``; one row per item, in any order. ``items``: ids, ascending by their bytes.
     """
-    ids = [str(item) for item in rows["item_id"]]
-    by_bytes = sorted(range(len(ids)), key=lambda i: ids[i].encode())
-    take = np.array(by_bytes, dtype=np.int64)
+    items, _ = those_named(rows["items"], rows["item"])
+    take = np.argsort(rows["item"])
     score = rows["score"].astype(np.float64)[take] / float(DECAY_UNIT * VOTE_UNIT * VOTE_UNIT)
     shown = rows["shown"].astype(np.int64)[take]
     rate = shrunken_rate(
         rows["outcomes"].astype(np.float64)[take],
         rows["examined"].astype(np.float64)[take] / EXAMINATION_UNIT,
     )
-    arrays = strings("items", (ids[i] for i in by_bytes)) | {
+    arrays = strings("items", items) | {
         "score": score,
         "order": np.argsort(-score, kind="stable").astype(np.int32),
         "rate": rate,

@@ -3,13 +3,12 @@
 -- Reads
 --   events         day INTEGER, item INTEGER, who BIGINT, event_type VARCHAR, request BIGINT (NULL: not after our answer)
 --   exposures      item INTEGER, rank INTEGER, request BIGINT; one row per item shown
---   items          item INTEGER, item_id VARCHAR
 --   decays         day INTEGER, decay BIGINT            in 2**-20
 --   event_weights  event_type VARCHAR, weight BIGINT    in 1/100
 --   factors        recommended BOOLEAN, factor BIGINT   in 1/100
 --   examinations   rank INTEGER, examination BIGINT     in 2**-16; the deepest rank stands for all below it
 -- Returns one row per item with a vote
---   item_id VARCHAR, score DOUBLE (a whole number), votes BIGINT, shown BIGINT, examined BIGINT, outcomes BIGINT
+--   item INTEGER, score DOUBLE (a whole number), votes BIGINT, shown BIGINT, examined BIGINT, outcomes BIGINT
 -- Everything that is summed is an integer, so neither order nor number of threads shows in the result.
 
 -- One vote per user, item and day: the worthiest deed counts. A row depends on the events of its day alone.
@@ -59,13 +58,12 @@ outcomes AS (
 )
 
 SELECT
-    i.item_id,
+    s.item,
     CAST(s.score AS DOUBLE) AS score,
     CAST(s.votes AS BIGINT) AS votes,
     CAST(coalesce(x.shown, 0) AS BIGINT) AS shown,
     CAST(coalesce(x.examined, 0) AS BIGINT) AS examined,
     CAST(coalesce(o.outcomes, 0) AS BIGINT) AS outcomes
 FROM scores AS s
-INNER JOIN items AS i ON i.item = s.item
 LEFT JOIN shown AS x ON x.item = s.item
 LEFT JOIN outcomes AS o ON o.item = s.item

@@ -3,12 +3,11 @@
 -- Reads
 --   events       item INTEGER, who BIGINT, basket BIGINT (a session, or a user's day), moment BIGINT (microseconds),
 --                event_type VARCHAR
---   items        item INTEGER (ascending with item_id), item_id VARCHAR
 --   settings     one row: max_session, min_support, shrinkage (in 1/1000), neighbours, all_types (0 or 1); BIGINT
 --   taken_types  event_type VARCHAR; used when all_types is 0
 --   gaps         gap BIGINT (steps), vote BIGINT (in 2**-20)
 -- Returns one row per item and what follows it
---   item_id VARCHAR, neighbour_id VARCHAR, weight DOUBLE
+--   item INTEGER, neighbour INTEGER, weight DOUBLE
 -- Votes are integers and the order is theirs, so it depends neither on the order of the rows nor on rounding.
 
 -- An item enters a session once, when it is first taken.
@@ -55,8 +54,8 @@ HAVING count(*) >= (SELECT s.min_support FROM settings AS s)
 
 -- step: result
 SELECT
-    i.item_id,
-    n.item_id AS neighbour_id,
+    r.item,
+    r.neighbour,
     CAST(r.votes AS DOUBLE) / (1048576.0 * (CAST(u.users AS DOUBLE) + s.shrinkage / 1000.0 * m.users)) AS weight
 FROM (
     SELECT
@@ -67,8 +66,6 @@ FROM (
     FROM followed AS f
 ) AS r
 INNER JOIN item_users AS u ON u.item = r.item
-INNER JOIN items AS i ON i.item = r.item
-INNER JOIN items AS n ON n.item = r.neighbour
 CROSS JOIN (SELECT CAST(sum(users) AS DOUBLE) / count(*) AS users FROM item_users) AS m
 CROSS JOIN settings AS s
 WHERE r.place <= s.neighbours

@@ -69,10 +69,11 @@ class Signal:
     tables
         ``tables(params, last_day=…, days=…)``: the small tables its SQL reads; days count from 1970-01-01.
     compute
-        ``compute(given, params)``: what SQL cannot say, or nothing. ``given`` is the statement's result, or the opened
+        ``compute(given, params)``: what SQL cannot say, or nothing. ``given`` are the statement's rows, or the opened
         catalogue for a signal that reads that; it returns the rows ``finish`` takes.
     finish
-        ``finish(rows, heading)``: the artifact's bytes from those rows, whatever order they are in.
+        ``finish(rows, heading)``: the artifact's bytes from those rows, whatever order they are in. Rows name items by
+        number; the column ``items`` has the id of each number, and ids ascend by their bytes.
     open
         ``open(columns, tenant=…)``: the artifact ready to read; ``Unfit`` for another kind or tenant.
     check

@@ -21,7 +21,8 @@ WINDOW = Window(start="2026-11-01", end="2026-11-22")
 
 def popularity(*, tenant: str = TENANT, likes: int = 1, **heading: Any) -> bytes:
     rows = {
-        "item_id": np.array(["mug", "cup", "jug"], dtype=object),
+        "items": np.array(["cup", "jug", "mug"], dtype=object),
+        "item": np.array([2, 0, 1]),
         "score": np.array([3e9 * likes, 2e9, 1e9]),
         "votes": np.array([3, 2, 1]),
         "shown": np.zeros(3, dtype=np.int64),

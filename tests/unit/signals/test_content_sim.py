@@ -74,7 +74,7 @@ def test_the_size_of_the_blocks_does_not_show(monkeypatch):
 
 def test_a_catalogue_that_says_nothing_has_no_neighbours():
     rows = content_sim.alike(_catalog([Item(item_id="a"), Item(item_id="b")]), Params())
-    assert len(rows["item_id"]) == 0
+    assert len(rows["item"]) == 0
 
 
 def _catalog(items):

@@ -88,8 +88,8 @@ def test_only_the_nearest_are_kept(tmp_path):
 
 
 def test_counts_in_any_order_give_the_same_model():
+    items = np.array([*"abcdefghij"], dtype=object)
     rows = {
-        "item_id": np.array(["a", "", "b", "", "c"], dtype=object),
         "item": np.array([3, 3, 5, 5, 9]),
         "neighbour": np.array([3, 5, 5, 9, 9]),
         "users": np.array([4, 2, 5, 3, 6]),
@@ -97,7 +97,8 @@ def test_counts_in_any_order_give_the_same_model():
     }
     order = np.array([4, 2, 3, 0, 1])
     one, other = (
-        model({name: column[take] for name, column in rows.items()}, Params()) for take in (np.arange(5), order)
+        model({name: column[take] for name, column in rows.items()} | {"items": items}, Params())
+        for take in (np.arange(5), order)
     )
     assert all(np.array_equal(one[name], other[name]) for name in one)
 

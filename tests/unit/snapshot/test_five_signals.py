@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from tests.unit.signals import artifacts
 from tests.unit.snapshot.shops import NOW, Shop
@@ -31,13 +30,8 @@ NEAR = {
 
 
 def artifact(signal: str) -> bytes:
-    pairs = [(a, b, weight) for a, row in NEAR[signal].items() for b, weight in row.items()]
-    rows = {
-        "item_id": np.array([a for a, _, _ in pairs], dtype=object),
-        "neighbour_id": np.array([b for _, b, _ in pairs], dtype=object),
-        "weight": np.array([weight for _, _, weight in pairs]),
-    }
-    return SIGNALS[signal].finish(rows, artifacts.HEADING)
+    pairs = {(a, b): weight for a, row in NEAR[signal].items() for b, weight in row.items()}
+    return SIGNALS[signal].finish(artifacts.neighbours(pairs), artifacts.HEADING)
 
 
 def prepared(shop: Shop, root: Path, **release: object) -> Path:

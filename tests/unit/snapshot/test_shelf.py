@@ -3,7 +3,6 @@
 import dataclasses
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from tests.unit.ranking.reference import World, answer
@@ -21,15 +20,10 @@ from recsys.store.columns import Columns, Malformed
 
 def artifact(signal: str, near: dict[str, dict[str, float]], scaled: float = 1.0) -> Columns | None:
     """Write what an item-to-item signal knows; ``None`` for nothing, which is no artifact."""
-    pairs = [(a, b, weight / scaled) for a, row in near.items() for b, weight in row.items()]
+    pairs = {(a, b): weight / scaled for a, row in near.items() for b, weight in row.items()}
     if not pairs:
         return None
-    rows = {
-        "item_id": np.array([a for a, _, _ in pairs], dtype=object),
-        "neighbour_id": np.array([b for _, b, _ in pairs], dtype=object),
-        "weight": np.array([weight for _, _, weight in pairs]),
-    }
-    return Columns(pack_neighbours(signal, rows, artifacts.HEADING), where="test")
+    return Columns(pack_neighbours(signal, artifacts.neighbours(pairs), artifacts.HEADING), where="test")
 
 
 def compiled(world: World) -> tuple[MappedShelf, World]:

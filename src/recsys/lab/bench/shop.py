@@ -42,7 +42,8 @@ def publish_shop(
     heading = Heading(tenant=tenant, start=day, end=day)
     popularity = SIGNALS["popularity"].finish(
         {
-            "item_id": names,
+            "items": names,
+            "item": np.arange(items),
             "score": np.round(1e12 / (1 + chance.permutation(items))),
             "votes": np.full(items, 10),
             "shown": np.zeros(items),
@@ -99,8 +100,9 @@ def _neighbours(
     pairs = np.unique(np.sort(np.stack([left, right], axis=1), axis=1), axis=0)
     weight = chance.random(len(pairs)) * 0.9 + 0.05
     rows = {
-        "item_id": names[np.concatenate([pairs[:, 0], pairs[:, 1]])],
-        "neighbour_id": names[np.concatenate([pairs[:, 1], pairs[:, 0]])],
+        "items": names,
+        "item": np.concatenate([pairs[:, 0], pairs[:, 1]]),
+        "neighbour": np.concatenate([pairs[:, 1], pairs[:, 0]]),
         "weight": np.concatenate([weight, weight]),
         "support": np.full(2 * len(pairs), 3),
     }

@@ -6,7 +6,7 @@ FROM (
     SELECT day, count(*) AS events
     FROM canonical_events
     WHERE day >= ${since}
-    GROUP BY day, ts, who, basket, item_id, event_type, surface, segment, request
+    GROUP BY day, hash(ts, who, basket, item_id, event_type, surface, segment, request)
     HAVING count(*) > 1
 ) AS r
 GROUP BY r.day
