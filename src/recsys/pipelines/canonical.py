@@ -104,17 +104,18 @@ def write_stream(engine: Engine, folder: RunFolder, stream: str, select: str, da
     found = engine.rows(f"SELECT dt, count(*), {anonymous} FROM {stream} GROUP BY dt")  # noqa: S608 - our table
     rows = {str(day): (int(n), int(unnamed)) for day, n, unnamed in found}
     columns = ", ".join(STREAMS[stream])
-    written = []
-    for day in map(str, days):
-        if day in rows:
-            part = folder.day(stream, day)
-            part.mkdir(parents=True, exist_ok=True)
-            unfinished = part / "unfinished"
-            one = f"SELECT {columns} FROM {stream} WHERE dt = DATE {literal(day)} ORDER BY ALL"  # noqa: S608 - ours
-            engine.write(one, unfinished)
-            n, unnamed = rows[day]
-            made = Partition(day=day, stream=stream, rows=n, digest=digest_of(unfinished), anonymous=unnamed)
-            os.replace(unfinished, folder.partition(made))  # noqa: PTH105 - both names are here
-            written.append(made)
+
+    def write(connected: Engine, day: str) -> Partition:
+        part = folder.day(stream, day)
+        part.mkdir(parents=True, exist_ok=True)
+        unfinished = part / "unfinished"
+        one = f"SELECT {columns} FROM {stream} WHERE dt = DATE {literal(day)} ORDER BY ALL"  # noqa: S608 - ours
+        connected.write(one, unfinished)
+        n, unnamed = rows[day]
+        made = Partition(day=day, stream=stream, rows=n, digest=digest_of(unfinished), anonymous=unnamed)
+        os.replace(unfinished, folder.partition(made))  # noqa: PTH105 - both names are here
+        return made
+
+    written = engine.each(write, [day for day in map(str, days) if day in rows])
     engine.run(f"DROP TABLE {stream}")
     return written

@@ -3,13 +3,15 @@
 import datetime
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
+from queue import SimpleQueue
 from string import Template
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy.typing as npt
 
@@ -32,6 +34,10 @@ __all__ = [
 
 MEMORY_LIMIT = "2500MB"
 """What DuckDB may hold before it spills to disk: with Python beside it a run stays within 4 GB (goal S6)."""
+_AT_ONCE = 4
+"""Files that are written at once; each holds a day's rows while they are sorted."""
+_Given = TypeVar("_Given")
+_Made = TypeVar("_Made")
 _UNITS = {"MB": 10**6, "GB": 10**9, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
@@ -139,6 +145,39 @@ class Engine:
             os.fsync(file.fileno())
         os.replace(unfinished, path)  # noqa: PTH105 - both names are here
 
+    def each(self, work: Callable[["Engine", _Given], _Made], jobs: Sequence[_Given]) -> list[_Made]:
+        """Do the same for every job, a few at a time, each with a connection of its own to these tables: what one
+        thread does alone, such as writing a file, leaves the other cores to the next. Results stand in the jobs' order.
+        """
+        at_once = min(_AT_ONCE, len(jobs), self.number("SELECT current_setting('threads')"))
+        if at_once < 2:
+            return [work(self, job) for job in jobs]
+        cursors = [self._connection.cursor() for _ in range(at_once)]
+        free: SimpleQueue[Engine] = SimpleQueue()
+        for cursor in cursors:
+            _prepare(cursor)
+            free.put(Engine(cursor))
+
+        def one(job: _Given) -> _Made:
+            engine = free.get()
+            try:
+                return work(engine, job)
+            finally:
+                free.put(engine)
+
+        with ThreadPoolExecutor(at_once) as pool:
+            doing = [pool.submit(one, job) for job in jobs]
+            try:
+                return [done.result() for done in doing]
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for cursor in cursors:
+                    cursor.interrupt()
+                raise
+            finally:
+                for cursor in cursors:
+                    cursor.close()
+
     def view(self, name: str, select: str) -> None:
         """Name a query, replacing a view of that name."""
         self.run(f"CREATE OR REPLACE VIEW {name} AS {select}")
@@ -190,15 +229,20 @@ def open_engine(*, folder: Path, threads: int | None = None, memory_limit: str =
             settings["threads"] = threads
         connection = duckdb.connect(":memory:", config=settings)
         try:
-            connection.execute("SET TimeZone = 'UTC'")
-            # packed, tables take a third of the room, so less is spilled and a scan reads less
+            # packed, tables take a third of the room: less is spilled, and a scan reads less
             connection.execute("ATTACH ':memory:' AS packed (COMPRESS)")
-            connection.execute("USE packed")
-            connection.execute("CREATE TEMP MACRO explode(list) AS unnest(list)")  # what Spark calls it
+            _prepare(connection)
             with _engines_errors():  # Ctrl-C may show anywhere in the work done with it, also while rows are taken over
                 yield Engine(connection)
         finally:
             connection.close()
+
+
+def _prepare(connection: "duckdb.DuckDBPyConnection") -> None:
+    """Say what holds for one connection only."""
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("USE packed")
+    connection.execute("CREATE TEMP MACRO explode(list) AS unnest(list)")  # what Spark calls it
 
 
 def day_number(day: datetime.date) -> int:

@@ -56,9 +56,10 @@ def those_named(
     """Return the ids of the items that some of ``numbers`` name, in the order of ``items``; and the numbers anew, as
     indices into those.
     """
-    named = np.unique(np.concatenate(numbers))
-    index = np.zeros(len(items), dtype=np.int32)
-    index[named] = np.arange(len(named), dtype=np.int32)
+    named = np.zeros(len(items), dtype=np.bool_)
+    for each in numbers:
+        named[each] = True
+    index = np.cumsum(named, dtype=np.int32) - 1
     return items[named].tolist(), [index[each] for each in numbers]
 
 

@@ -42,8 +42,8 @@ def neighbours(weights: Mapping[tuple[str, str], float]) -> dict[str, npt.NDArra
     number = {item: n for n, item in enumerate(items.tolist())}
     return {
         "items": items,
-        "item": np.array([number[a] for a, _ in weights]),
-        "neighbour": np.array([number[b] for _, b in weights]),
+        "item": np.array([number[a] for a, _ in weights], dtype=np.int64),
+        "neighbour": np.array([number[b] for _, b in weights], dtype=np.int64),
         "weight": np.array(list(weights.values()), dtype=np.float64),
     }
 
