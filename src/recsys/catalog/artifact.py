@@ -162,7 +162,8 @@ def _coded(field: str, dictionary: str, values: list[str | None]) -> dict[str, n
 def _coded_lists(field: str, dictionary: str, values: list[tuple[str, ...]]) -> dict[str, npt.NDArray[Any]]:
     names = sorted({name for value in values for name in value}, key=str.encode)
     code = {name: i for i, name in enumerate(names)}
-    rows = [sorted({code[name] for name in value}) for value in values]
+    codes = {value: sorted({code[name] for name in value}) for value in set(values)}
+    rows = [codes[value] for value in values]
     offsets = np.zeros(len(rows) + 1, dtype=np.int64)
     np.cumsum([len(row) for row in rows], out=offsets[1:])
     flat = np.array([c for row in rows for c in row], dtype=np.int32)

@@ -25,6 +25,8 @@ LIST_SEPARATOR = "|"
 MAX_ID_LENGTH = 256
 _LISTS = ("tags", "countries", "locales")
 _FLAGS = ("available", "remove")
+_AS_READ = ("VARCHAR", "DOUBLE", "BOOLEAN", "BIGINT", "INTEGER")
+"""How the types of Parquet columns begin whose cells are taken as they are; lists of them too."""
 _TRUE = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -116,6 +118,7 @@ def _parquet(path: Path, kind: type[_Row]) -> Iterator[tuple[str, _Row]]:
         _check_columns(path, names, kind)
         # a time with a zone needs pytz to become Python's, and is text here anyway
         times = [str(name) for name, held, *_ in described if str(held).startswith("TIMESTAMP WITH")]
+        as_read = frozenset(str(name) for name, held, *_ in described if str(held).startswith(_AS_READ))
         read = [f"CAST(timezone('UTC', {name}) AS TIMESTAMP) AS {name}" if name in times else name for name in names]
         result = connection.execute(f"SELECT {', '.join(read)} FROM read_parquet(?)", [str(path)])  # noqa: S608 - known names
         row = 0
@@ -123,7 +126,11 @@ def _parquet(path: Path, kind: type[_Row]) -> Iterator[tuple[str, _Row]]:
             for cells in batch:
                 row += 1
                 where = f"{path} row {row}"
-                values = {name: _value(cell) for name, cell in zip(names, cells, strict=True) if cell is not None}
+                values = {
+                    name: cell if name in as_read else _value(cell)
+                    for name, cell in zip(names, cells, strict=True)
+                    if cell is not None
+                }
                 yield where, _convert(values, kind, where)
     except duckdb.Error as error:
         said = str(error).split("\n", 1)[0]
@@ -185,7 +192,7 @@ def _convert(values: dict[str, Any], kind: type[_Row], where: str) -> _Row:
 
 def _checked(item: Item, where: str) -> Item:
     """Check what types cannot say, and write the time in UTC."""
-    lists = {name: getattr(item, name) for name in _LISTS}
+    lists = {name: values for name in _LISTS if (values := getattr(item, name))}
     check_values(where, item_id=item.item_id, price=item.price, lists=lists)
     if item.created_at is not None:
         try:
