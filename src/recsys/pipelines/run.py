@@ -289,7 +289,8 @@ class _Recorder:
         code = error.code if isinstance(error, RecsysError) else type(error).__name__
         said = str(error) or type(error).__name__
         stopped_by = error.stopped_by if isinstance(error, ChecksFailed | GateFailed | LimitExceeded) else ()
-        self._write(finished=rfc3339(self._clock()), error=said, error_code=code, stopped_by=stopped_by)
+        finished = rfc3339(self._clock())
+        self._write(finished=finished, took_s=self._took(), error=said, error_code=code, stopped_by=stopped_by)
 
     def _write(self, **more: Any) -> None:
         """Write it if the store lets us: the record is advisory, and must not hide what really failed."""
