@@ -11,7 +11,7 @@ from tests.contract.origins import ORIGINS, SECRET
 from tests.unit.pipelines.shops import new_shop, visits, write_jsonl
 
 from recsys.errors import RecsysError, UsageError
-from recsys.pipelines import BadInput, Incremental, ingest
+from recsys.pipelines import BadInput, Incremental, ingest, run
 from recsys.pipelines.sources import EventSource, SourceAway, SourceDenied
 from recsys.progress import silent
 
@@ -130,6 +130,28 @@ def test_a_window_that_goes_back_takes_no_day_away(origin, shop, tmp_path, days,
     else:
         night(shop, origin.source(), tmp_path / "run", end=end, days=days)
     assert night(shop, origin.source(), tmp_path / "run").partitions == whole.partitions
+
+
+def test_a_dry_run_goes_no_further_than_the_run_before(origin, shop, tmp_path):
+    def nightly(**more):
+        how = Incremental(days=10, backfill_days=2)
+        with_what = {"signals": ["popularity"], "ship": False, "force": True, "reason": "a test"}
+        return run(
+            shop, surface="home", events=origin.source(), end=LAST, work=work, incremental=how, **with_what, **more
+        )
+
+    def state():
+        return {path: path.read_bytes() for path in work.rglob("*") if path.suffix in (".json", ".parquet")}
+
+    work = tmp_path / "run"
+    origin.put(ROWS[:-9])
+    nightly()
+    before = state()
+    origin.put(ROWS[-9:])
+    assert nightly(dry_run=True).counts["events"] == len(ROWS)
+    assert state() == before
+    assert not [*work.glob("recsys-run-*")]
+    assert nightly().counts["events"] == len(ROWS)
 
 
 def test_text_comes_as_it_was_written(origin, tmp_path):

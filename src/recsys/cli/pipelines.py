@@ -71,7 +71,8 @@ ForceOption = Annotated[
 DryOption = Annotated[
     bool,
     typer.Option(
-        "--dry-run", help="Ship and record nothing. Blobs are written, which nothing names until they are shipped."
+        "--dry-run",
+        help="Ship, record and keep nothing. Blobs are written, which nothing names until they are shipped.",
     ),
 ]
 EngineOption = Annotated[EngineName, typer.Option("--engine", help="What computes the signals; spark needs Java 17.")]
