@@ -10,8 +10,8 @@ import pytest
 from tests.contract.origins import ORIGINS, SECRET
 from tests.unit.pipelines.shops import new_shop, visits, write_jsonl
 
-from recsys.errors import RecsysError
-from recsys.pipelines import BadInput, Incremental, ingest
+from recsys.errors import RecsysError, UsageError
+from recsys.pipelines import BadInput, Incremental, ingest, run
 from recsys.pipelines.sources import EventSource, SourceAway, SourceDenied
 from recsys.progress import silent
 
@@ -35,6 +35,12 @@ def origin(request, shop, tmp_path, monkeypatch):
 def fetched(source: EventSource, into: Path, *, since=None, first=FIRST, last=LAST):
     into.mkdir()
     return source.fetch(into, first=first, last=last, since=since, progress=silent)
+
+
+def night(shop, source, folder, *, end=LAST, days=10):
+    how = Incremental(days=days, backfill_days=2)
+    start = end - datetime.timedelta(days=days - 1)
+    return ingest(shop, events=source, surface="home", start=start, end=end, folder=folder, incremental=how)
 
 
 def rows_of(found):
@@ -98,22 +104,54 @@ def test_night_by_night_it_makes_the_partitions_of_the_whole(origin, shop, tmp_p
     rest = [row for row in ROWS if row["ts"][:10] > "2025-11-08"]
     late = [{**ROWS[0], "ts": "2025-11-07T12:00:00Z", "event_id": "late"}] if origin.late else []
     later = {**ROWS[0], "ts": "2025-11-05T12:00:00Z", "event_id": "later"}
-
-    def night(source, folder, *, end):
-        how = Incremental(days=10, backfill_days=2)
-        start = end - datetime.timedelta(days=9)
-        return ingest(shop, events=source, surface="home", start=start, end=end, folder=folder, incremental=how)
-
     origin.put(upto)
-    night(origin.source(), tmp_path / "run", end=datetime.date(2025, 11, 8))
+    night(shop, origin.source(), tmp_path / "run", end=datetime.date(2025, 11, 8))
     origin.put([later, *late, *rest])
-    grown = night(origin.source(), tmp_path / "run", end=LAST)
+    grown = night(shop, origin.source(), tmp_path / "run")
     whole = write_jsonl(tmp_path / "all.jsonl", origin.kept([*ROWS, *late]))
-    assert grown.partitions == night(whole, tmp_path / "file", end=LAST).partitions
+    assert grown.partitions == night(shop, whole, tmp_path / "file").partitions
     assert grown.counts["events"] == len(ROWS) + len(late)
-    again = night(origin.source(), tmp_path / "run", end=LAST)
+    again = night(shop, origin.source(), tmp_path / "run")
     assert again.partitions == grown.partitions
     assert not (tmp_path / "run" / "fetched").exists()
+
+
+@pytest.mark.parametrize(
+    ("days", "back"), [(5, 2), (12, 0)], ids=["it ends before what is kept", "it begins before what is kept"]
+)
+def test_a_window_that_goes_back_takes_no_day_away(origin, shop, tmp_path, days, back):
+    """Files are read again; what is read by a position stays as it is, and the run says so."""
+    origin.put(ROWS)
+    whole = night(shop, origin.source(), tmp_path / "run")
+    end = LAST - datetime.timedelta(days=back)
+    if origin.increments:
+        with pytest.raises(UsageError, match=r"the window of 2025-1.* goes back behind the days kept .*--rebuild"):
+            night(shop, origin.source(), tmp_path / "run", end=end, days=days)
+    else:
+        night(shop, origin.source(), tmp_path / "run", end=end, days=days)
+    assert night(shop, origin.source(), tmp_path / "run").partitions == whole.partitions
+
+
+def test_a_dry_run_goes_no_further_than_the_run_before(origin, shop, tmp_path):
+    def nightly(**more):
+        how = Incremental(days=10, backfill_days=2)
+        with_what = {"signals": ["popularity"], "ship": False, "force": True, "reason": "a test"}
+        return run(
+            shop, surface="home", events=origin.source(), end=LAST, work=work, incremental=how, **with_what, **more
+        )
+
+    def state():
+        return {path: path.read_bytes() for path in work.rglob("*") if path.suffix in (".json", ".parquet")}
+
+    work = tmp_path / "run"
+    origin.put(ROWS[:-9])
+    nightly()
+    before = state()
+    origin.put(ROWS[-9:])
+    assert nightly(dry_run=True).counts["events"] == len(ROWS)
+    assert state() == before
+    assert not [*work.glob("recsys-run-*")]
+    assert nightly().counts["events"] == len(ROWS)
 
 
 def test_text_comes_as_it_was_written(origin, tmp_path):

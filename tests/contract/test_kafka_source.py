@@ -13,7 +13,7 @@ from tests.unit.pipelines.shops import new_shop
 
 from recsys.encoding import parse_rfc3339
 from recsys.errors import UsageError
-from recsys.pipelines import BadInput, ingest
+from recsys.pipelines import BadInput, ingest, run
 from recsys.pipelines.sources import PositionGone, SourceAway, open_source, read_source
 from recsys.pipelines.sources.kafka import KafkaEvents
 
@@ -54,6 +54,15 @@ def test_a_run_that_fails_commits_nothing(topic, shop, tmp_path):
     topic.put([*ROWS[:6], {"not": "an event"}])
     with pytest.raises(BadInput, match=rf"{topic.topic}-0-from-0.jsonl line 3: unknown field"):
         take(shop, topic.source(), tmp_path / "run")
+    assert committed(topic) == NOTHING
+
+
+def test_a_dry_run_commits_nothing(topic, shop, tmp_path):
+    topic.put(ROWS)
+    tried = run(
+        shop, surface="home", events=topic.source(), start=FIRST, end=LAST, dry_run=True, force=True, reason="x"
+    )
+    assert tried.counts["events"] == len(ROWS)
     assert committed(topic) == NOTHING
 
 

@@ -30,6 +30,15 @@ def test_rows_of_one_time_are_told_apart_by_their_key(table, tmp_path):
     assert rows_of(fetched(table.source(), tmp_path / "rest", since=before.position)) == in_order(same[4:])
 
 
+def test_a_row_without_a_key_is_no_place_to_go_on_from(table, tmp_path):
+    table.put(ROWS[:3])
+    query = f"select ts, written, nullif(id, (select max(id) from {table.table})) as id from {table.table} -- no key"
+    source = table.source(table=None, query=query, columns=["ts"])
+    before = fetched(source, tmp_path / "before")
+    assert rows_of(before) == [{"ts": row["ts"]} for row in ROWS[:2]]
+    assert rows_of(fetched(source, tmp_path / "rest", since=before.position)) == []
+
+
 def test_rows_after_the_last_day_are_left_for_the_next_fetch(table, tmp_path):
     table.put(ROWS)
     fifth = datetime.date(2025, 11, 5)
@@ -91,6 +100,7 @@ def test_line_ends_between_the_words_of_a_json_column_stay_inside_the_row(table,
             "read-only transaction",
         ),
         ({"table": None, "query": "selekt 1"}, "syntax error"),
+        ({"table": "shop.public.events"}, "cross-database references"),
     ],
 )
 def test_what_the_server_cannot_do_is_told_in_its_words(table, tmp_path, changed, says):

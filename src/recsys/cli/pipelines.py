@@ -10,7 +10,7 @@ import typer
 from recsys.cli.event_sources import EventsOption, SourceOption, events_from, source
 from recsys.cli.options import ReasonOption, SegmentOption, SurfaceOption, TenantOption, open_tenant
 from recsys.cli.terminal import escape, terminal
-from recsys.encoding import convert
+from recsys.encoding import convert, parse_rfc3339
 from recsys.errors import UsageError
 from recsys.pipelines import Finding, Incremental, RunReport
 from recsys.pipelines.engine import MEMORY_LIMIT
@@ -71,7 +71,8 @@ ForceOption = Annotated[
 DryOption = Annotated[
     bool,
     typer.Option(
-        "--dry-run", help="Ship and record nothing. Blobs are written, which nothing names until they are shipped."
+        "--dry-run",
+        help="Ship, record and keep nothing. Blobs are written, which nothing names until they are shipped.",
     ),
 ]
 EngineOption = Annotated[EngineName, typer.Option("--engine", help="What computes the signals; spark needs Java 17.")]
@@ -276,7 +277,7 @@ def status(tenant: TenantOption = None) -> None:
 
     def people() -> None:
         for surface, fresh in served.items():
-            _say_run(surface, runs.get(surface), fresh, unread=surface in runs)
+            _say_run(surface, runs.get(surface), fresh, unread=surface in runs, now_s=now_s)
         if not served:
             terminal.say("no run was made yet: recsys pipelines run --help")
 
@@ -284,7 +285,8 @@ def status(tenant: TenantOption = None) -> None:
     terminal.finish({"surfaces": found}, people)
 
 
-def _say_run(surface: str, run: "LastRun | None", fresh: "Freshness", *, unread: bool) -> None:
+def _say_run(surface: str, run: "LastRun | None", fresh: "Freshness", *, unread: bool, now_s: float) -> None:
+    from recsys.operations.thresholds import THRESHOLDS
     from recsys.pipelines.report import STAGES
 
     if run is None:
@@ -298,6 +300,8 @@ def _say_run(surface: str, run: "LastRun | None", fresh: "Freshness", *, unread:
         terminal.say(f"[bold]{surface}[/bold]: {ended}{run.stage}{shipped}; started {run.started}{took}")
         if run.error:
             terminal.say(f"  {escape(run.error)}")
+        elif run.finished is None and now_s - parse_rfc3339(run.started, what="run") > THRESHOLDS.run_silent_s:
+            terminal.say("  [red]it has not ended: was it killed?[/red] run the same command again, that is safe")
         terminal.say(f"  window {run.start} to {run.end}")
         for what, values, form in (
             ("counts", run.counts, "{:,}"),

@@ -17,6 +17,7 @@ from recsys.pipelines.engine import Engine, literal
 from recsys.pipelines.errors import BadInput
 from recsys.pipelines.partitions import STREAMS, open_partitions
 from recsys.pipelines.rundir import Partition, RunFolder
+from recsys.pipelines.sources import FileEvents
 from recsys.signals import SmallTable
 
 __all__ = ["Incremental", "KeptDays", "alone", "kept_days", "no_days"]
@@ -175,13 +176,14 @@ def no_days(run: RunFolder, window: Days) -> KeptDays:
 
 
 def kept_days(run: RunFolder, window: Days, how: Incremental, *, basis: Mapping[str, Any]) -> KeptDays:
-    """Open what the folder keeps.
+    """Open what the folder keeps. ``basis`` has the ``feed`` of the source beside what else the days depend on.
 
     Raises
     ------
     UsageError
         The days were kept under another basis (another source, mapping, key or version of the engine): new ones would
-        not fit them.
+        not fit them. Or the window begins or ends before them: files are then read whole, but another source may no
+        longer have what was read, and its position lies behind days that the window has not.
     """
     now = _digest({"format": _FORMAT, **basis})
     before = None if how.rebuild else run.read_if_there(_STEP, _Checkpoint)
@@ -194,11 +196,18 @@ def kept_days(run: RunFolder, window: Days, how: Incremental, *, basis: Mapping[
     reading = window
     if before is not None:
         first, last = date.fromisoformat(before.first), date.fromisoformat(before.last)
-        again = min(last, window.last) + timedelta(days=1 - how.backfill_days)
-        if first <= window.first <= last + timedelta(days=1):
-            reading = Days(min(max(window.first, again), window.last), window.last)
+        goes_back = window.first < first or window.last < last
+        if goes_back and basis["feed"] != FileEvents.feed:
+            raise UsageError(
+                f"the window of {window} goes back behind the days kept in {run.path}, which are those of "
+                f"{Days(first, last)}",
+                next_step="name another folder, and it is read whole: --work; or keep nothing of these: --rebuild",
+            )
+        if goes_back or window.first > last + timedelta(days=1):
+            before = None
         else:
-            before = None  # the window begins before what is kept, or after it
+            again = last + timedelta(days=1 - how.backfill_days)
+            reading = Days(min(max(window.first, again), window.last), window.last)
     return KeptDays(run, window=window, reading=reading, before=before, basis=now)
 
 

@@ -25,7 +25,8 @@ from recsys.pipelines.limits import Limits
 from recsys.pipelines.mapping import EventMapping
 from recsys.pipelines.publish import check_allowed, publish
 from recsys.pipelines.report import LastRun, RunReport, measured, record_run
-from recsys.pipelines.rundir import Finding
+from recsys.pipelines.rundir import Finding, RunFolder
+from recsys.pipelines.sources import EventSource, Unconfirmed
 from recsys.pipelines.target import Target, actor_of
 from recsys.pipelines.validate import validate
 from recsys.progress import Progress, silent
@@ -90,7 +91,8 @@ def run(
     force
         Go on and ship whatever the checks of events and artifacts say; takes a ``reason``.
     dry_run
-        Ship nothing and leave the record of the last run as it is. Blobs are written, which nothing names.
+        Ship nothing; leave the record of the last run, the days that ``work`` keeps and what the source holds of our
+        position as they are. Blobs are written, which nothing names.
     work
         Keep what the steps make in this folder; without one it is made and removed.
     engine
@@ -115,7 +117,9 @@ def run(
     progress_of = _Recorder(
         target, surface=surface, start=str(first), end=str(end), engine=engine, kept=not dry_run, clock=clock
     )
-    with _folder(target, surface, work, keeps=incremental is not None) as folder, progress_of:
+    if dry_run and isinstance(events, EventSource):
+        events = Unconfirmed(events)
+    with _folder(target, surface, work, keeps=incremental is not None, trial=dry_run) as folder, progress_of:
         progress_of.stage("ingest")
         made = ingest(
             target,
@@ -185,9 +189,10 @@ def tenant_params(target: Target, *, surface: str, actor: str | None = None) -> 
 
 
 @contextmanager
-def _folder(target: Target, surface: str, work: Path | None, *, keeps: bool) -> Iterator[Path]:
+def _folder(target: Target, surface: str, work: Path | None, *, keeps: bool, trial: bool) -> Iterator[Path]:
     """Lend the folder of the run: the one that was named; or one that is removed afterwards; or, where it ``keeps``
-    days for the next run, the one of this surface. Nobody else works in one that stays.
+    days for the next run, the one of this surface. Nobody else works in one that stays. A ``trial`` over kept days has
+    a copy of them.
     """
     place = Path(target.store.name)
     root = place.parent / "work" if place.is_dir() else None  # beside the store: events stay on its disk
@@ -198,7 +203,14 @@ def _folder(target: Target, surface: str, work: Path | None, *, keeps: bool) -> 
     if work is not None:
         work.mkdir(parents=True, exist_ok=True)
         with alone(work):
-            yield work
+            for left in work.glob(f"{_UNNAMED}*"):
+                shutil.rmtree(left, ignore_errors=True)
+            if not (keeps and trial):
+                yield work
+                return
+            with tempfile.TemporaryDirectory(prefix=_UNNAMED, dir=work, ignore_cleanup_errors=True) as copy:
+                RunFolder(work).copy_kept(Path(copy))
+                yield Path(copy)
         return
     if root is not None:
         root.mkdir(exist_ok=True)
@@ -289,7 +301,8 @@ class _Recorder:
         code = error.code if isinstance(error, RecsysError) else type(error).__name__
         said = str(error) or type(error).__name__
         stopped_by = error.stopped_by if isinstance(error, ChecksFailed | GateFailed | LimitExceeded) else ()
-        self._write(finished=rfc3339(self._clock()), error=said, error_code=code, stopped_by=stopped_by)
+        finished = rfc3339(self._clock())
+        self._write(finished=finished, took_s=self._took(), error=said, error_code=code, stopped_by=stopped_by)
 
     def _write(self, **more: Any) -> None:
         """Write it if the store lets us: the record is advisory, and must not hide what really failed."""

@@ -1,6 +1,7 @@
 """The folder of one run: what each step made, so that the next can follow in another process."""
 
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -139,6 +140,20 @@ class RunFolder:
         os.replace(unfinished, target)  # noqa: PTH105 - both names are here
         if durable:
             _sync(self.path)
+
+    def copy_kept(self, into: Path) -> None:
+        """Give another folder of this disk what an incremental run goes on from. Files are shared: none is ever written
+        into, a new one takes its place.
+        """
+        kept = [self.path / "days.json", self.people, *self.path.glob("*/dt=*/*"), *self.path.glob("partials/*/*")]
+        for path in kept:
+            if path.exists():
+                place = into / path.relative_to(self.path)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                try:
+                    place.hardlink_to(path)
+                except OSError:  # a disk that knows no links
+                    shutil.copyfile(path, place)
 
     def settle(self, partitions: Iterable[Partition]) -> None:
         """Have the disk keep where these lie; their files it has already."""

@@ -1,9 +1,14 @@
 """``recsys pipelines status``: runs that shipped, that failed, and surfaces nobody ran for."""
 
+import re
+import time
+
 from tests.unit.cli.test_commands import cli  # noqa: F401 - a fixture
 from tests.unit.pipelines.shops import END, START, event, visits, write_jsonl
 
-from recsys.pipelines.report import STAGES
+import recsys
+from recsys.encoding import rfc3339
+from recsys.pipelines.report import STAGES, LastRun, record_run
 
 WINDOW = ("--start", START, "--end", END)
 
@@ -19,11 +24,22 @@ def test_it_tells_what_a_run_took_and_made_and_why_one_failed_that_never_shipped
     cli("pipelines", "run", "--surface", "home", "--events", good, *WINDOW, *named)
     cli("pipelines", "run", "--surface", "basket", "--events", bad, *WINDOW, *named, code=2)
     said = cli("pipelines", "status", "--tenant", "demo")
-    assert "basket: failed at ingest" in said
+    assert re.search(r"basket: failed at ingest; started \S+, took \d+\.\d s\n", said)
     assert "bad.jsonl line 1" in said
     assert "home: done, generation 2 is live; started" in said
     assert f"window {START} to {END}" in said
     assert "items made: cooc 12, popularity 12" in said
-    (seconds,) = [line for line in said.splitlines() if "seconds:" in line]
+    _, seconds = [line for line in said.splitlines() if "seconds:" in line]
     assert [part.split()[0] for part in seconds.split(": ")[1].split(", ")] == [*STAGES]
     assert f"served: data ends {END}" in said
+
+
+def test_a_run_that_is_under_way_is_told_from_one_that_was_killed(cli, tmp_path):  # noqa: F811
+    store = recsys.open(tmp_path / "store").store
+    for surface, hours in (("home", 1), ("basket", 8)):
+        started = rfc3339(time.time() - hours * 3600)
+        record_run(store, LastRun(tenant="demo", surface=surface, stage="compute", started=started))
+    home, basket = (cli("pipelines", "status", "--tenant", "demo").partition("home: ")[n] for n in (2, 0))
+    assert home.startswith("is at compute")
+    assert "was it killed?" not in home
+    assert "it has not ended: was it killed?" in basket

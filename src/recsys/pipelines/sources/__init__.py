@@ -27,7 +27,7 @@ from recsys.pipelines.sources.files import (
 )
 from recsys.pipelines.sources.opening import open_source, source_of
 from recsys.pipelines.sources.paths import FileEvents
-from recsys.pipelines.sources.port import ConfiguredSource, EventSource, Fetched, SourceCheck, laid_down
+from recsys.pipelines.sources.port import ConfiguredSource, EventSource, Fetched, SourceCheck, Unconfirmed, laid_down
 
 __all__ = [
     "FLAT_EXPOSURE",
@@ -47,6 +47,7 @@ __all__ = [
     "SourceCheck",
     "SourceDenied",
     "SourceDocument",
+    "Unconfirmed",
     "find_files",
     "format_of",
     "known_fields",

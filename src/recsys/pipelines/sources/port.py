@@ -12,7 +12,7 @@ import msgspec
 
 from recsys.progress import Progress
 
-__all__ = ["ConfiguredSource", "EventSource", "Fetched", "SourceCheck", "laid_down", "new_file"]
+__all__ = ["ConfiguredSource", "EventSource", "Fetched", "SourceCheck", "Unconfirmed", "laid_down", "new_file"]
 
 
 class Fetched(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +92,16 @@ class ConfiguredSource(EventSource, Protocol):
 
     def check(self) -> SourceCheck:
         """Connect and say what there is to read; raises as :meth:`fetch` does."""
+
+
+class Unconfirmed:
+    """A source that hears of no position: for a trial, after which everything is to be as before."""
+
+    def __init__(self, source: EventSource) -> None:
+        self.name, self.feed, self.fetch = source.name, source.feed, source.fetch
+
+    def confirm(self, position: Mapping[str, Any]) -> None:
+        """Keep it from the source."""
 
 
 @contextmanager

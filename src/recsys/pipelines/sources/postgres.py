@@ -37,8 +37,8 @@ _MOST_COUNTED = 1_000_000
 _CHECK_S = 60.0
 """And if a statement of it takes longer, an index is missing that fetches need too."""
 _DENIED = ("28", "42501")
-_THEIRS = ("22", "25006", "42")
-"""How the codes begin of what is wrong with the document: values, writing, names and syntax."""
+_THEIRS = ("0A", "22", "25006", "42")
+"""How the codes begin of what is wrong with the document: another database, values, writing, names and syntax."""
 _SAYS_DENIED = re.compile(
     r"authentication failed|no password supplied|no pg_hba.conf entry|role .* does not exist|permission denied"
 )
@@ -174,7 +174,7 @@ class PostgresEvents:
     def _from(self) -> sql.Composable:
         if self._document.query is not None:
             query: Any = self._document.query.strip().rstrip(";")  # the operator's own
-            return sql.SQL("({}) as source").format(sql.SQL(query))
+            return sql.SQL("({}\n) as source").format(sql.SQL(query))  # it may end with a comment
         return sql.SQL("{} as source").format(sql.Identifier(*str(self._document.table).split(".")))
 
     def _columns(self) -> sql.Composable:
@@ -183,13 +183,17 @@ class PostgresEvents:
         )
 
     def _until(self, last: datetime.date) -> sql.Composed:
-        """Write the condition of what may be read: settled rows up to the end of the last day.
+        """Write the condition of what may be read: settled rows up to the end of the last day, that have a key to go
+        on from.
 
         Bounds are text that takes the type of its column: a time without a zone is one in UTC.
         """
         after = last + datetime.timedelta(days=1)
-        return sql.SQL("{time} < {after} and {time} <= now() - make_interval(secs => {lag_s})").format(
+        return sql.SQL(
+            "{time} < {after} and {time} <= now() - make_interval(secs => {lag_s}) and {key} is not null"
+        ).format(
             time=sql.Identifier(self._document.time),
+            key=sql.Identifier(self._document.key),
             after=sql.Literal(f"{after} 00:00:00+00"),
             lag_s=sql.Literal(self._document.lag_s),
         )
