@@ -43,6 +43,7 @@ _CHECKS = {
     "outside_share": "rows outside the window",
     "duplicate_share": "rows that repeat an event id",
     "top_user_share": "events of the busiest user",
+    "top_user_day_share": "events of a day's busiest user",
     "days_missing": "days without events at the end",
     "low_volume": "smallest new day, of a usual one",
     "last_day_volume": "the last day, of a usual one",

@@ -27,7 +27,11 @@ ENOUGH_EVENTS = 50
 ENOUGH_PEOPLE = 20
 """With fewer, one of them is always a large part."""
 
+ENOUGH_VISITS = 60
+"""People of a day, counted once an hour: with fewer, chance alone moves its hours."""
+
 _ALL = "events"
+_BUSIEST = ("day", "people", "most", "events")
 _Seen = tuple[float, str]
 """A value, and what it says where it is too small or too large."""
 _Days = npt.NDArray[np.int64]
@@ -49,12 +53,14 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """The best day of a sale is three or four times the usual."""
     repeated_share: float = 0.2
     """Of a day's events; a day loaded twice has 0.5. Shops that note a unit a line repeat a few in a hundred."""
-    clock_gain: float = 0.2
-    """Days of a real shop differ by less (0 of 230 by more); three hours make more on nine days of ten."""
-    clock_gain_warned: float = 0.1
-    """Two hours make more on every other day; without, fewer than one of a hundred have."""
+    clock_gain: float = 0.1
+    """No day of a real shop has as much by itself (240 days, at most 0.06); three hours make more on 49 days of 50."""
+    clock_gain_warned: float = 0.05
+    """Two hours make more on nine days of ten; without, one day of 240 has."""
     top_user_share: float = 0.25
     """No customer is a quarter of a shop. A robot is, or an id that stands for `unknown`."""
+    top_user_day_share: float = 0.4
+    """Of one new day, which a window hides. On 304 days of a real shop that sells wholesale, at most 0.27."""
     anonymous_share: float = 0.95
     """Above it hardly anybody is known: signals that need users have little to go by."""
     outside_share: float = 0.5
@@ -80,6 +86,7 @@ def check_events(
         *_shares(made.counts, limits),
         *_top_user(engine, limits),
         *days.ending(),
+        *days.busiest(engine, limits),
         *days.volumes(limits),
         *days.repeats(engine, limits),
         *days.clocks(engine, limits),
@@ -163,6 +170,20 @@ class _Window:
         yield _worst("last_day_volume", begun, limits.low_volume, pick=min, severity="warning")
         yield _worst("high_volume", high, limits.high_volume, pick=max)
 
+    def busiest(self, engine: Engine, limits: Thresholds) -> Iterator[Finding]:
+        """Judge whether one user is a large part of a new day."""
+        first = day_number(self._first)
+        rows = engine.arrays(engine.script("busiest_of_days", since=str(first + max(0, self._size - NEW_DAYS))))
+        seen = [
+            (
+                most / events,
+                f"one user has {most / events:.0%} of {events} events on {self._day(day - first)}: a robot?",
+            )
+            for day, people, most, events in zip(*(rows[name].tolist() for name in _BUSIEST), strict=True)
+            if people >= ENOUGH_PEOPLE and events >= ENOUGH_EVENTS
+        ]
+        yield _worst("top_user_day_share", seen, limits.top_user_day_share, pick=max)
+
     def repeats(self, engine: Engine, limits: Thresholds) -> Iterator[Finding]:
         """Judge whether events of a new day stand there twice."""
         first = day_number(self._first)
@@ -180,7 +201,8 @@ class _Window:
     def clocks(self, engine: Engine, limits: Thresholds) -> Iterator[Finding]:
         """Judge whether the hours of a new day are those of the days before it, moved.
 
-        People count, not their events: one large order is not a busy hour.
+        People count, not their events: one large order is not a busy hour. Sundays have hours of their own, so a day is
+        held against its weekday too, and what either explains is usual.
         """
         since = max(0, self._size - NEW_DAYS - BEFORE_DAYS)
         first = day_number(self._first)
@@ -190,14 +212,13 @@ class _Window:
         seen = []
         for at in self._new():
             before = people[max(0, at - BEFORE_DAYS) : at]
-            if (before.sum(axis=1) > 0).sum() < ENOUGH_DAYS or people[at].sum() < 2 * ENOUGH_PEOPLE:
+            if (before.sum(axis=1) > 0).sum() < ENOUGH_DAYS or people[at].sum() < ENOUGH_VISITS:
                 continue
-            usual = before.sum(axis=0)
-            alike = [_cosine(np.roll(people[at], -hours), usual) for hours in range(24)]
-            best = int(np.argmax(alike))
-            moved = best if best <= 12 else best - 24
-            said = f"the hours of {self._day(at)} look {moved:+d} h off: is the time zone right?"
-            seen.append((alike[best] - alike[0], said))
+            gain, moved = _gain(people[at], before.sum(axis=0))
+            weekday = before[::-1][6::7].sum(axis=0)
+            if weekday.sum() >= ENOUGH_VISITS:
+                gain = min(gain, _gain(people[at], weekday)[0])
+            seen.append((gain, f"the hours of {self._day(at)} look {moved:+d} h off: is the time zone right?"))
         worst = _worst("clock_gain", seen, limits.clock_gain, pick=max)
         if worst.ok and worst.seen > limits.clock_gain_warned and seen:
             worst = replace(worst, ok=False, severity="warning", limit=limits.clock_gain_warned, said=max(seen)[1])
@@ -222,6 +243,13 @@ def _worst(
     value, said = pick(seen, default=(limit, ""), key=lambda one: one[0])
     ok = bool(value >= limit if pick is min else value <= limit)
     return Finding.of(name, float(value), limit, said, ok=ok, severity=severity)
+
+
+def _gain(people: npt.NDArray[np.float64], usual: npt.NDArray[np.float64]) -> tuple[float, int]:
+    """Return how much more the people of 24 hours are like the usual when the clock is moved, and by how many hours."""
+    alike = [_cosine(np.roll(people, -hours), usual) for hours in range(24)]
+    best = int(np.argmax(alike))
+    return alike[best] - alike[0], best if best <= 12 else best - 24
 
 
 def _cosine(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:

@@ -1,6 +1,5 @@
 """The artifact of every item-to-item signal: for each item its nearest neighbours, each with a weight."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +21,8 @@ __all__ = [
     "pack_neighbours",
 ]
 
+MANY = 10**9
+"""More than a shop has users; the engines count in 64 bits, thousandths too."""
 _TYPES = {"offsets": "i8", "neighbours": "i4", "weight": "f8"}
 
 
@@ -117,13 +118,13 @@ def nearest(
 
 def check_kept(neighbours: int, *, min_support: int = 1) -> None:
     """Refuse parameters no list of neighbours can be kept by."""
-    if min_support < 1:
-        raise ValueError("min_support must be at least 1")
+    if not 1 <= min_support <= MANY:
+        raise ValueError(f"min_support must lie in 1..{MANY}")
     if not 1 <= neighbours <= 1000:
         raise ValueError("neighbours must lie in 1..1000: a host keeps 12 bytes for each, of every item")
 
 
 def check_shrinkage(shrinkage: float) -> None:
-    """Refuse a shrinkage that would not hold back."""
-    if not (math.isfinite(shrinkage) and shrinkage >= 0):
-        raise ValueError("shrinkage must be at least 0")
+    """Refuse a shrinkage that would not hold back, or that its thousandths could not be counted of."""
+    if not 0 <= shrinkage <= MANY:
+        raise ValueError(f"shrinkage must lie in 0..{MANY}")

@@ -52,11 +52,11 @@ class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def __post_init__(self) -> None:
         if not (math.isfinite(self.half_life_days) and self.half_life_days > 0):
             raise ValueError("half_life_days must be above 0")
-        if not self.event_weights:
-            raise ValueError("event_weights names no event type, so nothing would count")
         for event_type, weight in self.event_weights.items():
             if not 0 <= weight <= 100:
                 raise ValueError(f"event_weights.{event_type} must lie in 0..100")
+        if not any(round(VOTE_UNIT * weight) for weight in self.event_weights.values()):
+            raise ValueError("event_weights gives no event type 0.01 or more, so nothing would count")
         if not 0 <= self.recommended_weight <= 1:
             raise ValueError("recommended_weight must lie in 0..1")
         if not 0 <= self.examination_power <= 4:

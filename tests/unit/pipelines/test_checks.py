@@ -13,6 +13,7 @@ from recsys.errors import UsageError
 from recsys.pipelines import BadInput, ChecksFailed, last_run, run
 from recsys.pipelines.checks import Thresholds
 from recsys.pipelines.drift import DriftLimits
+from recsys.pipelines.kept import Incremental
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "checks.md"
 
@@ -122,19 +123,60 @@ def test_a_doubled_day_is_stopped(shop, tmp_path):
 
 def test_a_renamed_field_is_stopped(shop, tmp_path):
     days = usual()
-    days[-1] = [{("uid" if name == "user_id" else name): value for name, value in row.items()} for row in days[-1]]
+    days[-1] = renamed(days[-1])
     stopped(shop, tmp_path, days, match="uid", error=BadInput)
 
 
-@pytest.mark.parametrize("hours", [-6, -3, 3])
+@pytest.mark.parametrize("hours", [-6, -3, -2, 3])
 def test_a_shifted_time_zone_is_stopped(shop, tmp_path, hours):
     days = [*usual()[:-1], visits(DAYS - 1, shift_h=hours)]
     stopped(shop, tmp_path, days, match=rf"the hours of 2026-10-05 look \{hours:+d} h off")
 
 
 def test_a_robot_with_half_of_the_events_is_stopped(shop, tmp_path):
-    robot = [row | {"user_id": "robot", "session_id": f"r{n}"} for n, row in enumerate(chain(*usual()))]
-    stopped(shop, tmp_path, [*usual(), robot], match="one user has 50% of 16800 events")
+    stopped(shop, tmp_path, [*usual(), robots(chain(*usual()))], match="one user has 50% of 16800 events")
+
+
+def test_a_robot_with_half_of_one_day_is_stopped(shop, tmp_path):
+    stopped(shop, tmp_path, [*usual(), robots(visits(DAYS - 1))], match="one user has 50% of 480 events on 2026-10-05")
+
+
+def robots(rows):
+    return [row | {"user_id": "robot", "session_id": f"r{n}"} for n, row in enumerate(rows)]
+
+
+def renamed(rows):
+    return [{("uid" if name == "user_id" else name): value for name, value in row.items()} for row in rows]
+
+
+def nightly_in(folder):
+    return {"start": None, "incremental": Incremental(days=DAYS), "work": folder / "work", "signals": ["popularity"]}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("last", "error", "said"),
+    [
+        (lambda _rows: [], ChecksFailed, "no events in the last 1 days"),
+        (lambda rows: rows * 2, ChecksFailed, "240 of 480 events on 2026-10-05 are told again"),
+        (renamed, BadInput, "uid"),
+        (lambda _rows: visits(DAYS - 1, shift_h=3), ChecksFailed, r"look \+3 h off"),
+        (lambda rows: rows + robots(rows), ChecksFailed, "one user has 50% of 480 events on 2026-10-05"),
+    ],
+    ids=["an empty day", "a doubled day", "a renamed field", "a shifted time zone", "a robot with half of the events"],
+)
+def test_an_incremental_run_is_stopped_too(shop, tmp_path, last, error, said):
+    nightly = nightly_in(tmp_path)
+    go(shop, tmp_path, usual()[:-1], end=day_of(DAYS - 2), allow_less=True, reason="one signal is enough", **nightly)
+    generation = shop.releases.current().generation
+    with pytest.raises(error, match=said):
+        go(shop, tmp_path, [*usual()[:-1], last(visits(DAYS - 1))], **nightly)
+    assert shop.releases.current().generation == generation
+
+
+def test_an_incremental_run_of_another_window_is_stopped_too(shop, tmp_path):
+    nightly = nightly_in(tmp_path)
+    stopped(shop, tmp_path, usual(), match="the window ends on 2026-09-21, before", end=day_of(DAYS - 15), **nightly)
 
 
 def test_the_ids_of_another_shop_are_stopped(shop, tmp_path):

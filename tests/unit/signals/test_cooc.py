@@ -1,3 +1,4 @@
+import math
 import random
 
 import pytest
@@ -108,7 +109,14 @@ def test_with_a_minimum_of_users_copies_add_neighbours_and_move_none(tmp_path):
 
 @pytest.mark.parametrize(
     ("params", "says"),
-    [({"max_basket": 1}, "max_basket"), ({"min_support": 0}, "min_support"), ({"neighbors": 5}, "neighbours")],
+    [
+        ({"max_basket": 1}, "max_basket"),
+        ({"min_support": 0}, "min_support"),
+        ({"min_support": 10**19}, "min_support"),
+        ({"shrinkage": 1e300}, "shrinkage"),
+        ({"shrinkage": math.nan}, "shrinkage"),
+        ({"neighbors": 5}, "neighbours"),
+    ],
 )
 def test_senseless_parameters_are_refused_by_name(params, says):
     with pytest.raises(Invalid, match=says):

@@ -109,6 +109,7 @@ def test_rates_of_little_evidence_are_drawn_to_the_mean():
         ({"half_life_days": 0}, "half_life_days"),
         ({"half_life_days": math.inf}, "half_life_days"),
         ({"event_weights": {}}, "event_weights"),
+        ({"event_weights": {"view": 0.001}}, "event_weights"),
         ({"event_weights": {"view": -1}}, "event_weights.view"),
         ({"recommended_weight": 1.5}, "recommended_weight"),
         ({"half_life": 3}, "half_life_days"),
