@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -166,6 +167,16 @@ def test_nothing_there_is_told_by_the_run(origin, shop, tmp_path):
     with pytest.raises(BadInput, match="no rows"):
         ingest(shop, events=origin.source(), surface="home", start=FIRST, end=LAST, folder=tmp_path / "run")
     assert not (tmp_path / "run" / "fetched").exists()
+
+
+def test_a_bad_row_is_told_by_its_source_and_no_folder_that_is_gone(origin, shop, tmp_path):
+    origin.put(origin.kept([*ROWS, {**ROWS[-1], "item_id": "i" * 300, "event_id": "long"}]))
+    with pytest.raises(BadInput, match="item_id is too long") as told:
+        run(shop, surface="home", events=origin.source(), start=FIRST, end=LAST, work=tmp_path / "work")
+    assert "fetched" not in told.value.message
+    assert re.search(r" line \d+:", told.value.message)
+    if type(origin).__name__ != "Files":
+        assert told.value.message.startswith(f"{origin.source().name}: ")
 
 
 def test_a_run_that_fails_leaves_nothing_raw(origin, shop, tmp_path):

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 import msgspec
 
+from recsys.pipelines.errors import BadInput
 from recsys.progress import Progress
 
 __all__ = ["ConfiguredSource", "EventSource", "Fetched", "SourceCheck", "Unconfirmed", "laid_down", "new_file"]
@@ -124,6 +125,11 @@ def laid_down(
             yield Fetched(files=())
         else:
             yield source.fetch(into, first=first, last=last, since=since, progress=progress)
+    except BadInput as error:
+        if f"{into}/" not in error.message:
+            raise
+        whose = f"{source.name}: " if source else ""
+        raise BadInput(error.message.replace(f"{into}/", whose), next_step=error.next_step) from error
     finally:
         shutil.rmtree(into, ignore_errors=True)
 
