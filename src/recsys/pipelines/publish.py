@@ -277,11 +277,12 @@ def _ship(
     if passed:
         reason = f"{reason} (in spite of {', '.join(passed)})"
     change = releases.ship(surface, report.manifest, reason=reason, gate=gate, dry_run=dry_run)
+    would = f"generation {change.release.generation} would be live: " if change.dry_run and change.changed else ""
     return replace(
         report,
         generation=change.release.generation,
         shipped=change.committed,
-        why=change.why,
-        undo=change.undo,
+        why=would + change.why,
+        undo=change.undo if change.committed else "",
         evidence=tuple(change.release.evidence) if change.committed else (),
     )

@@ -106,6 +106,8 @@ def test_not_shipping_publishes_and_leaves_the_head(shop, events):
 
 def test_a_dry_run_commits_nothing(shop, events):
     report = go(shop, events, dry_run=True)
+    assert report.why.startswith("generation 2 would be live: ")
+    assert report.undo == "", "what was not made has no undo"
     assert not report.shipped
     assert shop.releases.current().generation == 1
 
