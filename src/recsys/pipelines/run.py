@@ -288,8 +288,16 @@ class _Recorder:
             return
         code = error.code if isinstance(error, RecsysError) else type(error).__name__
         said = str(error) or type(error).__name__
+        if isinstance(error, KeyboardInterrupt):
+            code, said = "INTERRUPTED", "interrupted"
         stopped_by = error.stopped_by if isinstance(error, ChecksFailed | GateFailed | LimitExceeded) else ()
-        self._write(finished=rfc3339(self._clock()), error=said, error_code=code, stopped_by=stopped_by)
+        self._write(
+            took_s=self._took(),
+            finished=rfc3339(self._clock()),
+            error=said,
+            error_code=code,
+            stopped_by=stopped_by,
+        )
 
     def _write(self, **more: Any) -> None:
         """Write it if the store lets us: the record is advisory, and must not hide what really failed."""
