@@ -139,6 +139,15 @@ def test_a_master_that_is_none_is_an_error_in_one_line(begin):
     assert len(out.splitlines()) == 2
 
 
+def test_a_master_that_does_not_answer_is_an_error_in_one_line(begin):
+    process = begin(master="spark://127.0.0.1:1")
+    out, err = process.communicate()
+    assert err == ""
+    (said,) = out.splitlines()[1:]
+    assert said.startswith("the engine failed: Spark's master did not answer, or ended this application")
+    assert "--master" in said
+
+
 @pytest.fixture
 def spark(session, tmp_path):
     with open_spark(folder=tmp_path, master="local[2]", memory="1GB", progress=silent) as spark:

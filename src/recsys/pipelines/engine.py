@@ -64,8 +64,8 @@ class EngineFailed(Failed):
 
     code = "ENGINE_FAILED"
 
-    def __init__(self, said: str) -> None:
-        super().__init__(f"the engine failed: {said}", next_step="nothing was published; check memory and disk space")
+    def __init__(self, said: str, *, check: str = "memory and disk space") -> None:
+        super().__init__(f"the engine failed: {said}", next_step=f"nothing was published; check {check}")
         self.said = said
 
 

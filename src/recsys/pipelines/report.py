@@ -80,9 +80,9 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run of a surface, finished, failed or under way. Advisory: nothing is decided by it.
 
     ``stage`` is where it is or ended: ingest, validate, compute, publish, done. ``error`` is set when it failed.
-    ``took_s``: seconds by stage, of those that ended. ``made``: items by signal. ``checks``: what did not look right.
-    ``stopped_by``: the checks or the limit that failed it, with their values. ``engine``: what computed the signals.
-    ``measured``: all that its checks saw. ``run_id`` tells runs apart that began at one moment.
+    ``took_s``: seconds by stage, of those that ended or failed. ``made``: items by signal. ``checks``: what did not
+    look right. ``stopped_by``: the checks or the limit that failed it, with their values. ``engine``: what computed
+    the signals. ``measured``: all that its checks saw. ``run_id`` tells runs apart that began at one moment.
     """
 
     tenant: str

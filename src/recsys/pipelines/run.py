@@ -300,6 +300,8 @@ class _Recorder:
             return
         code = error.code if isinstance(error, RecsysError) else type(error).__name__
         said = str(error) or type(error).__name__
+        if isinstance(error, KeyboardInterrupt):
+            code, said = "INTERRUPTED", "interrupted"
         stopped_by = error.stopped_by if isinstance(error, ChecksFailed | GateFailed | LimitExceeded) else ()
         finished = rfc3339(self._clock())
         self._write(finished=finished, took_s=self._took(), error=said, error_code=code, stopped_by=stopped_by)

@@ -45,6 +45,9 @@ _DIALECT = {
 _LOCAL_PARTITIONS = 16
 """Of a shuffle on one machine: enough that one fits into memory, few enough to cost nothing when they are empty."""
 _GOODBYE_S = 20.0
+_STOPPED = "stopped SparkContext"
+_LOG = "and spark.log in the folder given as --work"
+_BEGIN = f"the master URL (--master), {_LOG}"
 _CAUSE = re.compile(r'^(?:Caused by: |Exception in thread "main" |: )(.+)', re.MULTILINE)
 
 
@@ -188,7 +191,7 @@ class _Process:
             with log.open("wb") as said:
                 self._gateway = launch_gateway(conf, popen_kwargs={"stdout": said, "stderr": said})
         except PySparkException as error:  # which says only that it ended
-            raise EngineFailed(_telling(log.read_text(errors="replace"))) from error
+            raise EngineFailed(_telling(log.read_text(errors="replace")), check=_BEGIN) from error
 
     def __enter__(self) -> "SparkSession":
         from pyspark import SparkContext
@@ -199,15 +202,16 @@ class _Process:
         logging.getLogger().addFilter(_not_py4js)
         interrupted = signal.getsignal(signal.SIGINT)
         try:
-            with _sparks_errors(), warnings.catch_warnings():
+            with _sparks_errors(check=_BEGIN), warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")  # none of it is used
                 self._context = SparkContext(gateway=self._gateway)
+                session = SparkSession(self._context)  # fails where a cluster gave the context up meanwhile
         except BaseException:
             self._end_process()
             raise
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, interrupted)  # PySpark's would ask the JVM while it is answering
-        return SparkSession(self._context)
+        return session
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         try:
@@ -255,19 +259,20 @@ def _check_installed() -> None:
 
 
 @contextmanager
-def _sparks_errors() -> Iterator[None]:
-    """Turn what Spark raises into ours, in one line."""
+def _sparks_errors(check: str = "memory and disk space") -> Iterator[None]:
+    """Turn what Spark raises into ours, in one line; ``check`` is what may be wrong."""
     from py4j.protocol import Py4JError, Py4JNetworkError
     from pyspark.errors import PySparkException
 
     try:
         yield
     except (Py4JNetworkError, ConnectionError) as error:
-        raise EngineFailed(
-            "Spark's process ended in the middle of its work; its last words are in spark.log"
-        ) from error
+        raise EngineFailed("Spark's process ended in the middle of its work", check=f"{check}, {_LOG}") from error
     except (PySparkException, Py4JError) as error:
-        raise EngineFailed(_telling(str(error))) from error
+        said = _telling(str(error))
+        if _STOPPED in said:
+            raise EngineFailed("Spark's master did not answer, or ended this application", check=_BEGIN) from error
+        raise EngineFailed(said, check=check) from error
 
 
 def _telling(said: str) -> str:

@@ -29,8 +29,8 @@ def test_it_tells_what_a_run_took_and_made_and_why_one_failed_that_never_shipped
     assert "home: done, generation 2 is live; started" in said
     assert f"window {START} to {END}" in said
     assert "items made: cooc 12, popularity 12" in said
-    _, seconds = [line for line in said.splitlines() if "seconds:" in line]
-    assert [part.split()[0] for part in seconds.split(": ")[1].split(", ")] == [*STAGES]
+    took = [line.split(": ")[1].split(", ") for line in said.splitlines() if "seconds:" in line]
+    assert [[part.split()[0] for part in of_one] for of_one in took] == [["ingest"], [*STAGES]]
     assert f"served: data ends {END}" in said
 
 

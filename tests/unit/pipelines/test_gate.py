@@ -96,6 +96,13 @@ def test_without_requests_or_without_anything_live_there_is_nothing_to_judge(tmp
     assert gated(fresh, end="2026-11-23").release.evidence == ()
 
 
+def test_requests_of_another_surface_are_no_evidence_for_this_one(incident):
+    for end in ("2026-11-22", "2026-11-23"):
+        gate = ReplayGate(incident.store, "pdp", cache=incident.cache, now_s=NOW_S, force=False)
+        change = incident.releases.ship("pdp", incident.shop.manifest(surface="pdp", end=end), gate=gate)
+        assert change.release.evidence == ()
+
+
 def test_a_live_release_that_does_not_open_does_not_stop_the_one_that_mends_it(incident, tmp_path):
     live = incident.releases.current().surfaces["home"].manifest
     incident.store.objects.delete(f"blobs/demo/sha256/{live[7:9]}/{live[7:]}")

@@ -369,7 +369,8 @@ def test_an_interruption_publishes_nothing_and_is_recorded(shop, events, stage):
         go(shop, events, progress=interrupting)
     assert shop.releases.current().generation == 1
     record = last_run(shop.store, "demo", "home")
-    assert record.error_code == "KeyboardInterrupt"
+    assert (record.error_code, record.error) == ("INTERRUPTED", "interrupted")
+    assert stage in record.took_s
     assert record.finished
     assert go(shop, events).shipped
 
