@@ -25,7 +25,7 @@ Scorer = Callable[[Sequence[Case]], Any]
 
 FROM_LIBRARIES = ("implicit", "sklearn")
 _TIFU = ((7, 300, 0.9, 0.7, 0.7), (7, 300, 1.0, 0.6, 0.7), (3, 900, 0.9, 0.7, 0.9), (3, 900, 0.9, 0.6, 0.2))
-"""What is used of TIFU-KNN for Ta-Feng (as its authors do) and for three shops like it: groups, neighbours, decay within
+"""Settings of TIFU-KNN for Ta-Feng, as its authors have, and for three shops like it: groups, neighbours, decay within
 a group and over groups, and the share of a customer's own baskets."""
 _TOGETHER = 500  # cases scored at once: 500 × 10,000 items are 40 MB
 
