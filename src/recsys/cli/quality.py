@@ -1,5 +1,6 @@
 """``recsys bench quality``: how well recommendations foretell what people take next."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -29,6 +30,12 @@ def bench_quality(
     test_days: Annotated[int, typer.Option(help="Days after --train-end to take the next basket from.", min=1)] = 31,
     k: Annotated[int, typer.Option("--k", help="Length of the lists.", min=1, max=200)] = 20,
     customers: Annotated[int, typer.Option(help="Customers to ask about, at most.", min=2)] = 5000,
+    wanted: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A type of events whose items lists should hold, as conversion; may be repeated; default all."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the search for weights and of the intervals.", min=0)] = 1,
     config: Annotated[Path | None, typer.Option(help="A config document: parameters of its signals count.")] = None,
     weights: Annotated[
@@ -42,6 +49,7 @@ def bench_quality(
     """Measure how well each signal, the blend and others' methods foretell each customer's next basket."""
     from recsys.lab.bench.quality import run
 
+    _writable(write_config)
     last = day(train_end)
     report = run(
         events=events,
@@ -53,6 +61,7 @@ def bench_quality(
         test_days=test_days,
         k=k,
         most=customers,
+        wanted=wanted or (),
         seed=seed,
         config=_document(config),
         weights=None if weights is None else decode(weights.encode(), dict[str, float], what="--weights"),
@@ -68,6 +77,12 @@ def bench_quality(
             terminal.say(f"put the weights in force: recsys config put {escape(str(write_config))}")
 
     terminal.finish(report, people)
+
+
+def _writable(path: Path | None) -> None:
+    """Refuse now what would fail after minutes of measuring."""
+    if path is not None and (path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)):
+        raise UsageError(f"cannot write {path}", next_step="give --write-config a file in a folder that is there")
 
 
 def _document(path: Path | None) -> dict[str, object]:

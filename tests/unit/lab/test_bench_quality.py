@@ -10,11 +10,12 @@ import pytest
 from tests.unit.pipelines.shops import new_shop
 
 from recsys.cli.app import run as command_line
-from recsys.errors import Failed
+from recsys.errors import Failed, UsageError
 from recsys.lab.bench.quality import QualityBench, run
 from recsys.lab.bench.quality.fitting import fit
 from recsys.lab.bench.quality.judging import Resampling, judge
-from recsys.lab.bench.quality.split import Case, Split
+from recsys.lab.bench.quality.references import references
+from recsys.lab.bench.quality.split import Case, Split, Training
 from recsys.progress import silent
 
 FIRST = date(2026, 9, 1)
@@ -114,6 +115,11 @@ def test_the_periods_follow_each_other_without_a_gap_or_a_day_in_both() -> None:
     assert (split.test.start, split.test.end) == (date(2026, 10, 11), date(2026, 10, 25))
 
 
+def test_a_validation_window_with_nothing_to_train_on_before_it_is_refused() -> None:
+    with pytest.raises(UsageError, match="training starts on 2026-09-26"):
+        Split.at(start=date(2026, 9, 26), train_end=TRAIN_END, validation_days=15, test_days=15)
+
+
 def test_recall_and_ndcg_are_those_of_a_calculation_by_hand() -> None:
     judged = judge([["a", "x", "b"], ["y"], []], [case("", "abc"), case("", "z"), case("", "a")], k=3)
     best = 1 + 1 / np.log2(3) + 1 / 2
@@ -206,6 +212,65 @@ def test_a_library_that_is_not_there_is_told_and_left_out(tmp_path: Path, monkey
     assert "implicit ALS, best of a grid" in report.left_out
     assert "EASE, from its paper" in [row.name for row in report.rows]
     assert "pip install 'recsys-suite[quality]'" in report.table()
+
+
+def bought(*baskets: tuple[int, str]) -> Training:
+    """Return who took what, basket by basket, a day each."""
+    rows = [(who, number, item) for number, (who, items) in enumerate(baskets) for item in items]
+    items = sorted({item for _, _, item in rows})
+    customer, basket, item = (np.array(column) for column in zip(*rows, strict=True))
+    return Training(
+        items=items,
+        customer=customer.astype(np.int64),
+        basket=basket.astype(np.int64),
+        item=np.array([items.index(name) for name in item], dtype=np.int64),
+        moment=basket * 86400.0,
+        day=basket.astype(np.int64),
+        number={100 + who: who for who in customer.tolist()},
+        last_day=int(basket.max()),
+    )
+
+
+def test_methods_that_know_all_of_a_customers_baskets_count_them_as_their_papers_say() -> None:
+    training = bought((0, "ab"), (0, "ac"), (0, "a"), (1, "ad"))
+    made = {reference.name: reference.made for reference in references(training, {}, anchors=50)}
+    asked = [Case(who=100, history=("a",), had=frozenset("abc"), basket=frozenset("a"))]
+    (own,) = made["own baskets, counted"].values()
+    assert own()(asked).tolist() == [[3.0, 1.0, 1.0, 0.0]]
+    tifu = made["TIFU-KNN, from its paper"]["7 groups, 300 neighbours, within 0.9, over 0.7, own 0.7"]
+    old, older = 0.7, 0.7**2  # three baskets are three groups of one
+    mine = np.array([1 + old + older, older, old, 0.0]) / 3
+    other = np.array([1.0, 0.0, 0.0, 1.0])
+    assert tifu()(asked)[0] == pytest.approx(0.7 * mine + 0.3 * other)
+    many = bought(*[(0, "a"), (0, "b"), (0, "c"), (0, "d"), (0, "e"), (0, "f"), (1, "a")])
+    few = {r.name: r.made for r in references(many, {}, anchors=50)}["TIFU-KNN, from its paper"][
+        "3 groups, 900 neighbours, within 0.9, over 0.6, own 0.2"
+    ]
+    mine = np.array([0.9 * 0.36, 0.36, 0.9 * 0.6, 0.6, 0.9, 1.0]) / 6  # groups of two: means, then the mean of three
+    other = np.array([1.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    assert few()(asked)[0] == pytest.approx(0.2 * mine + 0.8 * other)
+
+
+@pytest.mark.bench
+def test_only_the_wanted_kind_of_event_is_to_be_found(tmp_path: Path) -> None:
+    """Each visit also looks at something: that is no part of what lists should hold, and a visit of looks is none."""
+    rows = [row | {"event_type": "view", "item_id": "i29"} for row in orders(users=25)] + orders(users=25)
+    bought_only = measured(tmp_path, rows, weights={"popularity": 1.0}, wanted=("purchase",))
+    everything = measured(tmp_path, rows, weights={"popularity": 1.0})
+    assert bought_only.customers == everything.customers
+    assert "counted are events of type purchase" in bought_only.table()
+    popular = {report.wanted: report.rows[0].recall.value for report in (bought_only, everything)}
+    assert popular[()] > popular[("purchase",)], "the item everybody looks at is easy to foretell"
+    with pytest.raises(Failed, match="nobody who was known"):
+        measured(tmp_path, rows, weights={"popularity": 1.0}, wanted=("return",))
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["bench", "quality", "--events", "nowhere.jsonl", "--train-end", "2026-10-10", "--write-config"]
+    assert command_line([*asked, str(tmp_path / "no" / "weights.json")]) == 2
+    assert "cannot write" in capsys.readouterr().err
 
 
 def test_nobody_to_ask_is_an_error_that_says_where_to_look(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 -- Purpose: what each customer had before a day, and the first basket after it.
--- Inputs:  canonical_events, people (views); {start}, {end}: the first day of the period and the first after it, UTC.
--- Outputs: who, history (items newest first, at most {most}), had (every item before), basket (the items of the first
---          basket that begins in the period). Customers without a basket in the period are left out. Who has no user or
+-- Inputs:  canonical_events, people (views); {start}, {end}: the first day of the period and the first after it, UTC;
+--          {wanted}: a condition on event_type.
+-- Outputs: who, history (items newest first, at most {most}), had (every item before), basket (the items that are
+--          wanted of the first basket that begins in the period and holds any). Customers without a basket in the period are left out. Who has no user or
 --          browser id is nobody to come back, and is left out too. The order looks random and depends on nothing but
 --          what they took: numbers of customers differ from run to run with the tenant's key.
 WITH
 acted AS (
-    SELECT e.who, e.basket, e.item_id, e.ts
+    SELECT e.who, e.basket, e.item_id, e.ts, coalesce({wanted}, false) AS wanted
     FROM canonical_events AS e
     WHERE e.who IN (SELECT p.who FROM people AS p)
 ),
@@ -15,6 +16,7 @@ opened AS (
     SELECT who, basket, min(ts) AS ts
     FROM acted
     GROUP BY who, basket
+    HAVING bool_or(wanted)
 ),
 
 -- A basket that was open when the period began belongs to what came before.
@@ -29,7 +31,7 @@ wanted AS (
     SELECT n.who, list(DISTINCT a.item_id ORDER BY a.item_id) AS basket
     FROM next_basket AS n
     INNER JOIN acted AS a ON a.who = n.who AND a.basket = n.basket
-    WHERE a.ts < DATE '{end}'
+    WHERE a.wanted AND a.ts < DATE '{end}'
     GROUP BY n.who
 ),
 

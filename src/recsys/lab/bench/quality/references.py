@@ -24,6 +24,9 @@ Scorer = Callable[[Sequence[Case]], Any]
 """Scores of every item of the training for each case: array of shape (cases, items). Above 0 is an opinion."""
 
 FROM_LIBRARIES = ("implicit", "sklearn")
+_TIFU = ((7, 300, 0.9, 0.7, 0.7), (7, 300, 1.0, 0.6, 0.7), (3, 900, 0.9, 0.7, 0.9), (3, 900, 0.9, 0.6, 0.2))
+"""Settings of TIFU-KNN for Ta-Feng, as its authors have, and for three shops like it: groups, neighbours, decay within
+a group and over groups, and the share of a customer's own baskets."""
 _TOGETHER = 500  # cases scored at once: 500 × 10,000 items are 40 MB
 
 
@@ -67,8 +70,14 @@ def references(training: Training, titles: Mapping[str, str], *, anchors: int) -
     by = _Method(training, anchors)
     als = {
         f"factors {factors}, alpha {alpha:g}": partial(by.als, customers, factors=factors, alpha=alpha)
-        for factors in (64, 128, 256)
+        for factors in (128, 256, 512)
         for alpha in (1.0, 10.0)
+    }
+    tifu = {
+        f"{groups} groups, {neighbours} neighbours, within {within:g}, over {over:g}, own {own:g}": partial(
+            by.tifu, groups=groups, neighbours=neighbours, within=within, over=over, own=own
+        )
+        for groups, neighbours, within, over, own in _TIFU
     }
     bpr = {f"factors 128, rate {rate:g}": partial(by.bpr, customers, factors=128, rate=rate) for rate in (0.01, 0.05)}
     cosine, lib = "implicit CosineRecommender", "implicit"
@@ -88,6 +97,8 @@ def references(training: Training, titles: Mapping[str, str], *, anchors: int) -
             made={"": partial(by.tfidf, titles)},
         ),
         Reference(name="sequential rules, from their paper", of="session_seq", like=True, made={"": by.rules}),
+        Reference(name="own baskets, counted", of="blend", made={"": by.own}),
+        Reference(name="TIFU-KNN, from its paper", of="blend", made=tifu),
     ]
 
 
@@ -210,6 +221,57 @@ class _Method:
         words = TfidfVectorizer(binary=True, token_pattern=r"\w\w+")  # noqa: S106 - words, not secrets
         vectors = words.fit_transform([titles.get(item, "") for item in self._training.items])
         return self._summed(_nearest(vectors @ vectors.T, 50))
+
+    def own(self) -> Scorer:
+        """Count how many of a customer's own baskets held each item; the refill is what others took."""
+        counts = self._customers_by(np.ones(len(self._baskets())))
+        number = self._training.number
+        return lambda cases: counts[[number[case.who] for case in cases]].toarray()
+
+    def tifu(self, *, groups: int, neighbours: int, within: float, over: float, own: float) -> Scorer:
+        """Hu, He, Gao, Zhang, SIGIR 2020: baskets add up to a customer, the newer the more; beside it the mean of the
+        nearest customers (Euclid).
+
+        A customer's baskets are cut into ``groups``, the mean of a group's baskets and then that of the groups is
+        taken; each older basket counts ``within`` and each older group ``over`` times the next.
+        """
+        owner = self._baskets()
+        place = np.arange(len(owner)) - np.searchsorted(owner, owner)  # of a basket among its customer's, oldest 0
+        many = np.bincount(owner)[owner]
+        parts = np.minimum(many, groups)
+        group = place * parts // many
+        ends = -(-(group + 1) * many // parts)  # the first place of the group after
+        size = ends - -(-group * many // parts)
+        worth = within ** (ends - 1 - place) / size * over ** (parts - 1 - group) / parts
+        vectors = self._customers_by(worth)
+        squares = np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel()
+        number = self._training.number
+
+        def score(cases: Sequence[Case]) -> Any:
+            rows = np.array([number[case.who] for case in cases])
+            far = (
+                squares - 2.0 * (vectors[rows] @ vectors.T).toarray()
+            )  # less the customer's own square, the same in a row
+            far[np.arange(len(rows)), rows] = np.inf
+            few = min(neighbours, far.shape[1] - 1)
+            near = np.argsort(far, axis=1, kind="stable")[:, :few]
+            links = (np.full(near.size, 1.0 / max(1, few)), near.ravel(), np.arange(0, near.size + 1, max(1, few)))
+            others = csr_matrix(links, shape=far.shape) @ vectors
+            return (own * vectors[rows] + (1.0 - own) * others).toarray()
+
+        return score
+
+    def _baskets(self) -> npt.NDArray[np.int64]:
+        """Return whose each basket is; they are numbered by customer."""
+        owner = np.empty(int(self._training.basket.max()) + 1, dtype=np.int64)
+        owner[self._training.basket] = self._training.customer
+        return owner
+
+    def _customers_by(self, worth: F8) -> csr_matrix:
+        """Add up what the baskets held, each ``worth`` so much; shape (customers, items)."""
+        owner = self._baskets()
+        whose = csr_matrix((worth, (owner, np.arange(len(owner)))), shape=(int(owner.max()) + 1, len(owner)))
+        return csr_matrix(whose @ _taken(self._training.basket, self._training))
 
     def rules(self, *, steps: int = 10, least: int = 2) -> Scorer:
         """Ludewig, Jannach 2018: one over the steps between two items of a session, divided by the item's sessions.

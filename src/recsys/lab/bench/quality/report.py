@@ -61,6 +61,8 @@ class QualityBench(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     split: Split
+    wanted: tuple[str, ...]
+    """Types of events whose items count as taken; none means all."""
     k: int
     anchors: int
     items: int
@@ -80,13 +82,13 @@ class QualityBench(msgspec.Struct, frozen=True, kw_only=True):
         at = f"@{self.k}"
         wide = max(len(row.name) for row in self.rows) + 2
         lines = [
-            "".join([f"{'':{wide}}", *(f"{name + at:26}" for name in _COLUMNS)]).rstrip(),
-            *("".join([f"{row.name:{wide}}", *(f"{value!s:26}" for value in row.values())]) for row in self.rows),
+            "".join([f"{'':{wide}}", *(f"{name + at:28}" for name in _COLUMNS)]).rstrip(),
+            *("".join([f"{row.name:{wide}}", *(f"{value!s:28}" for value in row.values())]) for row in self.rows),
             "",
             *(f"{row.name}: {row.settings}" for row in self.rows if row.settings),
-            f"{'less':{2 * wide}}{'recall' + at:26}{'ndcg' + at:26}{'new: ndcg' + at}",
+            f"{'less':{2 * wide}}{'recall' + at:28}{'ndcg' + at:28}{'new: ndcg' + at}",
             *(
-                f"{found.name + ' − ' + found.than:{2 * wide}}{found.recall!s:26}{found.ndcg!s:26}{found.new_ndcg}"
+                f"{found.name + ' − ' + found.than:{2 * wide}}{found.recall!s:28}{found.ndcg!s:28}{found.new_ndcg}"
                 for found in self.differences
             ),
             "",
@@ -105,7 +107,8 @@ class QualityBench(msgspec.Struct, frozen=True, kw_only=True):
             f"{split.test.end}; trained from {split.start} to the day before each; {self.items:,} items, lists of "
             f"{self.k} from the newest {self.anchors} items of each history",
             f"{self.customers:,} customers with a history took a basket in the test period, {self.new_customers:,} of "
-            "them something new; intervals of 95% over customers",
+            f"them something new; counted are events of type {', '.join(self.wanted) or 'any'}; intervals of 95% "
+            "over customers",
         ]
         if newcomers.customers:
             lines.append(

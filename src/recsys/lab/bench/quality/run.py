@@ -1,6 +1,6 @@
 """``recsys bench quality``: how well each signal, the blend, and others' methods foretell the next basket."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from functools import partial
 from importlib import util
@@ -45,6 +45,7 @@ def run(
     k: int = 20,
     seed: int = 1,
     most: int = 5000,
+    wanted: Sequence[str] = (),
     with_references: bool = True,
     progress: Progress,
 ) -> QualityBench:
@@ -61,6 +62,8 @@ def run(
         A config document; the parameters of its signals count.
     most
         Customers of a period that are asked about, at most.
+    wanted
+        Types of events whose items are what a list should hold; none means all. Histories hold all types.
 
     Raises
     ------
@@ -100,7 +103,7 @@ def run(
                 progress=progress,
             )
 
-        work = _Work(canonical, split, k=k, seed=seed, most=most, progress=progress)
+        work = _Work(canonical, split, k=k, seed=seed, most=most, wanted=wanted, progress=progress)
         validated = shop("validation", split.validation) if weights is None or with_references else None
         found = work.fitted(validated) if weights is None and validated is not None else None
         return work.measured(
@@ -114,10 +117,21 @@ def run(
 class _Work:
     """One measurement: the cases of both periods, and what ranks them."""
 
-    def __init__(self, canonical: Path, split: Split, *, k: int, seed: int, most: int, progress: Progress) -> None:
+    def __init__(
+        self,
+        canonical: Path,
+        split: Split,
+        *,
+        k: int,
+        seed: int,
+        most: int,
+        wanted: Sequence[str],
+        progress: Progress,
+    ) -> None:
         self._canonical, self._split, self._k, self._seed, self._progress = canonical, split, k, seed, progress
-        self._fitting = _known(read_cases(canonical, split.validation, most=most), split.validation)
-        asked = read_cases(canonical, split.test, most=most)
+        self._wanted = tuple(wanted)
+        self._fitting = _known(read_cases(canonical, split.validation, most=most, wanted=wanted), split.validation)
+        asked = read_cases(canonical, split.test, most=most, wanted=wanted)
         self._newcomers = [case for case in asked if not case.history]
         self._cases = _known(asked, split.test)
         self._new = [case for case in map(Case.new_only, self._cases) if case.basket]
@@ -161,7 +175,7 @@ class _Work:
         differences = [self._difference(judged, "blend", best)]
         left_out: tuple[str, ...] = ()
         if validated is not None:
-            those, left_out = self._references(shop, validated)
+            those, left_out = self._references(shop, validated, of=judged.keys())
             for reference, settings, both in those:
                 judged[reference.name] = both
                 told = {"of": reference.of, "like": reference.like, "settings": settings}
@@ -169,6 +183,7 @@ class _Work:
                 differences.append(self._difference(judged, reference.of, reference.name, like=reference.like))
         return QualityBench(
             split=self._split,
+            wanted=self._wanted,
             k=self._k,
             anchors=Anchors().max_anchors,
             items=len(shop.items),
@@ -183,16 +198,18 @@ class _Work:
             machine=_machine(),
         )
 
-    def _references(self, shop: Shop, validated: Shop) -> tuple[list[tuple[Reference, str, "_Both"]], tuple[str, ...]]:
-        """Return each reference with what was chosen of its grid, and its lists judged; and the names of those
-        missing.
+    def _references(
+        self, shop: Shop, validated: Shop, *, of: Collection[str]
+    ) -> tuple[list[tuple[Reference, str, "_Both"]], tuple[str, ...]]:
+        """Return each reference of those rows with what was chosen of its grid, and its lists judged; and the names of
+        those missing.
         """
         training = read_training(self._canonical, self._split.test, start=self._split.start)
         before = read_training(self._canonical, self._split.validation, start=self._split.start)
         wanted = _offered(training, shop)
         grids = {reference.name: reference for reference in _offered(before, validated)}
         missing = tuple(r.name for r in wanted if r.needs and util.find_spec(r.needs) is None)
-        here = [reference for reference in wanted if reference.name not in missing and reference.of in shop.signals]
+        here = [reference for reference in wanted if reference.name not in missing and reference.of in of]
         done = []
         with self._progress("references", total=len(here)) as advance:
             for reference in here:

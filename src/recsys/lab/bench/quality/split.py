@@ -1,5 +1,6 @@
 """The split in time: who is asked about, what is known of them, and what they then took."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec.structs import replace
 
+from recsys.errors import UsageError
 from recsys.pipelines.engine import literal
 from recsys.ranking.request import MAX_HISTORY
 
@@ -39,10 +41,19 @@ class Split(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def at(cls, *, start: date, train_end: date, validation_days: int, test_days: int) -> "Split":
-        """Split after ``train_end``, the last day that the figures' artifacts may see."""
+        """Split after ``train_end``, the last day that the figures' artifacts may see.
+
+        Raises ``UsageError`` when no day is left to train on before the validation window.
+        """
+        first = train_end - timedelta(days=validation_days - 1)
+        if start >= first:
+            raise UsageError(
+                f"weights are fitted on {first} to {train_end}, and training starts on {start}, not before that",
+                next_step="give an earlier --start, a later --train-end or fewer --validation-days",
+            )
         return cls(
             start=start,
-            validation=Period(start=train_end - timedelta(days=validation_days - 1), end=train_end),
+            validation=Period(start=first, end=train_end),
             test=Period(start=train_end + timedelta(days=1), end=train_end + timedelta(days=test_days)),
         )
 
@@ -63,14 +74,17 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         return replace(self, basket=self.basket - self.had)
 
 
-def read_cases(folder: Path, period: Period, *, most: int) -> list[Case]:
+def read_cases(folder: Path, period: Period, *, most: int, wanted: Sequence[str] = ()) -> list[Case]:
     """Read the cases of a period from the canonical events of an ingest in ``folder``.
 
-    ``most``: at most this many, the same ones every time; their order is that of a hash, not of time.
+    ``most``: at most this many, the same ones every time; their order is that of a hash, not of time. ``wanted``: the
+    types of events whose items count as taken; none means all.
     """
     engine = _engine(folder)
     after = period.end + timedelta(days=1)
-    rows = engine.execute(_statement("cases").format(start=period.start, end=after, most=MAX_HISTORY)).fetchall()
+    condition = f"e.event_type IN ({', '.join(map(literal, wanted))})" if wanted else "true"
+    statement = _statement("cases").format(start=period.start, end=after, most=MAX_HISTORY, wanted=condition)
+    rows = engine.execute(statement).fetchall()
     cases = [
         Case(who=who, history=tuple(history), had=frozenset(had), basket=frozenset(basket))
         for who, history, had, basket in rows

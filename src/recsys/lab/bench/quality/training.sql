@@ -1,10 +1,11 @@
 -- Purpose: what references learn from: exactly the events that the pipelines see.
 -- Inputs:  canonical_events (view); {start}, {end}: the first day and the first day after, UTC.
--- Outputs: who, customer (from 0), basket (from 0), item_id, moment (seconds since 1970), day (from 1970-01-01).
+-- Outputs: who, customer (from 0), basket (from 0; a customer's in the order they began), item_id, moment (seconds since
+--          1970), day (from 1970-01-01).
 --          Customers are numbered by what they took, not by their pseudonyms, which differ with the tenant's key.
 WITH
 acted AS (
-    SELECT who, basket, item_id, ts
+    SELECT who, basket, min(ts) OVER (PARTITION BY who, basket) AS opened, item_id, ts
     FROM canonical_events
     WHERE ts >= DATE '{start}' AND ts < DATE '{end}'
 ),
@@ -20,7 +21,7 @@ customers AS (
 SELECT
     a.who,
     c.customer,
-    dense_rank() OVER (ORDER BY c.customer, a.basket) - 1 AS basket,
+    dense_rank() OVER (ORDER BY c.customer, a.opened, a.basket) - 1 AS basket,
     a.item_id,
     epoch(a.ts) AS moment,
     datediff('day', DATE '1970-01-01', a.ts) AS day
