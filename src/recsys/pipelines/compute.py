@@ -2,7 +2,6 @@
 
 import datetime
 import functools
-import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from recsys.pipelines.rundir import Computed, Ingested, Made, RunFolder, Validat
 from recsys.progress import Progress, silent
 from recsys.signals import PARAMETERS, SIGNALS, Heading, Rows, Signal, profiles
 from recsys.signals.artifact import Scope
+from recsys.signals.signal import reads
 from recsys.store.columns import Columns
 
 __all__ = ["choose_signals", "compute", "evidence"]
@@ -145,16 +145,12 @@ def evidence(
             engine.make(name, select)
         made.append(name)
         left = left[1:]
-        read_no_more = [one for one in made if not any(_reads(later, one) for later in left)]
+        read_no_more = [one for one in made if not any(reads(later, one) for later in left)]
         engine.drop(*read_no_more)
         made = [one for one in made if one not in read_no_more]
     rows = {**engine.arrays(result), "items": engine.arrays("SELECT item_id FROM items ORDER BY item")["item_id"]}
     engine.drop(*tables, *made)
     return signal.compute(rows, params) if signal.compute and len(rows["item"]) else rows
-
-
-def _reads(select: str, table: str) -> bool:
-    return re.search(rf"\b{table}\b", select) is not None
 
 
 def _number(engine: SignalEngine, run: RunFolder, made: Ingested) -> None:

@@ -1,6 +1,5 @@
 """What a signal made of single days, kept beside the days: what did not change is not computed again."""
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 
@@ -9,6 +8,7 @@ from recsys.pipelines.engine import Engine, day_number, literal
 from recsys.pipelines.rundir import Partition, RunFolder
 from recsys.signals import Signal, SmallTable
 from recsys.signals.artifact import Scope
+from recsys.signals.signal import reads
 
 __all__ = ["Partials"]
 
@@ -42,8 +42,8 @@ class Partials:
         events
             What the view ``events`` selects.
         """
-        reads = {key: table for key, table in tables.items() if re.search(rf"\b{key}\b", select)}
-        of = canonical([_FORMAT, select, events, reads])
+        read = {key: table for key, table in tables.items() if reads(select, key)}
+        of = canonical([_FORMAT, select, events, read])
         files = {day: self._folder / f"{day}-{self._key(of, day)}.parquet" for day in self._days()}
         self._folder.mkdir(parents=True, exist_ok=True)
         for path in set(self._folder.iterdir()) - set(files.values()):

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from recsys.signals.artifact import Heading, Scope
 
-__all__ = ["Near", "Rows", "Signal", "SmallTable", "settings", "steps_of"]
+__all__ = ["Near", "Rows", "Signal", "SmallTable", "reads", "settings", "steps_of"]
 
 Rows = Mapping[str, npt.NDArray[Any]]
 """What an engine returns: one array per column of the statement's result."""
@@ -103,6 +103,11 @@ class Signal:
         Each may read the ones before it, the events, and the small tables.
         """
         return steps_of(self.sql())
+
+
+def reads(select: str, table: str) -> bool:
+    """Say whether a query names a table."""
+    return re.search(rf"\b{table}\b", select) is not None
 
 
 def steps_of(sql: str) -> dict[str, str]:

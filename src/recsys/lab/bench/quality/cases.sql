@@ -2,9 +2,10 @@
 -- Inputs:  canonical_events, people (views); {start}, {end}: the first day of the period and the first after it, UTC;
 --          {wanted}: a condition on event_type.
 -- Outputs: who, history (items newest first, at most {most}), had (every item before), basket (the items that are
---          wanted of the first basket that begins in the period and holds any). Customers without a basket in the period are left out. Who has no user or
---          browser id is nobody to come back, and is left out too. The order looks random and depends on nothing but
---          what they took: numbers of customers differ from run to run with the tenant's key.
+--          wanted of the first basket that begins in the period and holds any). Customers without a basket in the
+--          period are left out. Who has no user or browser id is nobody to come back, and is left out too. The order
+--          looks random and depends on nothing but what they took: numbers of customers differ from run to run with the
+--          tenant's key.
 WITH
 acted AS (
     SELECT e.who, e.basket, e.item_id, e.ts, coalesce({wanted}, false) AS wanted

@@ -249,9 +249,8 @@ class _Method:
 
         def score(cases: Sequence[Case]) -> Any:
             rows = np.array([number[case.who] for case in cases])
-            far = (
-                squares - 2.0 * (vectors[rows] @ vectors.T).toarray()
-            )  # less the customer's own square, the same in a row
+            # less the customer's own square, which is the same in a row
+            far = squares - 2.0 * (vectors[rows] @ vectors.T).toarray()
             far[np.arange(len(rows)), rows] = np.inf
             few = min(neighbours, far.shape[1] - 1)
             near = np.argsort(far, axis=1, kind="stable")[:, :few]
