@@ -180,3 +180,9 @@ def test_whose_password_was_used_is_told(tmp_path):
     assert credentials({"PGPASSWORD": SECRET}, **plain) == "PGPASSWORD"
     assert credentials({"PGPASSFILE": str(passwords)}, **plain) == f"password file {passwords}"
     assert credentials(missing, **plain) == "no password is given"
+
+
+def test_a_service_that_no_file_defines_is_told_as_that(tmp_path):
+    source = open_source(DOCUMENT | {"dsn": "service=nowhere"}, environment={})
+    with pytest.raises(SourceAway, match="PGSERVICEFILE"):
+        fetched(source, tmp_path / "never")

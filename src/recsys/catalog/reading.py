@@ -122,7 +122,7 @@ def _parquet(path: Path, kind: type[_Row]) -> Iterator[tuple[str, _Row]]:
         read = [f"CAST(timezone('UTC', {name}) AS TIMESTAMP) AS {name}" if name in times else name for name in names]
         result = connection.execute(f"SELECT {', '.join(read)} FROM read_parquet(?)", [str(path)])  # noqa: S608 - known names
         row = 0
-        while batch := result.fetchmany(10_000):
+        while batch := result.fetchmany(1_000):
             for cells in batch:
                 row += 1
                 where = f"{path} row {row}"
@@ -192,15 +192,17 @@ def _convert(values: dict[str, Any], kind: type[_Row], where: str) -> _Row:
 
 def _checked(item: Item, where: str) -> Item:
     """Check what types cannot say, and write the time in UTC."""
-    lists = {name: values for name in _LISTS if (values := getattr(item, name))}
+    lists = {"tags": item.tags, "countries": item.countries, "locales": item.locales}
     check_values(where, item_id=item.item_id, price=item.price, lists=lists)
     if item.created_at is not None:
         try:
             parse_rfc3339(item.created_at, what=f"{where}: created_at")
         except Invalid as error:
             raise CatalogInvalid(error.message, next_step=error.next_step) from None
-    empty = {name: None for name in ("title", "brand", "category", "surface") if getattr(item, name) == ""}
-    return msgspec.structs.replace(item, **empty) if empty else item
+    if "" in (item.title, item.brand, item.category, item.surface):
+        empty = {name: None for name in ("title", "brand", "category", "surface") if getattr(item, name) == ""}
+        return msgspec.structs.replace(item, **empty)
+    return item
 
 
 def check_values(where: str, *, item_id: str, price: float | None, lists: Mapping[str, Iterable[str]]) -> None:

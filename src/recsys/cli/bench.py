@@ -5,14 +5,18 @@ from typing import Annotated, Literal
 
 import typer
 
+from recsys.cli.options import ends_on_sigterm
 from recsys.cli.quality import bench_quality
 from recsys.cli.terminal import escape, terminal
+from recsys.encoding import convert
 from recsys.errors import UsageError
 
 __all__ = ["add_to"]
 
 bench = typer.Typer(
-    no_args_is_help=True, help="Measure this machine; prints the figures, the machine and the versions."
+    no_args_is_help=True,
+    help="Measure this machine; prints the figures, the machine and the versions.",
+    callback=ends_on_sigterm,
 )
 
 
@@ -131,14 +135,17 @@ def bench_pipelines(
 ) -> None:
     """Measure whole runs of the pipelines as events grow: time by stage, peak memory, and against bare queries."""
     from recsys.lab.bench.pipelines import Plan, run
+    from recsys.pipelines.compute import choose_signals
+    from recsys.pipelines.engines import EngineName
 
+    chosen = tuple(choose_signals(signals.split(","))) if signals else ()
     plan = Plan(
         events=_sizes(events, "events"),
         users=users,
         items=items,
         days=days,
-        signals=tuple(signals.split(",")) if signals else (),
-        engines=tuple(engine.split(",")),
+        signals=chosen,
+        engines=convert(engine.split(","), tuple[EngineName, ...], what="--engine"),
         master=master,
         seed=seed,
     )

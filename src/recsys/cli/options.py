@@ -1,6 +1,8 @@
 """Options that many commands share, said once."""
 
+import signal
 import sys
+import threading
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,8 +26,10 @@ __all__ = [
     "SurfaceOption",
     "TenantOption",
     "day",
+    "ends_on_sigterm",
     "open_suite",
     "open_tenant",
+    "open_tenants",
     "read_reports",
 ]
 
@@ -56,6 +60,14 @@ EvidenceOption = Annotated[
 ]
 
 
+def ends_on_sigterm() -> None:
+    """Let SIGTERM, as a scheduler sends it, end a long command as Ctrl-C does: what it left half done is removed, and
+    its record says so.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def open_suite(*, create: bool = False) -> "Suite":
     """Open the store the command line names."""
     import recsys
@@ -74,6 +86,12 @@ def open_tenant(name: str | None) -> "Tenant":
     if not names:
         raise UsageError(f"store {suite.store.name} has no tenant", next_step="make one: recsys tenants create NAME")
     raise UsageError("several tenants are here: " + ", ".join(names), next_step="say which: --tenant NAME")
+
+
+def open_tenants(name: str | None) -> "list[Tenant]":
+    """Open the named tenant, or all there are."""
+    suite = open_suite()
+    return [suite.tenant(each) for each in ([name] if name is not None else suite.tenants())] or [open_tenant(None)]
 
 
 def day(text: str | None, *, default: date | None = None) -> date:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from recsys.cli.event_sources import EventsOption, SourceOption, events_from, source
-from recsys.cli.options import ReasonOption, SegmentOption, SurfaceOption, TenantOption, open_tenant
+from recsys.cli.options import (
+    ReasonOption,
+    SegmentOption,
+    SurfaceOption,
+    TenantOption,
+    ends_on_sigterm,
+    open_tenant,
+    open_tenants,
+)
 from recsys.cli.terminal import escape, terminal
 from recsys.encoding import convert, parse_rfc3339
 from recsys.errors import UsageError
@@ -22,7 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
-pipelines = typer.Typer(no_args_is_help=True, help="Turn events into artifacts and ship them; whole or step by step.")
+pipelines = typer.Typer(
+    no_args_is_help=True,
+    help="Turn events into artifacts and ship them; whole or step by step.",
+    callback=ends_on_sigterm,
+)
 pipelines.add_typer(source, name="source")
 
 CatalogOption = Annotated[list[str] | None, typer.Option("--catalog", help="The catalogue's file; may be repeated.")]
@@ -261,28 +273,40 @@ def publish(
 
 
 @pipelines.command("status", epilog="Example: recsys pipelines status --json")
-def status(tenant: TenantOption = None) -> None:
+def status(
+    tenant: Annotated[
+        str | None, typer.Option("--tenant", envvar="RECSYS_TENANT", help="Of this tenant alone; default all.")
+    ] = None,
+) -> None:
     """Show the last run of every surface: where it is or ended, what it took and made, how old its data is."""
     from recsys.documents import read_config
     from recsys.operations.freshness import freshness
     from recsys.pipelines import last_runs
 
-    of = open_tenant(tenant)
-    release, runs, now_s = of.releases.current(), last_runs(of.store, of.tenant), time.time()
-    config = read_config(of.store.blobs.read(of.tenant, release.config))
-    served = {
-        surface: freshness(of.store, release, surface, config, now_s=now_s)
-        for surface in sorted(runs.keys() | release.surfaces.keys())
-    }
+    now_s = time.time()
+    found: dict[str, dict[str, tuple[LastRun | None, Freshness, bool]]] = {}
+    for of in open_tenants(tenant):
+        release, runs = of.releases.current(), last_runs(of.store, of.tenant)
+        config = read_config(of.store.blobs.read(of.tenant, release.config))
+        found[of.tenant] = {
+            surface: (runs.get(surface), freshness(of.store, release, surface, config, now_s=now_s), surface in runs)
+            for surface in sorted(runs.keys() | release.surfaces.keys())
+        }
 
     def people() -> None:
-        for surface, fresh in served.items():
-            _say_run(surface, runs.get(surface), fresh, unread=surface in runs, now_s=now_s)
-        if not served:
-            terminal.say("no run was made yet: recsys pipelines run --help")
+        for name, surfaces in found.items():
+            if len(found) > 1:
+                terminal.say(f"[dim]tenant[/dim] [bold]{name}[/bold]")
+            for surface, (run, fresh, recorded) in surfaces.items():
+                _say_run(surface, run, fresh, unread=recorded, now_s=now_s)
+            if not surfaces:
+                terminal.say("no run was made yet: recsys pipelines run --help")
 
-    found = {surface: {"run": runs.get(surface), "freshness": fresh} for surface, fresh in served.items()}
-    terminal.finish({"surfaces": found}, people)
+    told = {
+        name: {surface: {"run": run, "freshness": fresh} for surface, (run, fresh, _) in surfaces.items()}
+        for name, surfaces in found.items()
+    }
+    terminal.finish({"tenants": told}, people)
 
 
 def _say_run(surface: str, run: "LastRun | None", fresh: "Freshness", *, unread: bool, now_s: float) -> None:

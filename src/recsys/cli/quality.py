@@ -64,7 +64,7 @@ def bench_quality(
         wanted=wanted or (),
         seed=seed,
         config=_document(config),
-        weights=None if weights is None else decode(weights.encode(), dict[str, float], what="--weights"),
+        weights=None if weights is None else _weights(weights),
         with_references=not no_references,
         progress=terminal.progress,
     )
@@ -83,6 +83,13 @@ def _writable(path: Path | None) -> None:
     """Refuse now what would fail after minutes of measuring."""
     if path is not None and (path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)):
         raise UsageError(f"cannot write {path}", next_step="give --write-config a file in a folder that is there")
+
+
+def _weights(text: str) -> dict[str, float]:
+    """Read weights as a config may hold them."""
+    found = decode(text.encode(), dict[str, float], what="--weights")
+    canonical_config(canonical({"weights": found}))
+    return found
 
 
 def _document(path: Path | None) -> dict[str, object]:

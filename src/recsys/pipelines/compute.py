@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from recsys.catalog import open_catalog
 from recsys.encoding import convert, did_you_mean, digest
@@ -86,7 +88,7 @@ def compute(
             gathered = None
             if profiles.KIND in wanted:
                 kept = convert(dict((params or {}).get(profiles.KIND, {})), profiles.Params, what="signals.profiles")
-                gathered = gather_profiles(opened, kept, folder=folder)
+                gathered = gather_profiles(opened, kept, items=computation.item_ids, folder=folder)
             advance(1)
     if isinstance(gathered, str):
         notes.append(gathered)
@@ -125,12 +127,14 @@ def evidence(
     signal: Signal,
     params: msgspec.Struct,
     *,
+    ids: npt.NDArray[np.object_],
     last_day: int,
     days: int,
     daily: Callable[..., None] | None = None,
 ) -> Rows:
     """Run a signal's definition over the engine's ``events`` and ``exposures``, each step a table that is dropped once
-    no later one reads it; and what it computes from the result, if there is any. ``daily`` makes the step of that kind.
+    no later one reads it; and what it computes from the result, if there is any. ``ids``: of the items, by number.
+    ``daily`` makes the step of that kind.
     """
     tables = signal.tables(params, last_day=last_day, days=days)
     for name, small in tables.items():
@@ -148,7 +152,7 @@ def evidence(
         read_no_more = [one for one in made if not any(reads(later, one) for later in left)]
         engine.drop(*read_no_more)
         made = [one for one in made if one not in read_no_more]
-    rows = {**engine.arrays(result), "items": engine.arrays("SELECT item_id FROM items ORDER BY item")["item_id"]}
+    rows = {**engine.arrays(result), "items": ids}
     engine.drop(*tables, *made)
     return signal.compute(rows, params) if signal.compute and len(rows["item"]) else rows
 
@@ -174,6 +178,11 @@ class _Computation:
         self._folder = folder
         self._run = RunFolder(folder)
         self._limits = limits
+
+    @functools.cached_property
+    def item_ids(self) -> npt.NDArray[np.object_]:
+        """The id of each item, by its number."""
+        return self._engine.arrays("SELECT item_id FROM items ORDER BY item")["item_id"]
 
     def artifact(self, signal: Signal, params: msgspec.Struct, scope: Scope) -> Made | str:
         """Compute one signal for one scope; a text says why there is none ('' when nobody asked for the scope)."""
@@ -214,7 +223,9 @@ class _Computation:
             partials = Partials(self._engine, self._run, made.partitions, signal=signal, scope=scope)
             daily = functools.partial(partials.make, events=_scope_of("events", inside))
         days = (last - first).days + 1
-        return evidence(self._engine, signal, params, last_day=day_number(last), days=days, daily=daily)
+        return evidence(
+            self._engine, signal, params, ids=self.item_ids, last_day=day_number(last), days=days, daily=daily
+        )
 
     def _finish(self, signal: Signal, rows: Rows, heading: Heading) -> Made:
         """Write the artifact, within limits and checked, into the folder."""

@@ -1,6 +1,7 @@
 """DuckDB as the pipelines use it: tables in bounded memory, on disk past it, nothing loaded from outside."""
 
 import datetime
+import errno
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,6 +37,8 @@ MEMORY_LIMIT = "2500MB"
 """What DuckDB may hold before it spills to disk: with Python beside it a run stays within 4 GB (goal S6)."""
 _AT_ONCE = 4
 """Files that are written at once; each holds a day's rows while they are sorted."""
+_PARQUET = "FORMAT parquet, DICTIONARY_SIZE_LIMIT 5000"
+"""A dictionary is tried for every column, ids too, and is given up the later the larger it may get."""
 _Given = TypeVar("_Given")
 _Made = TypeVar("_Made")
 _UNITS = {"MB": 10**6, "GB": 10**9, "MiB": 1 << 20, "GiB": 1 << 30}
@@ -60,13 +63,16 @@ def memory_bytes(text: str) -> int:
 
 
 class EngineFailed(Failed):
-    """The engine could not do what it was asked: a file it cannot read, no room left. ``said`` is its first line."""
+    """The engine could not do what it was asked: a file it cannot read, no room left. ``said`` is its first line;
+    ``no_room`` when it was memory or disk that it lacked.
+    """
 
     code = "ENGINE_FAILED"
 
-    def __init__(self, said: str, *, check: str = "memory and disk space") -> None:
+    def __init__(self, said: str, *, check: str = "memory and disk space", no_room: bool = False) -> None:
         super().__init__(f"the engine failed: {said}", next_step=f"nothing was published; check {check}")
         self.said = said
+        self.no_room = no_room
 
 
 @contextmanager
@@ -79,7 +85,9 @@ def _engines_errors() -> Iterator[None]:
     except duckdb.InterruptException:
         raise KeyboardInterrupt from None
     except duckdb.Error as error:
-        raise EngineFailed(str(error).split("\n", 1)[0]) from error
+        said = str(error).split("\n", 1)[0]
+        no_room = isinstance(error, duckdb.OutOfMemoryException) or os.strerror(errno.ENOSPC) in said
+        raise EngineFailed(said, no_room=no_room) from error
     except RuntimeError as error:
         if "interrupt" in str(error).lower():  # how Ctrl-C shows when Python noticed it first
             raise KeyboardInterrupt from None
@@ -140,7 +148,7 @@ class Engine:
     def write(self, select: str, path: Path) -> None:
         """Write a query's rows to a Parquet file: whole and on disk, or not at all."""
         unfinished = path.with_suffix(".tmp")
-        self.run(f"COPY ({select}) TO {literal(str(unfinished))} (FORMAT parquet)")
+        self.run(f"COPY ({select}) TO {literal(str(unfinished))} ({_PARQUET})")
         with unfinished.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(unfinished, path)  # noqa: PTH105 - both names are here

@@ -86,6 +86,8 @@ def judge(engine: Engine, reading: Reading, tally: Tally) -> None:
     try:
         engine.run(f"INSERT INTO {table} BY NAME SELECT *, {number} AS part FROM ({reading.select()})")
     except EngineFailed as error:
+        if error.no_room:
+            raise
         first = reading.sources[0].path
         among = f" (or one of {len(reading.sources) - 1} files like it)" if len(reading.sources) > 1 else ""
         raise BadInput(f"{first}{among} cannot be read: {error.said}", next_step="was it written to its end?") from None

@@ -9,7 +9,7 @@ from recsys.pipelines.engine import Engine, EngineFailed, identifier, literal
 from recsys.pipelines.errors import BadInput
 from recsys.pipelines.mapping import CatalogColumn, Column, EventMapping, TimeColumn
 from recsys.pipelines.own_schema import EVENT_COLUMNS
-from recsys.pipelines.reading import Fault, Reading, any_fault, rows_of, timestamp
+from recsys.pipelines.reading import Fault, Reading, any_fault, rows_of, text_of_a_bad, timestamp
 from recsys.pipelines.sources import Source
 
 __all__ = ["CATALOG_PREFIX", "catalog_columns", "read_mapped"]
@@ -174,7 +174,8 @@ def _time(given: str | TimeColumn, probe: _Probe) -> dict[str, str]:
         parsed = f"try_strptime({text}, {literal(column.format)})"
         names_zone = probe.kind(parsed).startswith("TIMESTAMP WITH")
         moment = f"timezone('UTC', {parsed})" if names_zone else _in_zone(parsed, column.zone)
-    return {"ts_text": text, "ts": moment}
+    typed = kind.startswith(("TIMESTAMP", "DATE"))
+    return {"ts_text": text_of_a_bad(moment, text) if typed else text, "ts": moment}
 
 
 def _in_zone(moment: str, zone: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from recsys.encoding import did_you_mean
 from recsys.pipelines.engine import Engine, identifier, literal
 from recsys.pipelines.errors import BadInput
-from recsys.pipelines.reading import Fault, Reading, any_fault, number_of, rows_of, timestamp
+from recsys.pipelines.reading import Fault, Reading, any_fault, number_of, rows_of, text_of_a_bad, timestamp
 from recsys.pipelines.sources import Source, known_fields, required_fields, schema_name
 
 __all__ = [
@@ -265,10 +265,10 @@ def _column_text(source: Source) -> Callable[[str], str]:
 
 def _time(text: str, kind: str) -> dict[str, str]:
     """Read ``ts`` from text, or as a Parquet timestamp: UTC when it says nothing else."""
-    if kind.startswith("TIMESTAMP WITH TIME ZONE"):
-        return {"ts_text": text, "ts": "timezone('UTC', ts)"}
     if kind.startswith("TIMESTAMP"):
-        return {"ts_text": text, "ts": "CAST(ts AS TIMESTAMP)"}
+        zoned = kind.startswith("TIMESTAMP WITH TIME ZONE")
+        moment = "timezone('UTC', ts)" if zoned else "CAST(ts AS TIMESTAMP)"
+        return {"ts_text": text_of_a_bad(moment, text), "ts": moment}
     return {"ts_text": text, "ts": timestamp(text)}
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from recsys.encoding import digest_of
 from recsys.pipelines.engine import Engine, open_engine
@@ -34,10 +36,12 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     params: definition.Params
 
 
-def gather_profiles(engine: SignalEngine, params: definition.Params, *, folder: Path) -> Gathered | str:
+def gather_profiles(
+    engine: SignalEngine, params: definition.Params, *, items: npt.NDArray[np.object_], folder: Path
+) -> Gathered | str:
     """Compute the profiles of the whole tenant into files; a text says why there are none.
 
-    Reads the tables that signals read, and the pseudonyms that ``ingest`` wrote down.
+    Reads the tables that signals read, and the pseudonyms that ``ingest`` wrote down. ``items``: ids, by number.
     """
     people = RunFolder(folder).people
     if params.last == 0:
@@ -57,7 +61,7 @@ def gather_profiles(engine: SignalEngine, params: definition.Params, *, folder: 
         rows=folder / f"{definition.KIND}.rows.parquet",
         users=int(engine.arrays("SELECT count(*) AS users FROM owners")["users"][0]),
         types=tuple(engine.arrays("SELECT event_type FROM types ORDER BY type")["event_type"].tolist()),
-        items=tuple(engine.arrays("SELECT item_id FROM items ORDER BY item")["item_id"].tolist()),
+        items=tuple(items.tolist()),
         params=params,
     )
     if gathered.users:

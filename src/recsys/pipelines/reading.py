@@ -15,7 +15,7 @@ from recsys.events.checks import MAX_ID_LENGTH
 from recsys.pipelines.engine import literal
 from recsys.pipelines.sources import Source
 
-__all__ = ["MAX_ID_LENGTH", "Fault", "Reading", "any_fault", "number_of", "rows_of", "timestamp"]
+__all__ = ["MAX_ID_LENGTH", "Fault", "Reading", "any_fault", "number_of", "rows_of", "text_of_a_bad", "timestamp"]
 
 MAX_LINE_BYTES = 16_000_000
 """No event is near this; a longer line is a file without line ends."""
@@ -145,6 +145,11 @@ def timestamp(text: str) -> str:
         f"WHEN regexp_matches({text}, '^\\d{{4}}-\\d\\d-\\d\\d[T ]\\d\\d:\\d\\d.*[+-]\\d\\d:\\d\\d$') "
         f"THEN timezone('UTC', TRY_CAST({text} AS TIMESTAMPTZ)) END"
     )
+
+
+def text_of_a_bad(moment: str, text: str) -> str:
+    """Write the text of a typed time, for its fault alone: to write out every time takes as long as to read it."""
+    return f"CASE WHEN {moment} IS NULL OR NOT isfinite({moment}) THEN {text} END"
 
 
 def any_fault(fields: Mapping[str, str], *, tenant_key: str, time_problem: str) -> tuple[Fault, ...]:

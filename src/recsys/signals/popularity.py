@@ -132,26 +132,34 @@ def tables(params: Params, *, last_day: int, days: int) -> dict[str, SmallTable]
     }
 
 
+def compute(rows: Rows, params: Params) -> Rows:  # noqa: ARG001 - as every signal's
+    """Put a ``rate`` beside every item with a vote; the mean it is drawn to is that of all items shown.
+
+    ``rows``: what ``popularity.sql`` returns, in any order, and ``items``.
+    """
+    voted = rows["votes"] > 0
+    rate = shrunken_rate(
+        rows["outcomes"].astype(np.float64), rows["examined"].astype(np.float64) / float(EXAMINATION_UNIT)
+    )
+    kept = {name: rows[name][voted] for name in ("item", "score", "votes", "shown")}
+    return {**kept, "rate": rate[voted], "items": rows["items"]}
+
+
 def finish(rows: Rows, heading: Heading) -> bytes:
     """Write the artifact.
 
-    ``rows``: ``item`` (index into ``items``), ``score`` (whole number, as float64), ``votes``, ``shown``, ``examined``
-    (in 2**-16), ``outcomes``; one row per item, in any order. ``items``: ids, ascending by their bytes.
+    ``rows``: ``item`` (index into ``items``), ``score`` (whole number, as float64), ``votes``, ``shown``, ``rate``; one
+    row per item, in any order. ``items``: ids, ascending by their bytes.
     """
     items, _ = those_named(rows["items"], rows["item"])
     take = np.argsort(rows["item"])
     score = rows["score"].astype(np.float64)[take] / float(DECAY_UNIT * VOTE_UNIT * VOTE_UNIT)
-    shown = rows["shown"].astype(np.int64)[take]
-    rate = shrunken_rate(
-        rows["outcomes"].astype(np.float64)[take],
-        rows["examined"].astype(np.float64)[take] / EXAMINATION_UNIT,
-    )
     arrays = strings("items", items) | {
         "score": score,
         "order": np.argsort(-score, kind="stable").astype(np.int32),
-        "rate": rate,
+        "rate": rows["rate"][take],
         "votes": rows["votes"].astype(np.int64)[take],
-        "shown": shown,
+        "shown": rows["shown"].astype(np.int64)[take],
     }
     return pack(KIND, heading.meta(KIND, scale=positive_scale(score)), arrays)
 
@@ -186,6 +194,7 @@ POPULARITY = Signal(
     scopes=SCOPES,
     daily="daily",
     tables=tables,
+    compute=compute,
     finish=finish,
     open=open_popularity,
     check=check,

@@ -7,7 +7,7 @@
 --   event_weights  event_type VARCHAR, weight BIGINT    in 1/100
 --   factors        recommended BOOLEAN, factor BIGINT   in 1/100
 --   examinations   rank INTEGER, examination BIGINT     in 2**-16; the deepest rank stands for all below it
--- Returns one row per item with a vote
+-- Returns one row per item with a vote, and per item shown: what nobody wanted tells the mean of the rates too
 --   item INTEGER, score DOUBLE (a whole number), votes BIGINT, shown BIGINT, examined BIGINT, outcomes BIGINT
 -- Everything that is summed is an integer, so neither order nor number of threads shows in the result.
 
@@ -58,12 +58,13 @@ outcomes AS (
 )
 
 SELECT
-    s.item,
-    CAST(s.score AS DOUBLE) AS score,
-    CAST(s.votes AS BIGINT) AS votes,
+    i.item,
+    CAST(coalesce(s.score, 0) AS DOUBLE) AS score,
+    CAST(coalesce(s.votes, 0) AS BIGINT) AS votes,
     CAST(coalesce(x.shown, 0) AS BIGINT) AS shown,
     CAST(coalesce(x.examined, 0) AS BIGINT) AS examined,
     CAST(coalesce(o.outcomes, 0) AS BIGINT) AS outcomes
-FROM scores AS s
-LEFT JOIN shown AS x ON x.item = s.item
-LEFT JOIN outcomes AS o ON o.item = s.item
+FROM (SELECT item FROM scores UNION SELECT item FROM shown) AS i
+LEFT JOIN scores AS s ON s.item = i.item
+LEFT JOIN shown AS x ON x.item = i.item
+LEFT JOIN outcomes AS o ON o.item = i.item

@@ -65,13 +65,37 @@ def test_a_run_that_is_stopped_publishes_nothing_and_the_next_one_ships(tmp_path
     assert record is not None
     assert record.stage == stage
     if sent == signal.SIGINT:
-        assert record.error_code == "KeyboardInterrupt"
+        assert record.error_code == "INTERRUPTED"
         assert list((tmp_path / "work").iterdir()) == []
     else:
         assert record.finished is None, "a killed run looks as if it still ran: its start says since when"
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert releases.current().generation == 2
+
+
+def test_sigterm_ends_a_command_as_ctrl_c_does(tmp_path):
+    """A scheduler sends it. The bench has a process of its own below it, and files where the system keeps such."""
+    command = [sys.executable, "-m", "recsys", "bench", "pipelines", "--events", "300000", "--signals", "popularity"]
+    process = subprocess.Popen(
+        command, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("recsys-bench-*/measuring-*/bare-300000")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    below = _children(process.pid)
+    process.terminate()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted; nothing half done is left behind" in said
+    assert list(tmp_path.iterdir()) == []
+    assert not any(Path(f"/proc/{pid}").exists() for pid in below)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _wait_until_busy(pid: int, *, cpu_s: float = 0.05) -> None:

@@ -1,5 +1,6 @@
 """``recsys pipelines status``: runs that shipped, that failed, and surfaces nobody ran for."""
 
+import json
 import re
 import time
 
@@ -43,3 +44,15 @@ def test_a_run_that_is_under_way_is_told_from_one_that_was_killed(cli, tmp_path)
     assert home.startswith("is at compute")
     assert "was it killed?" not in home
     assert "it has not ended: was it killed?" in basket
+
+
+def test_without_a_tenant_it_tells_of_all(cli, tmp_path):  # noqa: F811
+    cli("tenants", "create", "other")
+    store = recsys.open(tmp_path / "store").store
+    record_run(store, LastRun(tenant="other", surface="home", stage="compute", started=rfc3339(time.time())))
+    assert re.search(
+        r"tenant demo\nno run was made yet.*\ntenant other\nhome: is at compute", cli("pipelines", "status")
+    )
+    told = json.loads(cli("--json", "pipelines", "status"))["tenants"]
+    assert told["demo"] == {}
+    assert told["other"]["home"]["run"]["stage"] == "compute"

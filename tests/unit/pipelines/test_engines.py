@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.unit.pipelines.shops import END, START, new_shop, visits, write_jsonl
 
@@ -23,10 +24,9 @@ def cooc_of_many(folder: Path, memory: str, *, spill: str | None = None) -> byte
     with open_engine(folder=folder, threads=2, memory_limit=memory) as engine:
         if spill is not None:
             engine.run(f"SET max_temp_directory_size = '{spill}'")
-        engine.make("items", "SELECT CAST(n AS INTEGER) AS item, 'i' || n AS item_id FROM range(400000) AS t(n)")
         engine.make("events", f"{BASKETS} FROM range(500000) AS t(n)")
-        rows = evidence(engine, SIGNALS["cooc"], params, last_day=0, days=1)
-        order = rows["item_id"].argsort()
+        rows = evidence(engine, SIGNALS["cooc"], params, ids=np.array([], dtype=object), last_day=0, days=1)
+        order = rows["item"].argsort()
         return b"".join(rows[name][order].tobytes() for name in ("weight", "support"))
 
 

@@ -11,7 +11,7 @@ from tests.unit.pipelines.shops import END, START, event, new_shop, visits, writ
 from recsys.access import load_directory
 from recsys.errors import UsageError
 from recsys.pipelines import BadInput, LimitExceeded, Limits, ingest
-from recsys.pipelines.engine import open_engine
+from recsys.pipelines.engine import EngineFailed, open_engine
 from recsys.pipelines.partitions import open_partitions
 from recsys.pipelines.rundir import RunFolder
 from recsys.pipelines.sources import Fetched
@@ -328,6 +328,24 @@ def test_empty_files_say_so(shop, tmp_path):
     csv.touch()
     assert "the files hold no rows" in refused(shop, tmp_path, jsonl)
     assert "is empty: there is not even a header" in refused(shop, tmp_path, csv)
+
+
+def test_files_that_would_fail_at_every_line_are_told_as_what_they_are(shop, tmp_path):
+    marked, listed = tmp_path / "marked.jsonl", tmp_path / "listed.json"
+    marked.write_bytes(b"\xef\xbb\xbf" + "".join(json.dumps(row) + "\n" for row in visits()).encode())
+    listed.write_text(json.dumps(visits(), indent=1))
+    assert "begins with a byte order mark" in refused(shop, tmp_path, marked)
+    assert "is one JSON list" in refused(shop, tmp_path, listed)
+
+
+def test_too_little_memory_is_told_as_that_and_not_as_a_bad_file(shop, tmp_path):
+    path = to_parquet(
+        tmp_path / "e.parquet",
+        "SELECT TIMESTAMP '2026-11-20' AS ts, repeat('i', 200) || n AS item_id, 'view' AS event_type, "
+        "'u' || n AS user_id FROM range(200000) AS t(n)",
+    )
+    with pytest.raises(EngineFailed, match="memory and disk space"):
+        take(shop, tmp_path, path, memory="4MB")
 
 
 def test_a_truncated_parquet_file_says_so(shop, tmp_path):

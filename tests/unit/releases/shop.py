@@ -26,8 +26,7 @@ def popularity(*, tenant: str = TENANT, likes: int = 1, **heading: Any) -> bytes
         "score": np.array([3e9 * likes, 2e9, 1e9]),
         "votes": np.array([3, 2, 1]),
         "shown": np.zeros(3, dtype=np.int64),
-        "examined": np.zeros(3),
-        "outcomes": np.zeros(3),
+        "rate": np.full(3, np.nan),
     }
     about = Heading(tenant=tenant, start=WINDOW.start, end=WINDOW.end, **heading)
     return SIGNALS["popularity"].finish(rows, about)

@@ -23,8 +23,7 @@ def popularity(scores: Mapping[str, float], heading: Heading = HEADING) -> bytes
         "score": np.array([value * unit for value in scores.values()], dtype=np.float64),
         "votes": np.ones(n, dtype=np.int64),
         "shown": np.zeros(n, dtype=np.int64),
-        "examined": np.zeros(n, dtype=np.int64),
-        "outcomes": np.zeros(n, dtype=np.int64),
+        "rate": np.full(n, np.nan),
     }
     return SIGNALS["popularity"].finish(rows, heading)
 

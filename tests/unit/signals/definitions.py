@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from recsys.catalog import Item, open_catalog, pack_catalog
 from recsys.pipelines.compute import evidence
 from recsys.pipelines.engine import Engine, open_engine
@@ -60,7 +62,8 @@ def computed(
             rank=("INTEGER", [rank for _, rank, _ in shown]),
             request=("BIGINT", [request for _, _, request in shown]),
         )
-        return signal.finish(evidence(engine, signal, parsed, last_day=LAST_DAY, days=22), HEADING)
+        names = np.array(ids, dtype=object)
+        return signal.finish(evidence(engine, signal, parsed, ids=names, last_day=LAST_DAY, days=22), HEADING)
 
 
 def from_catalog(name: str, items: Iterable[Item], params: Mapping[str, Any] | None = None) -> bytes:

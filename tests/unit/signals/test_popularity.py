@@ -93,6 +93,16 @@ def test_a_click_on_what_that_list_did_not_show_is_no_outcome(tmp_path):
     assert artifact.rate.tolist() == [0.0]
 
 
+def test_what_was_shown_and_nobody_wanted_counts_for_the_mean(tmp_path):
+    events = [("a", "u1", "click", 0)]
+    exposures = [("a", 1, n) for n in range(1, 5)] + [("unwanted", 1, n) for n in range(1, 13)]
+    artifact = opened("popularity", computed("popularity", tmp_path, events, requests=[1], exposures=exposures))
+    assert artifact.items.to_list() == ["a"]
+    expected = shrunken_rate(np.array([1.0, 0.0]), np.array([4.0, 12.0]))[0]
+    assert artifact.rate.tolist() == [expected]
+    assert expected < 1 / 4, "drawn to one outcome of sixteen, not kept at its own rate"
+
+
 def test_rates_of_little_evidence_are_drawn_to_the_mean():
     outcomes = np.array([50.0, 200.0, 1.0])
     examined = np.array([1000.0, 1000.0, 1.0])

@@ -47,8 +47,7 @@ def publish_shop(
             "score": np.round(1e12 / (1 + chance.permutation(items))),
             "votes": np.full(items, 10),
             "shown": np.zeros(items),
-            "examined": np.zeros(items),
-            "outcomes": np.zeros(items),
+            "rate": np.full(items, np.nan),
         },
         heading,
     )

@@ -1,5 +1,6 @@
 """Files of events: which there are, in what format, and which schema each is in."""
 
+import codecs
 import csv
 import glob
 import gzip
@@ -102,7 +103,9 @@ def _jsonl_fields(path: Path) -> tuple[str, ...]:
     fields: dict[str, None] = {}
     try:
         with open_lines(path) as file:
-            for _, line in zip(range(_LINES_TO_SNIFF), file, strict=False):
+            for number, line in zip(range(_LINES_TO_SNIFF), file, strict=False):
+                if number == 0:
+                    _check_first(path, line)
                 try:
                     value = msgspec.json.decode(line)
                 except (msgspec.DecodeError, UnicodeDecodeError):
@@ -112,6 +115,16 @@ def _jsonl_fields(path: Path) -> tuple[str, ...]:
     except (OSError, EOFError) as error:
         raise BadInput(f"{path} cannot be read: {error}") from None
     return tuple(fields)
+
+
+def _check_first(path: Path, line: bytes) -> None:
+    """Refuse what makes every line of a file look wrong."""
+    if line.startswith(codecs.BOM_UTF8):
+        raise BadInput(f"{path} begins with a byte order mark", next_step="save it as UTF-8 without one")
+    if line.lstrip().startswith(b"["):
+        raise BadInput(
+            f"{path} is one JSON list, and JSONL is one object a line", next_step=f"jq -c '.[]' {path} > events.jsonl"
+        )
 
 
 def _csv_fields(path: Path) -> tuple[tuple[str, ...], str]:

@@ -43,6 +43,7 @@ _SAYS_DENIED = re.compile(
     r"authentication failed|no password supplied|no pg_hba.conf entry|role .* does not exist|permission denied"
 )
 """What a server says before there is a session, where its codes are not passed on."""
+_NO_SERVICE = re.compile(r"definition of service .* not found")
 _KEEP_IT_ELSEWHERE = (
     "keep it in a password file (~/.pgpass) or PGPASSWORD, or put the whole address into a variable: dsn_env"
 )
@@ -169,7 +170,8 @@ class PostgresEvents:
             said = f"{said}: one may take {timeout_s:g} s"
             hint = "make an index over the time and the key; or, for a run, raise statement_timeout_s"
             return SourceAway(self.name, said, credentials=self.credentials, next_step=hint)
-        return SourceAway(self.name, said, credentials=self.credentials)
+        hint = "name a service that the file of services has (PGSERVICEFILE)" if _NO_SERVICE.search(said) else ""
+        return SourceAway(self.name, said, credentials=self.credentials, next_step=hint)
 
     def _from(self) -> sql.Composable:
         if self._document.query is not None:

@@ -1,4 +1,4 @@
--- One row per item shown. Items nobody did anything with are not ranked, so they are left out.
+-- One row per item shown.
 -- In: canonical_exposures, items.  Out: item, rank, request, surface, segment.
 SELECT i.item, s.shown.rank AS rank, s.request, s.surface, s.segment
 FROM (
