@@ -172,6 +172,7 @@ time.time = _wrong
 """Imported by every Python process of the service before all else."""
 
 
+@pytest.mark.long
 def test_a_real_service_answers_and_follows_while_its_clock_jumps(
     counting: Counting, monkeypatch: pytest.MonkeyPatch
 ) -> None:

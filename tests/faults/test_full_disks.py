@@ -22,6 +22,7 @@ REQUESTS = 3_000 if FULL else 100
 _MEGABYTE = 1 << 20
 
 
+@pytest.mark.long
 def test_a_full_disk_of_a_replica_fails_no_answer(tmp_path: Path, counting: Counting) -> None:
     with counting("F13", "answers of a replica whose disk is full") as count:
         shop = Shop(tmp_path)

@@ -206,6 +206,7 @@ def staged(root: Path) -> Iterator[Stage]:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.long
 def test_nobody_mixes_histories_when_a_backup_is_put_back(tmp_path: Path, counting: Counting):
     chance = random.Random(seed_of("F24"))
     with counting("F24", "a log put back from an older backup, and restored: no reader mixes histories") as count:

@@ -46,6 +46,7 @@ class Slow:
         return reply.status
 
 
+@pytest.mark.long
 def test_what_is_too_much_is_refused_at_once_while_the_open_ones_are_answered(
     tmp_path: Path, counting: Counting
 ) -> None:

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 from tests.faults.conftest import Counting
 from tests.faults.counts import FULL
 from tests.faults.processes import scenario
 
 
+@pytest.mark.long
 def test_sixteen_processes_at_once_make_one_log_and_lose_no_update(tmp_path: Path, counting: Counting):
     with counting("F4", "16 processes commit all kinds of changes on one tenant; no gap, no lost update") as count:
         commits = 100 if FULL else 4

@@ -8,6 +8,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.faults.conftest import Counting
 from tests.faults.counts import FULL, Count
 from tests.faults.disks import quick_disk
@@ -40,6 +41,7 @@ def test_readers_in_eight_processes_never_see_two_generations_in_one_answer(coun
         assert len({generation for generation, *_ in seen}) == SWAPS + 1
 
 
+@pytest.mark.long
 def test_clients_of_the_real_service_never_see_two_generations_in_one_answer(
     counting: Counting,
 ) -> None:

@@ -6,6 +6,8 @@ import pytest
 from tests.integration.console.browsing import Browsing, check_axe, check_narrow, expect, picture
 from tests.integration.console.shops import Console
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def away(shop: Console) -> Iterator[Console]:
@@ -17,7 +19,6 @@ def away(shop: Console) -> Iterator[Console]:
         shop.guest()  # which is served: the store is followed again
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("path", ["pipelines", "pipelines/home", "pipelines/home/20260101"])
 def test_pipelines_say_that_the_store_is_away_and_what_goes_on(browse: Browsing, away: Console, path: str) -> None:
     page = browse.open(f"/console/t/demo/{path}", to=away)

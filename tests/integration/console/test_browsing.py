@@ -15,6 +15,7 @@ def noticed(browse, pattern):
     browse.faults.clear()
 
 
+@pytest.mark.long
 def test_the_door_looks_well(browse):
     page = browse.open("/console")
     check_axe(page)
@@ -38,6 +39,7 @@ def test_what_goes_wrong_on_a_page_is_kept(browse, shop):
         page.goto(elsewhere)
 
 
+@pytest.mark.long
 def test_axe_says_what_is_wrong_and_where(browse):
     page = browse.open("/console")
     page.evaluate("document.querySelector('main').append(document.createElement('button'))")

@@ -9,6 +9,8 @@ from tests.integration.console.browsing import check_axe, check_narrow, picture
 
 from recsys.encoding import canonical
 
+pytestmark = pytest.mark.long
+
 
 def looked_at(page, name):
     """Look at a page whose parts have all come."""
@@ -37,7 +39,6 @@ def save(page, reason):
     page.get_by_role("button", name="Save as a release").click()
 
 
-@pytest.mark.long
 def test_rules_are_shown_with_what_they_match_and_whether_they_are_in_force(browse, shop):
     page = browse.open("/console/t/demo/documents", to=shop)
     row = page.locator("#rule-garden").text_content()
@@ -54,7 +55,6 @@ def test_rules_are_shown_with_what_they_match_and_whether_they_are_in_force(brow
     looked_at(page, "rules")
 
 
-@pytest.mark.long
 def test_a_config_is_shown_key_by_key_for_every_surface_and_for_each(browse, shop):
     guest = shop.guest()
     guest.releases.put_config(canonical({"weights": {"cooc": 1.0}, "surfaces": {"home": {"limits": {"max_k": 9}}}}))
@@ -63,7 +63,6 @@ def test_a_config_is_shown_key_by_key_for_every_surface_and_for_each(browse, sho
     looked_at(page, "config")
 
 
-@pytest.mark.long
 def test_who_may_only_look_is_not_let_in_to_edit(browse, shop):
     browse.allow("403")
     page = browse.open("/console/t/demo/documents/edit/rules", to=shop)
@@ -99,7 +98,6 @@ def test_a_rule_goes_from_a_mistake_over_its_preview_to_a_release(browse, shop):
     assert top not in [item["item_id"] for item in guest.recommend(surface="home", k=5)[0].json["items"]]
 
 
-@pytest.mark.long
 def test_a_text_that_changes_after_its_check_is_checked_again_before_it_is_saved(browse, shop):
     guest = shop.guest()
     page = edited(browse, guest, rules("a-001"))
@@ -114,7 +112,6 @@ def test_a_text_that_changes_after_its_check_is_checked_again_before_it_is_saved
     assert json.loads(guest.releases.store.blobs.read(guest.tenant, head.rules))[0]["item_ids"] == ["a-002"]
 
 
-@pytest.mark.long
 def test_a_form_that_is_sent_twice_makes_one_release(browse, shop):
     guest = shop.guest()
     page = edited(browse, guest, rules("a-001"))
@@ -134,7 +131,6 @@ def test_a_form_that_is_sent_twice_makes_one_release(browse, shop):
     assert sum(release.reason == "once" for release in guest.releases.list().releases) == 1
 
 
-@pytest.mark.long
 def test_who_comes_too_late_sees_what_changed_and_decides(browse, shop):
     guest = shop.guest()
     page = edited(browse, guest, rules("a-001"))
@@ -152,7 +148,6 @@ def test_who_comes_too_late_sees_what_changed_and_decides(browse, shop):
     page.get_by_text("It is committed.").wait_for()
 
 
-@pytest.mark.long
 def test_a_hold_refuses_and_says_whose_it_is_while_the_preview_is_still_shown(browse, shop):
     guest = shop.guest()
     guest.releases.hold(levers=["rules"], reason="inventory night")
@@ -166,14 +161,12 @@ def test_a_hold_refuses_and_says_whose_it_is_while_the_preview_is_still_shown(br
     looked_at(page, "rules-held")
 
 
-@pytest.mark.long
 def test_nothing_new_is_said_to_be_nothing(browse, shop):
     guest = shop.guest()
     page = edited(browse, guest, "{}", kind="config")
     page.get_by_text("Nothing would change").wait_for()
 
 
-@pytest.mark.long
 def test_a_single_rule_is_switched_off_with_a_preview_under_a_hold_too(browse, shop):
     guest = shop.guest()
     generation = guest.block_everything()
@@ -191,7 +184,6 @@ def test_a_single_rule_is_switched_off_with_a_preview_under_a_hold_too(browse, s
     assert "off" in page.locator("#rule-recall .state").text_content()
 
 
-@pytest.mark.long
 def test_without_a_reason_nothing_is_saved(browse, shop):
     guest = shop.guest()
     page = edited(browse, guest, rules("a-001"))
@@ -204,7 +196,6 @@ def test_without_a_reason_nothing_is_saved(browse, shop):
     assert guest.releases.current().generation == before
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("key", ["Tab", "Enter"])
 def test_the_keyboard_is_not_trapped_in_the_text_and_enter_never_saves(browse, shop, key):
     guest = shop.guest()
@@ -221,7 +212,6 @@ def test_the_keyboard_is_not_trapped_in_the_text_and_enter_never_saves(browse, s
     assert guest.releases.current().generation == before
 
 
-@pytest.mark.long
 def test_what_is_not_of_this_session_changes_nothing(browse, shop):
     guest = shop.guest()
     page = edited(browse, guest, rules("a-001"))

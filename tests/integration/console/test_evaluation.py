@@ -14,6 +14,8 @@ from recsys.evaluation import Report
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+pytestmark = pytest.mark.long
+
 GUARDED = canonical(
     {"kind": "guard.v1", "candidate": {"share": 0.1}, "look": {"state": "aborted", "why": "errors: 9% and 1%"}}
 )
@@ -47,7 +49,6 @@ def ready(page: "Page") -> None:
     expect(page.locator(".reading")).to_have_count(0, timeout=15_000)
 
 
-@pytest.mark.long
 def test_decisions_stand_first_each_with_the_generation_it_justified(
     browse: Browsing, judged: tuple[Guest, Report]
 ) -> None:
@@ -85,7 +86,6 @@ def test_low_joins_and_a_split_that_went_wrong_are_told_drawn_and_dated(
     picture(page, "evaluation")
 
 
-@pytest.mark.long
 def test_another_span_of_days_is_read_when_asked_for(browse: Browsing, judged: tuple[Guest, Report]) -> None:
     guest, _ = judged
     page = browse.open(at(guest), to=guest)
@@ -96,7 +96,6 @@ def test_another_span_of_days_is_read_when_asked_for(browse: Browsing, judged: t
     assert len(chart["x"]) == 6, "today nobody came"
 
 
-@pytest.mark.long
 def test_a_report_opens_with_its_decision_and_its_page_in_a_frame_of_its_own(
     browse: Browsing, judged: tuple[Guest, Report]
 ) -> None:
@@ -115,7 +114,6 @@ def test_a_report_opens_with_its_decision_and_its_page_in_a_frame_of_its_own(
     picture(page, "report")
 
 
-@pytest.mark.long
 def test_a_report_of_an_evaluation_runs_nothing_and_is_framed_by_nobody_else(
     browse: Browsing, judged: tuple[Guest, Report]
 ) -> None:
@@ -132,7 +130,6 @@ def test_a_report_of_an_evaluation_runs_nothing_and_is_framed_by_nobody_else(
     assert "<script" not in answer.text()
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     ("link", "title", "told"),
     [
@@ -155,7 +152,6 @@ def test_other_evidence_is_a_table_of_its_facts(
     picture(page, f"report-{link.replace(' ', '-')}")
 
 
-@pytest.mark.long
 def test_a_release_leads_to_the_reports_that_justified_it(browse: Browsing, judged: tuple[Guest, Report]) -> None:
     guest, report = judged
     held = guest.releases.current().generation - 1
@@ -164,7 +160,6 @@ def test_a_release_leads_to_the_reports_that_justified_it(browse: Browsing, judg
     assert page.get_by_role("heading", level=1).inner_text() == "Report of an evaluation"
 
 
-@pytest.mark.long
 def test_what_no_release_names_is_not_shown(browse: Browsing, judged: tuple[Guest, Report]) -> None:
     guest, _ = judged
     browse.allow("404")
@@ -174,7 +169,6 @@ def test_what_no_release_names_is_not_shown(browse: Browsing, judged: tuple[Gues
         assert page.get_by_role("heading", level=1).inner_text() == "This page cannot be shown"
 
 
-@pytest.mark.long
 def test_before_anything_was_decided_the_page_says_what_to_do(browse: Browsing, shop: Console) -> None:
     guest = shop.guest()
     page = browse.open(at(guest), to=guest)
@@ -187,7 +181,6 @@ def test_before_anything_was_decided_the_page_says_what_to_do(browse: Browsing, 
     picture(page, "evaluation-empty")
 
 
-@pytest.mark.long
 def test_the_shop_that_serves_has_joins(browse: Browsing, shop: Console) -> None:
     page = browse.open("/console/t/demo/evaluation", to=shop)
     ready(page)

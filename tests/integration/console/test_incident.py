@@ -5,6 +5,8 @@ import re
 import pytest
 from tests.integration.console.browsing import check_axe, check_narrow, expect, picture, tab_to
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def broken(shop):
@@ -49,7 +51,6 @@ def test_a_viewer_sees_all_and_is_told_who_has_to_pull(browse, broken):
     assert broken.releases.current().generation == 3
 
 
-@pytest.mark.long
 def test_nothing_found_says_what_to_try(browse, shop):
     page = browse.open("/console/t/demo/incident?symptom=stale", to=shop)
     expect(page.get_by_role("heading", name="Nothing found")).to_be_focused()
@@ -61,7 +62,6 @@ def test_nothing_found_says_what_to_try(browse, shop):
     expect(page.get_by_role("heading", name="Nothing found")).to_be_focused()
 
 
-@pytest.mark.long
 def test_from_health_to_the_lever_and_back_to_items_without_a_mouse(browse, shop):
     guest = shop.broken_guest()
     page = browse.open(f"/console/t/{guest.tenant}/health", to=guest, role="operator")

@@ -8,6 +8,8 @@ from tests.integration.serving.shops import until
 
 from recsys.pipelines.report import LastRun, record_run
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def lived(shop: Console, tmp_path_factory: pytest.TempPathFactory) -> tuple[Guest, LastRun]:
@@ -20,7 +22,6 @@ def at(guest: Guest, *parts: str) -> str:
     return "/".join(("/console/t", guest.tenant, "pipelines", *parts))
 
 
-@pytest.mark.long
 def test_a_real_run_is_told_with_its_stages_and_what_it_made(browse: Browsing, shop: Console) -> None:
     page = browse.open("/console/t/demo/pipelines", to=shop)
     assert page.locator("h1").text_content() == "Pipelines of demo"
@@ -36,7 +37,6 @@ def test_a_real_run_is_told_with_its_stages_and_what_it_made(browse: Browsing, s
     check_axe(page)
 
 
-@pytest.mark.long
 def test_a_run_that_failed_says_where_why_and_what_to_do(browse: Browsing, lived: tuple[Guest, LastRun]) -> None:
     guest, _ = lived
     page = browse.open(at(guest), to=guest)
@@ -76,7 +76,6 @@ def test_the_runs_of_a_surface_are_drawn_and_told_in_a_table(browse: Browsing, l
     picture(page, "run")
 
 
-@pytest.mark.long
 def test_charts_follow_the_width_and_the_theme(browse: Browsing, lived: tuple[Guest, LastRun]) -> None:
     guest, _ = lived
     page = browse.open(at(guest, "home"), to=guest)
@@ -91,7 +90,6 @@ def test_charts_follow_the_width_and_the_theme(browse: Browsing, lived: tuple[Gu
     until(lambda: page.locator(".chart canvas").first.evaluate(drawn) != before, "the chart to be drawn anew")
 
 
-@pytest.mark.long
 def test_where_no_run_is_recorded_the_page_says_how_to_make_one(browse: Browsing, shop: Console) -> None:
     guest = shop.guest()
     page = browse.open(at(guest), to=guest)
@@ -106,7 +104,6 @@ def test_where_no_run_is_recorded_the_page_says_how_to_make_one(browse: Browsing
         assert page.get_by_role("heading", level=1).text_content() == "This page cannot be shown"
 
 
-@pytest.mark.long
 def test_a_run_that_never_ended_is_told_so(browse: Browsing, shop: Console) -> None:
     guest = shop.guest()
     began = LastRun(
@@ -119,7 +116,6 @@ def test_a_run_that_never_ended_is_told_so(browse: Browsing, shop: Console) -> N
     assert "was it killed?" in said
 
 
-@pytest.mark.long
 def test_a_run_of_another_tenant_is_not_shown(browse: Browsing, shop: Console, lived: tuple[Guest, LastRun]) -> None:
     guest, last = lived
     page = browse.open(at(guest, "home", last.name), to=shop)

@@ -6,6 +6,7 @@ import pytest
 from tests.integration.console.browsing import check_axe, check_narrow, expect, picture
 
 
+@pytest.mark.long
 def test_the_timeline_says_who_did_what_and_why(browse, shop):
     page = browse.open("/console/t/demo/releases", to=shop)
     entries = page.locator(".timeline li")

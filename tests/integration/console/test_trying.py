@@ -5,6 +5,8 @@ import re
 import pytest
 from tests.integration.console.browsing import check_axe, check_narrow, picture
 
+pytestmark = pytest.mark.long
+
 
 def looked_at(page, name):
     """Look at a page whose parts have all come."""
@@ -33,7 +35,6 @@ def test_what_this_host_answers_is_shown_with_titles_scores_and_rules(browse, sh
     looked_at(page, "try")
 
 
-@pytest.mark.long
 def test_a_user_is_asked_for_by_their_pseudonym_and_the_raw_id_is_in_no_address(browse, shop):
     page = browse.open("/console/t/demo/try", to=shop)
     addresses = []
@@ -54,7 +55,6 @@ def test_a_user_is_asked_for_by_their_pseudonym_and_the_raw_id_is_in_no_address(
     assert ranked(page) != somebodys
 
 
-@pytest.mark.long
 def test_a_history_of_its_own_is_used_and_the_view_can_be_sent_to_a_colleague(browse, shop):
     page = browse.open("/console/t/demo/try", to=shop, role="operator")
     page.get_by_text("What they looked at, and what the page is about").click()
@@ -74,14 +74,12 @@ def test_two_generations_stand_beside_each_other_and_what_makes_the_difference_i
     looked_at(page, "try-beside")
 
 
-@pytest.mark.long
 def test_a_generation_that_is_not_there_is_said_in_the_page(browse, shop):
     browse.allow("404")
     page = browse.open("/console/t/demo/try?at=99", to=shop)
     page.get_by_text("tenant demo has no generation 99").wait_for()
 
 
-@pytest.mark.long
 def test_an_answer_is_explained_replayed_and_traced_to_who_shipped_it(browse, shop):
     answer = shop.served.recommend(surface="home", k=5, user={"user_id": "u3"})
     page = browse.open("/console/t/demo/try/why", to=shop)
@@ -95,14 +93,12 @@ def test_an_answer_is_explained_replayed_and_traced_to_who_shipped_it(browse, sh
     looked_at(page, "why")
 
 
-@pytest.mark.long
 def test_an_answer_that_nobody_recorded_is_said_to_be_none(browse, shop):
     browse.allow("404")
     page = browse.open("/console/t/demo/try/why?answer=01a22a1f-c0f0-7241-bf13-0e90c087be04", to=shop)
     page.locator(".note.bad").wait_for()
 
 
-@pytest.mark.long
 def test_nothing_that_is_tried_is_recorded(browse, shop):
     spool = shop.past.host_path / "spool"
     before = sum(path.stat().st_size for path in spool.rglob("*exposures*/*/*.jsonl"))

@@ -5,7 +5,10 @@ import os
 import time
 from pathlib import Path
 
+import pytest
 from tests.integration.console.browsing import expect, picture
+
+pytestmark = pytest.mark.long
 
 KEY_MS = 60
 """Between two keys; 200 characters a minute are a slow typist."""

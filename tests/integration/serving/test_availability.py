@@ -161,6 +161,7 @@ def test_a_withdrawal_binds_over_http_although_the_release_that_carries_it_is_da
         assert "a-000" not in {item["item_id"] for item in answer.json["items"]}
 
 
+@pytest.mark.long
 def test_a_tenant_that_never_had_a_release_is_503_and_says_when_to_ask_again(tmp_path, shop):
     from recsys.access import create_key, create_tenant
 

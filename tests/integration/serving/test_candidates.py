@@ -13,6 +13,7 @@ UNITS = [f"browser-{number}" for number in range(40)]
 OWN_RULES = canonical([{"id": "own", "action": "block", "item_ids": ["b-000"], "surface": "home"}])
 
 
+@pytest.mark.long
 def test_answers_are_whole_by_arm_while_releases_switch_and_an_abort_brings_everybody_to_control(shop):
     candidates = shop.releases.candidates
     with served(shop, confirm_s=30.0) as service:  # a busy machine is not a lost store

@@ -17,6 +17,7 @@ def database() -> Iterator[DatabaseServer]:
     server.end()
 
 
+@pytest.mark.long
 def test_a_release_is_served_because_the_database_said_so_and_not_because_it_was_asked(tmp_path: Path) -> None:
     shop = Shop(tmp_path, log=new_database())
     shop.ship("a")

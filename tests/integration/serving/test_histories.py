@@ -48,6 +48,7 @@ def uses_history(answer):
     return "HISTORY_BEST_EFFORT" in answer.warnings
 
 
+@pytest.mark.long
 def test_what_was_posted_to_one_worker_is_in_the_answers_of_all_and_recorded(shop):
     with served(shop) as service:
         service.answers_from(2)

@@ -34,6 +34,7 @@ def test_an_answer_is_as_the_contract_says(service):
     assert meta["request_id"][14] == "7"
 
 
+@pytest.mark.long
 def test_a_host_that_has_never_reached_its_store_is_not_ready_and_blames_no_key(tmp_path):
     settings = Settings(store=str(tmp_path / "away"), host_dir=str(tmp_path / "host"), port=0, admin_port=0)
     with ServiceProcess(settings) as process:

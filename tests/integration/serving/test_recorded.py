@@ -182,6 +182,7 @@ def test_a_disk_that_takes_no_events_fails_no_answer_and_acknowledges_no_event(s
         assert b"recsys_answers_unrecorded_total{" in service.admin("/metrics").body
 
 
+@pytest.mark.long
 def test_answers_that_were_not_recorded_are_told_by_the_next_one_that_is(shop):
     spool = shop.root / "host" / "spool"
     spool.parent.mkdir()
@@ -200,6 +201,7 @@ def test_answers_that_were_not_recorded_are_told_by_the_next_one_that_is(shop):
         assert until(lambda: len(counts := told()) > 1 and counts, "the next one")[1] == 0
 
 
+@pytest.mark.long
 def test_each_host_says_in_the_store_what_it_serves(shop):
     with served(shop, host_name="web-1") as service:
         service.answers_from(2)

@@ -179,6 +179,7 @@ def test_days_out_of_the_window_are_removed(shop, tmp_path):
     assert kept == {f"dt=2026-11-{n:02}" for n in (7, 8, 9, 10)}
 
 
+@pytest.mark.long
 def test_a_longer_window_than_was_kept_is_read_again(shop, tmp_path):
     events = _nightly(tmp_path, visits())
     _next(shop, events, end="2026-11-10", work=tmp_path / "kept", days=4)
@@ -267,6 +268,7 @@ def test_other_weights_make_other_days(shop, tmp_path):
     assert _same(grown, _full(shop, events, end="2026-11-10"))
 
 
+@pytest.mark.long
 def test_another_half_life_needs_no_day_again(shop, tmp_path):
     events = _nightly(tmp_path, visits())
     _next(shop, events, end="2026-11-10", work=tmp_path / "kept")

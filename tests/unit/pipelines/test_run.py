@@ -154,6 +154,7 @@ def test_a_run_that_would_take_something_away_is_refused(rich, events, catalog, 
     assert shop.releases.current().generation == 3
 
 
+@pytest.mark.long
 def test_it_is_refused_dry_too_and_published_alone_or_elsewhere(rich, events):
     shop = rich.copy()
     with pytest.raises(LessThanLive, match="home serves a catalogue"):
