@@ -134,12 +134,15 @@ class Engine:
         return {str(row[0]): str(row[1]) for row in self.rows(f"DESCRIBE SELECT * FROM {relation}")}  # noqa: S608 - a relation of ours
 
     def table(self, name: str, small: SmallTable) -> None:
-        """Make a small table, replacing one of that name."""
-        columns = ", ".join(f"{column} {kind}" for column, kind in small.columns)
-        self.run(f"CREATE OR REPLACE TABLE {name} ({columns})")
-        if small.rows:
-            marks = ", ".join("?" for _ in small.columns)
-            self._connection.executemany(f"INSERT INTO {name} VALUES ({marks})", small.rows)  # noqa: S608 - ours
+        """Make a small table, replacing one of that name. Its columns are given whole: row by row was a third of a small
+        run.
+        """
+        columns = ", ".join(
+            f"unnest(CAST($c{n} AS {kind}[])) AS {column}" for n, (column, kind) in enumerate(small.columns)
+        )
+        self.make(
+            name, f"SELECT {columns}", **{f"c{n}": [row[n] for row in small.rows] for n in range(len(small.columns))}
+        )
 
     def make(self, name: str, select: str, **values: Any) -> None:
         """Make a table of a query's result, replacing one of that name; ``$name`` in it stands for a value."""
