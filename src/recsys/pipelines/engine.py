@@ -134,8 +134,8 @@ class Engine:
         return {str(row[0]): str(row[1]) for row in self.rows(f"DESCRIBE SELECT * FROM {relation}")}  # noqa: S608 - a relation of ours
 
     def table(self, name: str, small: SmallTable) -> None:
-        """Make a small table, replacing one of that name. Its columns are given whole: row by row was a third of a small
-        run.
+        """Make a small table, replacing one of that name. Its columns are given whole: row by row was a third of a
+        small run.
         """
         columns = ", ".join(
             f"unnest(CAST($c{n} AS {kind}[])) AS {column}" for n, (column, kind) in enumerate(small.columns)
