@@ -23,6 +23,7 @@ from recsys.pipelines.less import live_manifest
 from recsys.pipelines.report import STAGES
 from recsys.progress import Progress
 from recsys.releases import Releases, create_tenant
+from recsys.signals import profiles
 from recsys.store import Store, open_store
 
 __all__ = ["PipelinesBench", "Plan", "Run", "run"]
@@ -220,11 +221,14 @@ def _growth(runs: list[Run]) -> dict[str, float]:
 
 
 def _same_bytes(plan: Plan, runs: list[Run]) -> dict[str, dict[str, bool]]:
-    """Say for each later engine which of its artifacts are the first one's, to the byte."""
+    """Say for each later engine which of its artifacts are the first one's, to the byte. Profiles are left out: they
+    hold pseudonyms, each run has a store of its own, and each store a key.
+    """
     return {
         f"{one.kind}, {one.events:,} events": {
             name: named == _first(plan, runs, one.events, one.signals).artifacts.get(name)
             for name, named in one.artifacts.items()
+            if not name.startswith(profiles.KIND)
         }
         for one in runs
         if one.engine != plan.engines[0]
