@@ -176,18 +176,19 @@ class Engine:
             finally:
                 free.put(engine)
 
-        with ThreadPoolExecutor(at_once) as pool:
-            doing = [pool.submit(one, job) for job in jobs]
-            try:
-                return [done.result() for done in doing]
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                for cursor in cursors:
-                    cursor.interrupt()
-                raise
-            finally:
-                for cursor in cursors:
-                    cursor.close()
+        try:
+            with ThreadPoolExecutor(at_once) as pool:
+                doing = [pool.submit(one, job) for job in jobs]
+                try:
+                    return [done.result() for done in doing]
+                except BaseException:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    for cursor in cursors:
+                        cursor.interrupt()
+                    raise
+        finally:  # after the threads: a connection at work refuses to be closed, and that would hide what went wrong
+            for cursor in cursors:
+                cursor.close()
 
     def view(self, name: str, select: str) -> None:
         """Name a query, replacing a view of that name."""
