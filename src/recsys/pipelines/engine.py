@@ -5,13 +5,14 @@ import errno
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from queue import SimpleQueue
 from string import Template
 from tempfile import TemporaryDirectory
+from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy.typing as npt
@@ -169,10 +170,17 @@ class Engine:
             _prepare(cursor)
             free.put(Engine(cursor))
 
+        stopped = Event()
+
         def one(job: _Given) -> _Made:
+            if stopped.is_set():
+                raise CancelledError
             engine = free.get()
             try:
                 return work(engine, job)
+            except BaseException:
+                stopped.set()
+                raise
             finally:
                 free.put(engine)
 
@@ -182,6 +190,7 @@ class Engine:
                 try:
                     return [done.result() for done in doing]
                 except BaseException:
+                    stopped.set()
                     pool.shutdown(wait=False, cancel_futures=True)
                     for cursor in cursors:
                         cursor.interrupt()
