@@ -77,21 +77,24 @@ def open_suite(*, create: bool = False) -> "Suite":
 
 def open_tenant(name: str | None) -> "Tenant":
     """Open the named tenant, or the only one there is."""
-    suite = open_suite()
-    if name is not None:
-        return suite.tenant(name)
-    names = suite.tenants()
-    if len(names) == 1:
-        return suite.tenant(names[0])
-    if not names:
-        raise UsageError(f"store {suite.store.name} has no tenant", next_step="make one: recsys tenants create NAME")
-    raise UsageError("several tenants are here: " + ", ".join(names), next_step="say which: --tenant NAME")
+    suite, names = _named(name)
+    if len(names) > 1:
+        raise UsageError("several tenants are here: " + ", ".join(names), next_step="say which: --tenant NAME")
+    return suite.tenant(names[0])
 
 
 def open_tenants(name: str | None) -> "list[Tenant]":
     """Open the named tenant, or all there are."""
+    suite, names = _named(name)
+    return [suite.tenant(each) for each in names]
+
+
+def _named(name: str | None) -> "tuple[Suite, list[str]]":
     suite = open_suite()
-    return [suite.tenant(each) for each in ([name] if name is not None else suite.tenants())] or [open_tenant(None)]
+    names = [name] if name is not None else list(suite.tenants())
+    if not names:
+        raise UsageError(f"store {suite.store.name} has no tenant", next_step="make one: recsys tenants create NAME")
+    return suite, names
 
 
 def day(text: str | None, *, default: date | None = None) -> date:

@@ -191,7 +191,6 @@ class Engine:
                     return [done.result() for done in doing]
                 except BaseException:
                     stopped.set()
-                    pool.shutdown(wait=False, cancel_futures=True)
                     for cursor in cursors:
                         cursor.interrupt()
                     raise
