@@ -74,18 +74,22 @@ def test_a_run_that_is_stopped_publishes_nothing_and_the_next_one_ships(tmp_path
     assert releases.current().generation == 2
 
 
-def test_sigterm_ends_a_command_as_ctrl_c_does(tmp_path):
-    """A scheduler sends it. The bench has a process of its own below it, and files where the system keeps such."""
+@pytest.mark.parametrize(
+    "work", ["", "recsys-bench-*/measuring-*/bare-300000/*", "recsys-bench-*/measuring-*/duckdb-*"]
+)
+def test_sigterm_ends_a_command_as_ctrl_c_does(tmp_path, work):
+    """A scheduler sends it. The bench has a process of its own below it, and files where the system keeps such; it is
+    sent once these files are there, or (none) as soon as there is such a process: it has hardly begun then.
+    """
     command = [sys.executable, "-m", "recsys", "bench", "pipelines", "--events", "300000", "--signals", "popularity"]
     process = subprocess.Popen(
         command, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("recsys-bench-*/measuring-*/bare-300000")):
+    deadline = time.monotonic() + 180
+    while not (below := _children(process.pid)) or not (work == "" or list(tmp_path.glob(work))):
         assert process.poll() is None
         assert time.monotonic() < deadline
-        time.sleep(0.01)
-    below = _children(process.pid)
+        time.sleep(0.001)
     process.terminate()
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130

@@ -2,10 +2,13 @@
 
 import os
 import resource
+import signal
 import subprocess
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -35,14 +38,13 @@ def watched(command: Sequence[str], *, environment: Mapping[str, str] | None = N
     """Run a command to its end; raises :class:`Failed` with the last it said when it fails."""
     began, used, peak = time.monotonic(), _used(), 0
     with TemporaryFile() as output, TemporaryFile() as errors:
-        with subprocess.Popen(command, stdout=output, stderr=errors, env=environment) as process:
-            try:
-                while process.poll() is None:
-                    peak = max(peak, _held(process.pid))
-                    time.sleep(_LOOK_S)
-            except BaseException:
-                process.terminate()
-                raise
+        with ExitStack() as stack:
+            with _delayed(signal.SIGINT, signal.SIGTERM):
+                process = stack.enter_context(subprocess.Popen(command, stdout=output, stderr=errors, env=environment))
+                stack.callback(process.terminate)  # where we are ended; it is over by itself otherwise
+            while process.poll() is None:
+                peak = max(peak, _held(process.pid))
+                time.sleep(_LOOK_S)
         seconds = time.monotonic() - began
         output.seek(0)
         errors.seek(0)
@@ -51,6 +53,27 @@ def watched(command: Sequence[str], *, environment: Mapping[str, str] | None = N
             ended = f"{' '.join(command[:6])} … ended with {process.returncode}"
             raise Failed(f"{ended}: {said[-500:]}", next_step="run it by itself")
         return Watched(output=output.read(), seconds=seconds, cpu_s=_used() - used, peak_mb=peak / 2**20)
+
+
+@contextmanager
+def _delayed(*numbers: signal.Signals) -> Iterator[None]:
+    """Let signals that raise come at the block's end: a child that was just started has no name yet to end it by.
+
+    Not by a mask, which the child would inherit. Only the main thread hears signals.
+    """
+    came: list[int] = []
+    hears = threading.current_thread() is threading.main_thread()
+    handlers = {number: signal.getsignal(number) for number in numbers if hears}
+    raising = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in raising:
+        signal.signal(number, lambda number, _frame: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in raising.items():
+            signal.signal(number, handler)
+        for heard in came:
+            signal.raise_signal(heard)
 
 
 def _used() -> float:
