@@ -98,11 +98,6 @@ class Changing(Shop):
         kept = {name: self._home.signals[name] for name in signals}
         return self.store.blobs.put("demo", canonical(replace(self._home, signals=kept, **more)))
 
-    @property
-    def tenant(self) -> str:
-        """The name under which the pipelines know it."""
-        return "demo"
-
     def configured(self, **settings: Any) -> None:
         """Put a config of taste and diversity, and something besides."""
         self.releases.put_config(canonical({**_TASTE, **settings}))
