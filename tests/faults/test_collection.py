@@ -4,11 +4,13 @@ import json
 import os
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.contract.faulty import StillClock
 from tests.faults.conftest import Counting
 from tests.faults.counts import FULL
 from tests.faults.processes import side_by_side
@@ -21,6 +23,7 @@ from recsys.errors import RecsysError
 from recsys.releases import Releases, collect_garbage
 from recsys.releases.commit import Committer
 from recsys.store import Store
+from recsys.store.log import ObjectLog
 from recsys.store.memory import MemoryObjects
 
 pytestmark = pytest.mark.long
@@ -80,11 +83,18 @@ class Judge:
         return self._objects.read(key) if self._objects.exists(key) else None
 
 
+def scheduled(objects: MemoryObjects | Actor) -> Store:
+    """A store in which who waits for a lock waits in steps of the schedule, and not by the clock on the wall."""
+    clock = StillClock()
+    log = ObjectLog(objects, "releases", clock=clock, sleep=clock.sleep)
+    return replace(stored_in(objects), releases=log)
+
+
 def publisher(dice: random.Random) -> Callable[[Actor], None]:
     """Publish and ship, change the config, go back, hold and resume; refused ones go on with the next."""
 
     def work(actor: Actor) -> None:
-        store = stored_in(actor)
+        store = scheduled(actor)
         own = Releases(store, TENANT, actor=actor.actor)
         for _ in range(3):
             what = dice.choice(["ship", "ship", "config", "back", "hold", "undo"])
@@ -109,7 +119,7 @@ def collector(grace_s: float) -> Callable[[Actor], None]:
     def work(actor: Actor) -> None:
         for _ in range(2):
             try:
-                collect_garbage(stored_in(actor), TENANT, actor=actor.actor, keep=KEEP, grace_s=grace_s)
+                collect_garbage(scheduled(actor), TENANT, actor=actor.actor, keep=KEEP, grace_s=grace_s)
             except RecsysError:
                 continue
 
@@ -126,7 +136,7 @@ def schedule(seed: int) -> tuple[Judge, Schedule]:
         return ticks[0]
 
     objects = MemoryObjects(clock=clock)
-    store = stored_in(objects)
+    store = scheduled(objects)
     releases = Releases(store, TENANT, actor="begin")
     releases.create()
     for likes in dice.sample(range(1, 6), 4):
