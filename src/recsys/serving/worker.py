@@ -12,6 +12,8 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Any, Protocol
 
 import uvloop
@@ -47,6 +49,12 @@ _CONNECTIONS = 65_536
 
 _BODY_S = 10.0
 """Longest a client may take to send its body: slow ones must not hold the places of others."""
+
+_LET_PASS = 8
+"""Of a body that is too large, so many times the limit pass unread."""
+
+_PAUSE_S = 0.5
+"""Longest we wait for more of it."""
 
 
 class _Headers(Protocol):
@@ -182,17 +190,23 @@ class Worker:
         task = asyncio.current_task()
         self._bodies[task] = time.monotonic()
         try:
-            if length is not None:
-                if not length.isdigit() or int(length) > most:
-                    raise _too_large(most)
+            announced = int(length) if length is not None and length.isdigit() else None
+            if announced is not None and announced <= most:
                 return bytes(await proto())
-            parts, size = [], 0
-            async for part in proto:
-                size += len(part)
-                if size > most:
-                    raise _too_large(most)
-                parts.append(part)
-            return b"".join(parts)
+            coming = (part async for part in proto)  # can be gone on with, after a break
+            if announced is None:
+                parts, size = [], 0
+                async for part in coming:
+                    size += len(part)
+                    if size > most:
+                        break
+                    parts.append(part)
+                else:
+                    return b"".join(parts)
+            passing = _LET_PASS * most
+            if (announced or 0) <= passing and header("expect") is None:  # who asks before sending has sent nothing
+                await _let_pass(coming, passing)
+            raise _too_large(most)
         except asyncio.CancelledError:
             if self._desk is None or self._bodies[task] > time.monotonic() - _BODY_S:
                 raise  # the client left, or we do
@@ -217,6 +231,19 @@ class Worker:
         if os.getppid() != self._role.parent:
             _log.warning("the supervisor is gone; finishing")
             self.drain()
+
+
+async def _let_pass(coming: AsyncGenerator[bytes], most: int) -> None:
+    """Take what comes of a body that is refused, and throw it away: whoever is still sending would see the connection
+    reset in place of the refusal (one of a hundred did).
+    """
+    with suppress(TimeoutError):
+        while most > 0:
+            async with asyncio.timeout(_PAUSE_S):
+                part = await anext(coming, None)
+            if part is None:
+                return
+            most -= len(part)
 
 
 def _too_large(most: int) -> Refusal:

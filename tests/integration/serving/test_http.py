@@ -1,6 +1,8 @@
 """The two ports as clients and operators meet them."""
 
 import socket
+import time
+from urllib.parse import urlsplit
 
 import pytest
 from tests.integration.serving.shops import Shop, call, served, until
@@ -90,6 +92,28 @@ def test_what_cannot_be_answered_is_a_problem_with_a_code(service, path, raw, st
     assert (answer.status, answer.json["code"]) == (status, code)
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json["request_id"]
+
+
+@pytest.mark.parametrize(
+    ("length", "also", "sent"),
+    [
+        (50_001, "", 50_001),
+        (200_000, "", 200_000),
+        (200_000, "Expect: 100-continue\r\n", 0),
+        (10**9, "", 0),
+    ],
+)
+def test_who_sends_too_large_a_body_is_told_so_and_not_cut_off(service, length, also, sent):
+    """In pieces, so that a refusal that lets nothing pass has closed the connection before the last one."""
+    url = urlsplit(service.process.base_url)
+    head = f"POST /v1/recommend HTTP/1.1\r\nHost: x\r\nX-API-Key: {service.shop.client}\r\n"
+    head += f"Content-Length: {length}\r\n{also}\r\n"
+    with socket.create_connection((url.hostname, url.port), timeout=5) as client:
+        client.sendall(head.encode())
+        for at in range(0, sent, 20_000):
+            time.sleep(0.02)
+            client.sendall(b" " * min(20_000, sent - at))
+        assert client.recv(65_536).startswith(b"HTTP/1.1 413 ")
 
 
 def test_credentials_are_asked_for_and_must_be_right(service):
