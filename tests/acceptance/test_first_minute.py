@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.parse
 import urllib.request
 from datetime import UTC, datetime, timedelta
@@ -103,6 +104,27 @@ def test_a_strangers_orders_become_recommendations_with_their_titles(tmp_path: P
     first = together.splitlines()[1]
     assert ("Butter" if "Bread" in together.splitlines()[0] else "Bread") in first
     assert "Returned thing" not in said
+
+
+@pytest.mark.long
+@pytest.mark.timeout(180)
+def test_who_is_ended_by_sigterm_leaves_no_service_behind(tmp_path: Path) -> None:
+    _orders(tmp_path / "orders.csv")
+    words = [sys.executable, "-m", "recsys", "quickstart", "orders.csv", "--yes", "--keep", "--port", "0"]
+    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "160"}
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=environment) as started:
+        assert started.stdout is not None
+        said = ""
+        while not (found := re.search(r"The service goes on at (\S+);", said)):
+            line = started.stdout.readline()
+            assert line, said
+            said += line
+        with urllib.request.urlopen(f"{found[1]}/healthz") as answer:
+            assert answer.status == 200
+        started.terminate()
+        assert started.wait(timeout=30) == 0
+    with pytest.raises(urllib.error.URLError, match="refused"):
+        urllib.request.urlopen(f"{found[1]}/healthz")
 
 
 def test_an_unanswered_guess_makes_nothing(tmp_path: Path) -> None:

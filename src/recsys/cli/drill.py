@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from recsys.cli.options import ends_on_sigterm
 from recsys.cli.terminal import escape, terminal
 from recsys.errors import UsageError
 
@@ -16,6 +17,7 @@ __all__ = ["add_to"]
 drill = typer.Typer(
     no_args_is_help=True,
     help="Break a sandbox on purpose, and see that it is found, ended, and how fast. Your own store is not touched.",
+    callback=ends_on_sigterm,
 )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from recsys.cli.options import day
+from recsys.cli.options import day, ends_on_sigterm
 from recsys.cli.terminal import terminal
 from recsys.lab.simulate import DEFAULTS
 
@@ -60,6 +60,7 @@ def demo(
     """Run the whole promise once: build, ship, serve, click, decide, break, find, roll back."""
     from recsys.lab.demo import run
 
+    ends_on_sigterm()
     run(folder=folder, port=port, keep=keep, terminal=terminal)
 
 
@@ -74,4 +75,5 @@ def quickstart(
     """Go from a file of orders to recommendations with your own titles."""
     from recsys.lab.quickstart import run
 
+    ends_on_sigterm()
     run(orders=orders, yes=yes, folder=folder, tenant=tenant, port=port, keep=keep, terminal=terminal)
