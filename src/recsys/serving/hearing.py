@@ -3,12 +3,19 @@ our answer.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 
 from recsys.serving.credentials import Headers
 from recsys.serving.problems import Refusal
 
-__all__ = ["Hearing"]
+__all__ = ["LET_PASS", "Hearing", "let_pass"]
+
+LET_PASS = 8
+"""Of a body that is too large, so many times the limit pass unread."""
+
+_PAUSE_S = 0.5
+"""Longest we wait for more of such a body."""
 
 _LONGEST_S = 0.1
 _MOST_BYTES = 1 << 16
@@ -42,3 +49,16 @@ class Hearing:
             pass
         finally:
             self._now -= 1
+
+
+async def let_pass(coming: AsyncGenerator[bytes], most: int) -> None:
+    """Take what comes of a body that is too large, ``most`` bytes of it, and throw it away. Of callers who were refused
+    while they still sent one, one in a hundred saw no answer.
+    """
+    with suppress(TimeoutError):
+        while most > 0:
+            async with asyncio.timeout(_PAUSE_S):
+                part = await anext(coming, None)
+            if part is None:
+                return
+            most -= len(part)

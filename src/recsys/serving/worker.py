@@ -12,8 +12,6 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncGenerator
-from contextlib import suppress
 from typing import Any, Protocol
 
 import uvloop
@@ -23,6 +21,7 @@ from recsys.events import Spool
 from recsys.serving.clock import since_boot
 from recsys.serving.counters import Counters, read_counters
 from recsys.serving.desk import ROUTES, Desk
+from recsys.serving.hearing import LET_PASS, let_pass
 from recsys.serving.host_state import Places
 from recsys.serving.hosted import Hosted
 from recsys.serving.problems import Refusal
@@ -49,12 +48,6 @@ _CONNECTIONS = 65_536
 
 _BODY_S = 10.0
 """Longest a client may take to send its body: slow ones must not hold the places of others."""
-
-_LET_PASS = 8
-"""Of a body that is too large, so many times the limit pass unread."""
-
-_PAUSE_S = 0.5
-"""Longest we wait for more of it."""
 
 
 class _Headers(Protocol):
@@ -193,6 +186,7 @@ class Worker:
             announced = int(length) if length is not None and length.isdigit() else None
             if announced is not None and announced <= most:
                 return bytes(await proto())
+            passing = LET_PASS * most
             coming = (part async for part in proto)  # can be gone on with, after a break
             if announced is None:
                 parts, size = [], 0
@@ -203,9 +197,9 @@ class Worker:
                     parts.append(part)
                 else:
                     return b"".join(parts)
-            passing = _LET_PASS * most
-            if (announced or 0) <= passing and header("expect") is None:  # who asks before sending has sent nothing
-                await _let_pass(coming, passing)
+            elif announced > passing or header("expect") is not None:
+                raise _too_large(most)  # more than passes; or of one who asks before sending, and has sent nothing
+            await let_pass(coming, passing)
             raise _too_large(most)
         except asyncio.CancelledError:
             if self._desk is None or self._bodies[task] > time.monotonic() - _BODY_S:
@@ -231,19 +225,6 @@ class Worker:
         if os.getppid() != self._role.parent:
             _log.warning("the supervisor is gone; finishing")
             self.drain()
-
-
-async def _let_pass(coming: AsyncGenerator[bytes], most: int) -> None:
-    """Take what comes of a body that is refused, and throw it away: whoever is still sending would see the connection
-    reset in place of the refusal (one of a hundred did).
-    """
-    with suppress(TimeoutError):
-        while most > 0:
-            async with asyncio.timeout(_PAUSE_S):
-                part = await anext(coming, None)
-            if part is None:
-                return
-            most -= len(part)
 
 
 def _too_large(most: int) -> Refusal:
